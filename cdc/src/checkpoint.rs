@@ -1,0 +1,319 @@
+//! The checkpoint: how far everything was confirmed, one document per pipeline, written with majority.
+//!
+//! It never moves backwards and has one writer: each save replaces exactly the revision that this process
+//! wrote or loaded last. Its format carries a version; a newer one is refused, not guessed.
+
+use bson::{Bson, DateTime, Document, RawDocumentBuf, Timestamp, doc, oid::ObjectId};
+use mongodb::{
+    Collection,
+    options::{ReadConcern, SelectionCriteria, WriteConcern},
+};
+
+use crate::{
+    mongo::{self, Mongo},
+    position::Position,
+    retry::Disposition,
+};
+
+/// Collection that holds the checkpoints, in the checkpoint database.
+pub const COLLECTION: &str = "checkpoints";
+/// Version of the document's format that this program writes, and the newest that it reads.
+const VERSION: i32 = 1;
+
+/// Where the checkpoint lies.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Database that holds the checkpoint, never the watched one.
+    pub database: String,
+    /// Name of the pipeline: the document's `_id`.
+    pub pipeline: String,
+}
+
+/// Why a checkpoint could not be loaded or saved.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// MongoDB failed.
+    #[error("{action} the checkpoint {name}")]
+    Mongo {
+        /// `load` or `save`.
+        action: &'static str,
+        /// Collection and `_id`.
+        name: String,
+        /// The cause.
+        #[source]
+        source: mongo::Error,
+    },
+    /// Written by a newer release.
+    #[error("the checkpoint {name} has format version {found}, this release reads up to {VERSION}")]
+    Newer {
+        /// Collection and `_id`.
+        name: String,
+        /// Version in the document.
+        found: String,
+    },
+    /// Not what this program writes.
+    #[error("the checkpoint {name} is not readable: {reason}")]
+    Unreadable {
+        /// Collection and `_id`.
+        name: String,
+        /// The first thing that is wrong.
+        reason: &'static str,
+    },
+    /// Another process wrote it meanwhile.
+    #[error("the checkpoint {name} was written by another engine")]
+    Taken {
+        /// Collection and `_id`.
+        name: String,
+    },
+}
+
+/// The one writer of one pipeline's checkpoint.
+#[derive(Debug)]
+pub struct Store {
+    mongo: Mongo,
+    collection: Collection<Document>,
+    config: Config,
+    /// Marks what this process wrote, to know its own write again after a lost answer.
+    writer: ObjectId,
+    /// Revision that the next save replaces; 0 where there is no document yet.
+    revision: i64,
+}
+
+impl Store {
+    /// Prepares the store; nothing is read yet.
+    pub fn new(mongo: &Mongo, config: Config) -> Self {
+        let collection = mongo
+            .client()
+            .database(&config.database)
+            .collection(COLLECTION);
+        Self {
+            mongo: mongo.clone(),
+            collection,
+            config,
+            writer: ObjectId::new(),
+            revision: 0,
+        }
+    }
+
+    /// Reads the checkpoint; `None` on the very first start.
+    ///
+    /// # Errors
+    /// A newer or unreadable document is an error that names it: starting afresh is a person's decision.
+    pub async fn load(&mut self) -> Result<Option<Position>, Error> {
+        let Some(document) = self.read().await? else {
+            self.revision = 0;
+            return Ok(None);
+        };
+        let version = document.get("version");
+        match version.and_then(as_integer) {
+            Some(version) if version > i64::from(VERSION) => {
+                return Err(Error::Newer {
+                    name: self.name(),
+                    found: version.to_string(),
+                });
+            }
+            Some(version) if version == i64::from(VERSION) => {}
+            _ => return Err(self.unreadable("`version` is not 1")),
+        }
+        let revision = document
+            .get("revision")
+            .and_then(as_integer)
+            .filter(|revision| *revision > 0);
+        self.revision =
+            revision.ok_or_else(|| self.unreadable("`revision` is not a positive integer"))?;
+        self.position(&document).map(Some)
+    }
+
+    /// Replaces the checkpoint by `position`, durable on a majority when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] when another process wrote meanwhile. After any other error the save may or may not have
+    /// happened; the next save finds out.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a write that was cut off is recognised by the next save.
+    pub async fn save(&mut self, position: &Position) -> Result<(), Error> {
+        let next = self.document(position);
+        let outcome = if self.revision == 0 {
+            self.insert(next).await
+        } else {
+            self.replace(next).await
+        };
+        match outcome {
+            Ok(true) => {}
+            Ok(false) if self.wrote_before().await? => return Box::pin(self.save(position)).await,
+            Ok(false) => return Err(Error::Taken { name: self.name() }),
+            Err(source) => {
+                return Err(Error::Mongo {
+                    action: "save",
+                    name: self.name(),
+                    source,
+                });
+            }
+        }
+        self.revision += 1;
+        Ok(())
+    }
+
+    async fn insert(&self, next: Document) -> Result<bool, mongo::Error> {
+        let insert = self
+            .collection
+            .insert_one(next)
+            .write_concern(WriteConcern::majority());
+        match self
+            .mongo
+            .deadline("a checkpoint save", insert.into_future())
+            .await
+        {
+            Err(mongo::Error::Driver(error)) if is_duplicate_key(&error) => Ok(false),
+            result => result.map(|_| true),
+        }
+    }
+
+    async fn replace(&self, next: Document) -> Result<bool, mongo::Error> {
+        let filter = doc! { "_id": &self.config.pipeline, "revision": self.revision };
+        let replace = self
+            .collection
+            .replace_one(filter, next)
+            .write_concern(WriteConcern::majority());
+        let result = self
+            .mongo
+            .deadline("a checkpoint save", replace.into_future())
+            .await?;
+        Ok(result.matched_count == 1)
+    }
+
+    /// Whether the stored document is ours after all: an earlier save whose answer was lost. Takes its revision.
+    async fn wrote_before(&mut self) -> Result<bool, Error> {
+        let stored = self.read().await?;
+        let Some(stored) = stored.filter(|stored| {
+            stored
+                .get_object_id("writer")
+                .is_ok_and(|writer| writer == self.writer)
+        }) else {
+            return Ok(false);
+        };
+        let revision = stored
+            .get("revision")
+            .and_then(as_integer)
+            .unwrap_or_default();
+        let advanced = revision > self.revision;
+        self.revision = revision;
+        Ok(advanced)
+    }
+
+    async fn read(&self) -> Result<Option<Document>, Error> {
+        let find = self
+            .collection
+            .find_one(doc! { "_id": &self.config.pipeline })
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(
+                mongodb::options::ReadPreference::Primary,
+            ));
+        let result = self
+            .mongo
+            .deadline("a checkpoint load", find.into_future())
+            .await;
+        result.map_err(|source| Error::Mongo {
+            action: "load",
+            name: self.name(),
+            source,
+        })
+    }
+
+    fn document(&self, position: &Position) -> Document {
+        let (token, cluster_time) = match position {
+            Position::At(time) => (Bson::Null, Some(*time)),
+            Position::After {
+                token,
+                cluster_time,
+            } => (
+                Document::try_from(&**token).map_or(Bson::Null, Bson::Document),
+                *cluster_time,
+            ),
+        };
+        doc! {
+            "_id": &self.config.pipeline,
+            "version": VERSION,
+            "revision": self.revision + 1,
+            "resume_token": token,
+            "cluster_time": cluster_time,
+            "saved_at": DateTime::now(),
+            "writer": self.writer,
+        }
+    }
+
+    fn position(&self, document: &Document) -> Result<Position, Error> {
+        let cluster_time = document.get_timestamp("cluster_time").ok();
+        match (document.get("resume_token"), cluster_time) {
+            (Some(Bson::Document(token)), cluster_time) if token.contains_key("_data") => {
+                let token = RawDocumentBuf::try_from(token)
+                    .map_err(|_| self.unreadable("`resume_token` is corrupt"))?;
+                Ok(Position::After {
+                    token,
+                    cluster_time,
+                })
+            }
+            (Some(Bson::Null), Some(Timestamp { time, increment })) => {
+                Ok(Position::At(Timestamp { time, increment }))
+            }
+            _ => Err(self
+                .unreadable("it has neither a `resume_token` nor a `cluster_time` to start from")),
+        }
+    }
+
+    fn unreadable(&self, reason: &'static str) -> Error {
+        Error::Unreadable {
+            name: self.name(),
+            reason,
+        }
+    }
+
+    fn name(&self) -> String {
+        format!(
+            "`{}.{COLLECTION}` `_id: {:?}`",
+            self.config.database, self.config.pipeline
+        )
+    }
+}
+
+impl Error {
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Mongo { source, .. } => source.disposition(),
+            Self::Newer { .. } | Self::Unreadable { .. } | Self::Taken { .. } => Disposition::Halt,
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Mongo { source, .. } => source.hint(),
+            Self::Newer { .. } => Some(
+                "run the release that wrote it; or, to start afresh from now and lose what happened since, \
+                 delete that document or choose another CDC_PIPELINE",
+            ),
+            Self::Unreadable { .. } => Some(
+                "restore it from a backup; or, to start afresh from now and lose what happened since, \
+                 delete that document or choose another CDC_PIPELINE",
+            ),
+            Self::Taken { .. } => {
+                Some("only one engine may run per CDC_PIPELINE; stop the other one")
+            }
+        }
+    }
+}
+
+fn as_integer(value: &Bson) -> Option<i64> {
+    match value {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
+    use mongodb::error::{ErrorKind, WriteFailure};
+    matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(failure)) if failure.code == 11000)
+}

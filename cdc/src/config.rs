@@ -1,0 +1,307 @@
+//! Flags and environment variables become one checked [`Config`]; nothing else reads the environment.
+//!
+//! A bad configuration names every fault at once, each with its variable, and never a secret's value.
+
+mod args;
+mod faults;
+mod servers;
+
+use std::{collections::BTreeSet, time::Duration};
+
+pub use self::{
+    args::{EngineArgs, MessageArgs, MongoArgs, RabbitArgs, RunArgs},
+    faults::Faults,
+};
+use crate::{
+    checkpoint,
+    encode::{self, Format, JsonMode, RoutingKey},
+    event::Operation,
+    pipeline, publish, source,
+};
+
+use self::faults::set;
+
+/// All that `cdc run` needs to know, made of each stage's own configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// MongoDB's connection string, checked; it may hold a password.
+    pub mongo_uri: Secret,
+    /// What is watched.
+    pub source: source::Config,
+    /// What bodies look like.
+    pub encode: encode::Config,
+    /// Where messages go.
+    pub publish: publish::Config,
+    /// Where the checkpoint lies.
+    pub checkpoint: checkpoint::Config,
+    /// Bounds and intervals of the loop.
+    pub pipeline: pipeline::Config,
+    /// Longest wait for both servers at the start.
+    pub startup_timeout: Duration,
+}
+
+/// All that `cdc tail` needs to know.
+#[derive(Debug)]
+pub struct TailConfig {
+    /// Where the broker is.
+    pub broker: publish::Broker,
+    /// The queue to read.
+    pub queue: publish::Queue,
+    /// Longest wait for the broker at the start.
+    pub startup_timeout: Duration,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which log lines are written, and how.
+#[derive(Debug)]
+pub struct LogConfig {
+    /// See [`LogFormat`].
+    pub format: LogFormat,
+    /// A filter as `tracing_subscriber::EnvFilter` reads it.
+    pub filter: String,
+}
+
+/// A text that is never written out.
+pub struct Secret(pub(crate) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl Config {
+    /// Checks everything that was typed.
+    ///
+    /// # Errors
+    /// All faults together; no server is asked.
+    pub fn check(args: &RunArgs) -> Result<(Self, LogConfig), Faults> {
+        let mut faults = Faults::default();
+        let log = log(&args.engine, &mut faults);
+        let config = Self {
+            mongo_uri: servers::mongo_uri(args.mongo.mongo_database_host.as_deref(), &mut faults),
+            source: source(&args.mongo, &mut faults),
+            encode: encode(args, &mut faults),
+            publish: publish(args, &mut faults),
+            checkpoint: checkpoint(args, &mut faults),
+            pipeline: pipeline(&args.engine, &mut faults),
+            startup_timeout: startup_timeout(&args.rabbit, &mut faults),
+        };
+        if config.source.database == config.checkpoint.database {
+            faults.add(
+                "CDC_CHECKPOINT_DATABASE",
+                "the checkpoint cannot lie in the watched database (MONGO_DATABASE_NAME), each save would be a change; \
+                 choose another name",
+            );
+        }
+        if faults.is_empty() {
+            Ok((config, log))
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+impl TailConfig {
+    /// Checks what `tail` uses.
+    ///
+    /// # Errors
+    /// All faults together; no server is asked.
+    pub fn check(args: &RabbitArgs) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        let config = Self {
+            broker: servers::broker(args, &mut faults),
+            queue: servers::queue(args, &mut faults),
+            startup_timeout: startup_timeout(args, &mut faults),
+        };
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+fn source(args: &MongoArgs, faults: &mut Faults) -> source::Config {
+    source::Config {
+        database: database(
+            "MONGO_DATABASE_NAME",
+            args.mongo_database_name.as_deref(),
+            "scrabble",
+            faults,
+        ),
+        collections: list(args.collections.as_deref()),
+        operations: operations(args.operations.as_deref(), faults),
+    }
+}
+
+fn checkpoint(args: &RunArgs, faults: &mut Faults) -> checkpoint::Config {
+    checkpoint::Config {
+        database: database(
+            "CDC_CHECKPOINT_DATABASE",
+            args.mongo.checkpoint_database.as_deref(),
+            "cdc",
+            faults,
+        ),
+        pipeline: Faults::text(args.engine.pipeline.as_deref(), "default"),
+    }
+}
+
+fn encode(args: &RunArgs, faults: &mut Faults) -> encode::Config {
+    let queue = Faults::text(
+        args.rabbit.rabbitmq_queue_name.as_deref(),
+        servers::DEFAULT_QUEUE,
+    );
+    let template = Faults::text(args.message.rabbitmq_routing_key.as_deref(), &queue);
+    encode::Config {
+        format: faults.choice("CDC_FORMAT", args.message.format.as_deref(), &Format::NAMES),
+        mode: faults.choice(
+            "CDC_JSON_MODE",
+            args.message.json_mode.as_deref(),
+            &JsonMode::NAMES,
+        ),
+        routing_key: RoutingKey::parse(&template).unwrap_or_else(|error| {
+            faults.add("RABBITMQ_ROUTING_KEY", error);
+            RoutingKey::default()
+        }),
+    }
+}
+
+fn publish(args: &RunArgs, faults: &mut Faults) -> publish::Config {
+    publish::Config {
+        broker: servers::broker(&args.rabbit, faults),
+        queue: servers::queue(&args.rabbit, faults),
+        exchange: servers::short_name(
+            "RABBITMQ_EXCHANGE",
+            args.message.rabbitmq_exchange.as_deref(),
+            "",
+            faults,
+        ),
+        confirm_timeout: faults.millis(
+            "CDC_CONFIRM_TIMEOUT_MS",
+            args.engine.confirm_timeout_ms.as_deref(),
+            30_000,
+            100..=3_600_000,
+        ),
+    }
+}
+
+fn pipeline(args: &EngineArgs, faults: &mut Faults) -> pipeline::Config {
+    pipeline::Config {
+        window_events: to_usize(faults.number(
+            "CDC_WINDOW_EVENTS",
+            args.window_events.as_deref(),
+            2048,
+            1..=65_536,
+        )),
+        window_bytes: to_usize(faults.number(
+            "CDC_WINDOW_BYTES",
+            args.window_bytes.as_deref(),
+            8 << 20,
+            1024..=(4 << 30),
+        )),
+        checkpoint_interval: faults.millis(
+            "CDC_CHECKPOINT_INTERVAL_MS",
+            args.checkpoint_interval_ms.as_deref(),
+            1_000,
+            10..=3_600_000,
+        ),
+        shutdown_grace: faults.millis(
+            "CDC_SHUTDOWN_GRACE_MS",
+            args.shutdown_grace_ms.as_deref(),
+            10_000,
+            0..=3_600_000,
+        ),
+    }
+}
+
+fn log(args: &EngineArgs, faults: &mut Faults) -> LogConfig {
+    let filter = Faults::text(args.log.as_deref(), "info");
+    if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&filter) {
+        faults.add(
+            "RUST_LOG",
+            format_args!("`{filter}` is not a log filter such as info or cdc=debug ({error})"),
+        );
+    }
+    LogConfig {
+        format: faults.choice(
+            "CDC_LOG_FORMAT",
+            args.log_format.as_deref(),
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        ),
+        filter,
+    }
+}
+
+fn startup_timeout(args: &RabbitArgs, faults: &mut Faults) -> Duration {
+    faults.millis(
+        "CDC_STARTUP_TIMEOUT_MS",
+        args.startup_timeout_ms.as_deref(),
+        30_000,
+        0..=3_600_000,
+    )
+}
+
+fn operations(value: Option<&str>, faults: &mut Faults) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for name in list(Some(set(value).unwrap_or("insert"))) {
+        match name.parse() {
+            Ok(operation) if !operations.contains(&operation) => operations.push(operation),
+            Ok(_) => {}
+            Err(_) => {
+                let known = Operation::ALL.map(Operation::as_str).join(", ");
+                faults.add(
+                    "CDC_OPERATIONS",
+                    format_args!("`{name}` is not one of {known}"),
+                );
+            }
+        }
+    }
+    if operations.is_empty() && set(value).is_some_and(|text| list(Some(text)).is_empty()) {
+        faults.add("CDC_OPERATIONS", "names no operation");
+    }
+    operations
+}
+
+/// A database's name, within the server's limits.
+/// <https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions>
+fn database(variable: &str, value: Option<&str>, default: &str, faults: &mut Faults) -> String {
+    let name = Faults::text(value, default);
+    if name.len() > 63 || name.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
+        faults.add(
+            variable,
+            format_args!(
+                "`{name}` is not a database name: at most 63 bytes, none of / \\ . \" $ or space"
+            ),
+        );
+    } else if matches!(name.as_str(), "admin" | "config" | "local") {
+        faults.add(variable, format_args!("`{name}` is a system database"));
+    }
+    name
+}
+
+/// Parts between commas, without white space and repetitions, in alphabetical order.
+fn list(value: Option<&str>) -> Vec<String> {
+    let parts: BTreeSet<&str> = set(value)
+        .into_iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.into_iter().map(str::to_owned).collect()
+}
+
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

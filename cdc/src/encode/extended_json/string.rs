@@ -1,0 +1,145 @@
+//! JSON strings.
+
+use super::{Error, Text};
+
+/// What stands behind the backslash for each byte; zero if the byte stands for itself.
+const ESCAPES: [u8; 256] = escape_table();
+
+/// Bytes looked at in one step.
+const BLOCK: usize = size_of::<u64>();
+const ONES: u64 = u64::MAX / 255;
+const HIGH_BITS: u64 = ONES << 7;
+
+/// Writes `text` as a JSON string.
+#[inline]
+pub(super) fn quoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    out.push(b'"');
+    let plain = plain_prefix(text.as_bytes());
+    out.extend_from_slice(&text.as_bytes()[..plain]);
+    if plain < text.as_bytes().len() {
+        escape(text.skip(plain).as_str()?, out);
+    }
+    out.push(b'"');
+    Ok(())
+}
+
+/// Writes `text` as a JSON string, its characters in ascending order, as the options of a regular expression are.
+pub(super) fn quoted_sorted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    let bytes = text.as_bytes();
+    if bytes.is_sorted() || !bytes.is_ascii() {
+        return quoted(text, out);
+    }
+    out.push(b'"');
+    for character in 0..128 {
+        for _ in bytes.iter().filter(|byte| **byte == character) {
+            escape_byte(character, out);
+        }
+    }
+    out.push(b'"');
+    Ok(())
+}
+
+/// Writes `text` with its escapes and without quotes.
+pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (position, byte) in bytes.iter().enumerate() {
+        if ESCAPES[usize::from(*byte)] != 0 {
+            out.extend_from_slice(&bytes[written..position]);
+            escape_byte(*byte, out);
+            written = position + 1;
+        }
+    }
+    out.extend_from_slice(&bytes[written..]);
+}
+
+/// Turns the JSON text that `out` ends with, from `start` on, into the inside of a JSON string.
+///
+/// Such a text has no control characters, so that each byte to escape takes exactly one more.
+pub(super) fn escape_tail(start: usize, out: &mut Vec<u8>) {
+    let mut from = out.len();
+    let escapes = out[start..]
+        .iter()
+        .filter(|byte| needs_backslash(**byte))
+        .count();
+    let mut to = from + escapes;
+    out.resize(to, 0);
+    while from < to {
+        from -= 1;
+        to -= 1;
+        out[to] = out[from];
+        if needs_backslash(out[from]) {
+            to -= 1;
+            out[to] = b'\\';
+        }
+    }
+}
+
+fn needs_backslash(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
+}
+
+fn escape_byte(byte: u8, out: &mut Vec<u8>) {
+    match ESCAPES[usize::from(byte)] {
+        0 => out.push(byte),
+        b'u' => {
+            let digits = b"0123456789abcdef";
+            let (high, low) = (
+                digits[usize::from(byte >> 4)],
+                digits[usize::from(byte & 15)],
+            );
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+        }
+        letter => out.extend_from_slice(&[b'\\', letter]),
+    }
+}
+
+/// Length of the longest prefix that is ASCII and stands for itself.
+#[inline]
+fn plain_prefix(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(block) = bytes[length..].first_chunk::<BLOCK>() {
+        if !is_plain_block(*block) {
+            break;
+        }
+        length += BLOCK;
+    }
+    length
+        + bytes[length..]
+            .iter()
+            .take_while(|byte| is_plain(**byte))
+            .count()
+}
+
+#[inline]
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii() && ESCAPES[usize::from(byte)] == 0
+}
+
+/// Whether all bytes are plain, without a look at each: a subtraction borrows a byte's high bit if the byte is too
+/// small, and no byte below that borrows, if they are plain.
+#[inline]
+fn is_plain_block(block: [u8; BLOCK]) -> bool {
+    let block = u64::from_ne_bytes(block);
+    let control = block.wrapping_sub(ONES * 0x20);
+    let quote = (block ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (block ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (block | control | quote | backslash) & HIGH_BITS == 0
+}
+
+const fn escape_table() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        table[control] = b'u';
+        control += 1;
+    }
+    table[b'\x08' as usize] = b'b';
+    table[b'\t' as usize] = b't';
+    table[b'\n' as usize] = b'n';
+    table[b'\x0c' as usize] = b'f';
+    table[b'\r' as usize] = b'r';
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table
+}

@@ -1,0 +1,349 @@
+//! One change event: a view on its raw BSON. Nothing is copied and nothing is decoded twice.
+//!
+//! Fields: <https://www.mongodb.com/docs/manual/reference/change-events/>.
+
+use std::{fmt, ops::Range, str::FromStr};
+
+use bson::{
+    RawBsonRef, RawDocument, RawDocumentBuf, Timestamp,
+    raw::{CStr, cstr},
+};
+
+use crate::position::Position;
+
+/// A document of the change stream, with its known fields located in one pass.
+#[derive(Debug)]
+pub struct ChangeEvent {
+    raw: RawDocumentBuf,
+    operation: Operation,
+    cluster_time: Timestamp,
+    wall_time_ms: Option<i64>,
+    token: Span,
+    database: Span,
+    collection: Option<Span>,
+    document_key: Option<Span>,
+    full_document: Option<Span>,
+}
+
+/// What happened. The names are the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A document was inserted.
+    Insert,
+    /// A document was changed in part.
+    Update,
+    /// A document was replaced as a whole.
+    Replace,
+    /// A document was deleted.
+    Delete,
+    /// A collection was dropped.
+    Drop,
+    /// A collection was renamed.
+    Rename,
+    /// The database was dropped.
+    DropDatabase,
+    /// The stream ended because what it watched is gone.
+    Invalidate,
+}
+
+/// `database.collection`, or the database alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespace<'a> {
+    /// Name of the database; empty for an invalidate event, which has no namespace.
+    pub database: &'a str,
+    /// Name of the collection; absent when the operation concerns the whole database.
+    pub collection: Option<&'a str>,
+}
+
+/// Why a document is not a change event that we understand.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are not BSON.
+    #[error("the change event is not valid BSON")]
+    Corrupt(#[source] bson::error::Error),
+    /// A field that every event has is absent or of another type.
+    #[error("the change event has no usable field `{0}`")]
+    Missing(&'static str),
+    /// An operation that is not in [`Operation::ALL`].
+    #[error("the change event has the unknown operation `{0}`")]
+    UnknownOperation(String),
+}
+
+/// Bytes of a field's value within the event.
+type Span = Range<usize>;
+
+impl ChangeEvent {
+    /// Locates the fields of `raw`.
+    ///
+    /// # Errors
+    /// Only the event's own level is checked here; the document inside is checked when it is encoded.
+    pub fn parse(raw: RawDocumentBuf) -> Result<Self, Error> {
+        let mut operation = None;
+        let mut cluster_time = None;
+        let mut wall_time_ms = None;
+        let (mut token, mut document_key, mut full_document) = (None, None, None);
+        let (mut database, mut collection) = (None, None);
+        let base = raw.as_bytes();
+        for element in raw.iter() {
+            let (key, value) = element.map_err(Error::Corrupt)?;
+            match (key.as_str(), value) {
+                ("_id", RawBsonRef::Document(document)) => {
+                    token = Some(span(base, document.as_bytes()))
+                }
+                ("operationType", RawBsonRef::String(name)) => {
+                    operation =
+                        Some(name.parse().map_err(|UnknownOperation| {
+                            Error::UnknownOperation(name.to_owned())
+                        })?);
+                }
+                ("clusterTime", RawBsonRef::Timestamp(time)) => cluster_time = Some(time),
+                ("wallTime", RawBsonRef::DateTime(time)) => {
+                    wall_time_ms = Some(time.timestamp_millis())
+                }
+                ("fullDocument", RawBsonRef::Document(document)) => {
+                    full_document = Some(span(base, document.as_bytes()));
+                }
+                ("documentKey", RawBsonRef::Document(document)) => {
+                    document_key = Some(span(base, document.as_bytes()));
+                }
+                ("ns", RawBsonRef::Document(namespace)) => {
+                    database = text_span(base, namespace, cstr!("db"))?;
+                    collection = text_span(base, namespace, cstr!("coll"))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            operation: operation.ok_or(Error::Missing("operationType"))?,
+            cluster_time: cluster_time.ok_or(Error::Missing("clusterTime"))?,
+            wall_time_ms,
+            token: token.ok_or(Error::Missing("_id"))?,
+            database: database.unwrap_or(0..0),
+            collection,
+            document_key,
+            full_document,
+            raw,
+        })
+    }
+
+    /// The whole event.
+    pub fn raw(&self) -> &RawDocument {
+        &self.raw
+    }
+
+    /// The resume token, the event's `_id`.
+    pub fn token(&self) -> &RawDocument {
+        self.document(&self.token)
+    }
+
+    /// The position after this event.
+    pub fn position(&self) -> Position {
+        Position::After {
+            token: self.token().to_owned(),
+            cluster_time: Some(self.cluster_time),
+        }
+    }
+
+    /// What happened.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Where it happened.
+    pub fn namespace(&self) -> Namespace<'_> {
+        Namespace {
+            database: self.text(&self.database),
+            collection: self.collection.as_ref().map(|span| self.text(span)),
+        }
+    }
+
+    /// When it happened, by the cluster's logical clock.
+    pub fn cluster_time(&self) -> Timestamp {
+        self.cluster_time
+    }
+
+    /// When it happened, in milliseconds since 1970; absent before MongoDB 6.0.
+    pub fn wall_time_ms(&self) -> Option<i64> {
+        self.wall_time_ms
+    }
+
+    /// `_id` and shard key of the document; absent for operations on a collection or a database.
+    pub fn document_key(&self) -> Option<&RawDocument> {
+        self.document_key.as_ref().map(|span| self.document(span))
+    }
+
+    /// The document after the change, where the server sent it.
+    pub fn full_document(&self) -> Option<&RawDocument> {
+        self.full_document.as_ref().map(|span| self.document(span))
+    }
+
+    fn document(&self, span: &Span) -> &RawDocument {
+        RawDocument::from_bytes(&self.raw.as_bytes()[span.clone()])
+            .expect("parse took the span from a document")
+    }
+
+    fn text(&self, span: &Span) -> &str {
+        std::str::from_utf8(&self.raw.as_bytes()[span.clone()])
+            .expect("parse took the span from a string")
+    }
+}
+
+impl Operation {
+    /// Every operation, in the order in which messages list them.
+    pub const ALL: [Self; 8] = [
+        Self::Insert,
+        Self::Update,
+        Self::Replace,
+        Self::Delete,
+        Self::Drop,
+        Self::Rename,
+        Self::DropDatabase,
+        Self::Invalidate,
+    ];
+
+    /// The server's name of the operation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Drop => "drop",
+            Self::Rename => "rename",
+            Self::DropDatabase => "dropDatabase",
+            Self::Invalidate => "invalidate",
+        }
+    }
+}
+
+/// A text that names no operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownOperation;
+
+impl FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.as_str() == text)
+            .ok_or(UnknownOperation)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Namespace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.database)?;
+        match self.collection {
+            Some(collection) => write!(f, ".{collection}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn text_span(base: &[u8], namespace: &RawDocument, key: &CStr) -> Result<Option<Span>, Error> {
+    let value = namespace.get(key).map_err(Error::Corrupt)?;
+    Ok(value
+        .and_then(RawBsonRef::as_str)
+        .map(|text| span(base, text.as_bytes())))
+}
+
+/// Where `part`, a piece of `base`, lies in it.
+fn span(base: &[u8], part: &[u8]) -> Span {
+    let start = part.as_ptr() as usize - base.as_ptr() as usize;
+    start..start + part.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{DateTime, rawdoc};
+
+    use super::*;
+
+    fn insert() -> RawDocumentBuf {
+        rawdoc! {
+            "_id": { "_data": "8263" },
+            "operationType": "insert",
+            "clusterTime": Timestamp { time: 7, increment: 3 },
+            "wallTime": DateTime::from_millis(1_700_000_000_123),
+            "fullDocument": { "_id": 1, "word": "quiz" },
+            "ns": { "db": "scrabble", "coll": "moves" },
+            "documentKey": { "_id": 1 },
+        }
+    }
+
+    #[test]
+    fn an_insert_is_read_in_one_pass() {
+        let event = ChangeEvent::parse(insert()).unwrap();
+        assert_eq!(event.operation(), Operation::Insert);
+        assert_eq!(event.token(), &*rawdoc! { "_data": "8263" });
+        assert_eq!(
+            event.cluster_time(),
+            Timestamp {
+                time: 7,
+                increment: 3
+            }
+        );
+        assert_eq!(event.wall_time_ms(), Some(1_700_000_000_123));
+        assert_eq!(event.namespace().to_string(), "scrabble.moves");
+        assert_eq!(
+            event.full_document(),
+            Some(&*rawdoc! { "_id": 1, "word": "quiz" })
+        );
+        assert_eq!(event.document_key(), Some(&*rawdoc! { "_id": 1 }));
+    }
+
+    #[test]
+    fn an_invalidate_has_neither_namespace_nor_document() {
+        let raw = rawdoc! { "_id": { "_data": "82" }, "operationType": "invalidate", "clusterTime": Timestamp { time: 1, increment: 1 } };
+        let event = ChangeEvent::parse(raw).unwrap();
+        assert_eq!(event.namespace().to_string(), "");
+        assert!(
+            event.full_document().is_none()
+                && event.document_key().is_none()
+                && event.wall_time_ms().is_none()
+        );
+    }
+
+    #[test]
+    fn an_update_whose_document_is_gone_has_a_null_document() {
+        let raw = rawdoc! {
+            "_id": { "_data": "82" }, "operationType": "update", "clusterTime": Timestamp { time: 1, increment: 1 },
+            "fullDocument": null, "ns": { "db": "d", "coll": "c" }, "documentKey": { "_id": 1 },
+        };
+        assert!(ChangeEvent::parse(raw).unwrap().full_document().is_none());
+    }
+
+    #[test]
+    fn what_every_event_has_must_be_there() {
+        for missing in ["_id", "operationType", "clusterTime"] {
+            let mut raw = RawDocumentBuf::new();
+            for (key, value) in insert()
+                .iter()
+                .map(Result::unwrap)
+                .filter(|(key, _)| key.as_str() != missing)
+            {
+                raw.append(key, value);
+            }
+            let error = ChangeEvent::parse(raw).unwrap_err();
+            assert!(
+                matches!(error, Error::Missing(field) if field == missing),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn operations_have_the_servers_names() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.as_str().parse(), Ok(operation));
+        }
+        assert_eq!("Insert".parse::<Operation>(), Err(UnknownOperation));
+    }
+}

@@ -1,0 +1,25 @@
+//! Change data capture: every committed change in MongoDB becomes a message in RabbitMQ, in order, at least once,
+//! and never silently lost.
+//!
+//! ```text
+//! source --ChangeEvent--> encode --Message--> publish --Confirmed--> checkpoint        all driven by pipeline
+//! ```
+//!
+//! [`source`] reads the change stream, [`mod@encode`] writes bodies, [`publish`] sends them and collects the broker's
+//! verdicts, [`checkpoint`] remembers how far everything was confirmed, and [`pipeline`] drives them.
+//! Stages never import each other; [`config`] alone reads the environment; [`app`] puts everything together.
+
+pub mod app;
+pub mod config;
+pub mod pipeline;
+
+pub mod checkpoint;
+pub mod encode;
+pub mod publish;
+pub mod source;
+
+pub mod event;
+pub mod message;
+pub mod mongo;
+pub mod position;
+pub mod retry;

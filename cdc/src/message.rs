@@ -1,0 +1,81 @@
+//! What we publish: a routing key, properties and a body. Pure data, no I/O.
+
+use std::fmt;
+
+use bson::{RawDocument, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::event::Operation;
+
+/// One message, ready to be published any number of times.
+#[derive(Debug)]
+pub struct Message {
+    /// Stable identity that consumers deduplicate on.
+    pub message_id: MessageId,
+    /// At most 255 bytes, a limit of AMQP 0-9-1.
+    pub routing_key: String,
+    /// Operation of the change event.
+    pub operation: Operation,
+    /// `database.collection`, or `database` alone for an operation on the whole database.
+    pub namespace: String,
+    /// When the change happened, by the cluster's logical clock.
+    pub cluster_time: Timestamp,
+    /// When the change happened, by the server's wall clock, in milliseconds since 1970; absent before MongoDB 6.0.
+    pub wall_time_ms: Option<i64>,
+    /// Extended JSON, UTF-8.
+    pub body: Vec<u8>,
+}
+
+/// 128 bits of the SHA-256 of a resume token, written as 32 hexadecimal digits.
+///
+/// A resume token names one change and is the same however often the stream is read again,
+/// so a replayed change keeps its id, and two changes of one transaction have two.
+/// A cryptographic hash, because users choose the `_id` values that tokens contain.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageId([u8; 16]);
+
+impl MessageId {
+    /// The id of the change that `token` names.
+    pub fn from_token(token: &RawDocument) -> Self {
+        let digest = Sha256::digest(token.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_32_hexadecimal_digits_of_the_tokens_sha256() {
+        let token = rawdoc! { "_data": "82" };
+        // printf "\x13\0\0\0\x02_data\0\x03\0\0\0\x38\x32\0\0" | sha256sum | cut -c1-32
+        assert_eq!(
+            MessageId::from_token(&token).to_string(),
+            "3b5cb7fe5131e4a99af7362c93a81387"
+        );
+    }
+
+    #[test]
+    fn different_tokens_have_different_ids() {
+        let one = MessageId::from_token(&rawdoc! { "_data": "8263" });
+        let two = MessageId::from_token(&rawdoc! { "_data": "8264" });
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,331 @@
+//! A MongoDB client and the meaning of its errors, for the change stream and the checkpoint alike.
+
+use std::time::Duration;
+
+use bson::{Document, Timestamp, doc};
+use mongodb::{
+    Client,
+    error::{Error as DriverError, ErrorKind},
+    options::{ClientOptions, ServerAddress},
+};
+
+use crate::retry::Disposition;
+
+/// Longest wait for a suitable server in one attempt.
+const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a TCP connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for the answer to a command that should be quick.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A failure of MongoDB or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The driver's own error.
+    #[error("{}", describe(.0))]
+    Driver(DriverError),
+    /// No answer within a deadline.
+    #[error("mongodb: no answer to {what} within {} ms", .after.as_millis())]
+    TimedOut {
+        /// What was asked.
+        what: &'static str,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// No server could be used.
+    #[error("mongodb is not reachable at {addresses}: {reason}")]
+    Unreachable {
+        /// The servers of the connection string.
+        addresses: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// A server that is not a member of a replica set.
+    #[error("mongodb at {address} is a standalone server; change streams need a replica set")]
+    Standalone {
+        /// The server.
+        address: String,
+    },
+    /// A server of a replica set with another name.
+    #[error(
+        "mongodb at {address} belongs to replica set `{actual}`, the connection string says `{expected}`"
+    )]
+    OtherReplicaSet {
+        /// The server.
+        address: String,
+        /// The name it gives.
+        actual: String,
+        /// The name in the connection string.
+        expected: String,
+    },
+    /// The user is unknown or the password wrong.
+    #[error("mongodb refused the credentials of {user}: {reason}")]
+    Credentials {
+        /// The user of the connection string.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The user may not do what we need.
+    #[error("mongodb denies {user} the permission: {reason}")]
+    Permission {
+        /// The user of the connection string.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+}
+
+/// A client, and what is worth naming in an error about it.
+#[derive(Debug, Clone)]
+pub struct Mongo {
+    client: Client,
+    addresses: Vec<ServerAddress>,
+    replica_set: Option<String>,
+    user: String,
+}
+
+impl Mongo {
+    /// Prepares a client; the first command connects.
+    ///
+    /// # Errors
+    /// A connection string that does not resolve.
+    pub async fn new(uri: &str) -> Result<Self, Error> {
+        let mut options = ClientOptions::parse(uri).await.map_err(Error::Driver)?;
+        options.app_name.get_or_insert_with(|| "cdc".to_owned());
+        options
+            .server_selection_timeout
+            .get_or_insert(SERVER_SELECTION_TIMEOUT);
+        options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+        let user = options
+            .credential
+            .as_ref()
+            .and_then(|credential| credential.username.clone());
+        Ok(Self {
+            addresses: options.hosts.clone(),
+            replica_set: options.repl_set_name.clone(),
+            user: user.map_or_else(
+                || "an anonymous user".to_owned(),
+                |user| format!("user `{user}`"),
+            ),
+            client: Client::with_options(options).map_err(Error::Driver)?,
+        })
+    }
+
+    /// The driver's client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Checks that change streams can work here, and returns the cluster's present time.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] may pass; a standalone server, another replica set and refused credentials do not.
+    pub async fn preflight(&self) -> Result<Timestamp, Error> {
+        match self.run("hello", "admin", doc! { "hello": 1 }).await {
+            Ok(hello) => present(&hello).ok_or_else(|| Error::Standalone {
+                address: self.addresses(),
+            }),
+            Err(error @ Error::Unreachable { .. }) => Err(self.diagnose().await.unwrap_or(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs a quick command with a deadline.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::disposition`] tells whether another attempt may help.
+    pub async fn run(
+        &self,
+        what: &'static str,
+        database: &str,
+        command: Document,
+    ) -> Result<Document, Error> {
+        self.deadline(what, async {
+            self.client.database(database).run_command(command).await
+        })
+        .await
+    }
+
+    /// Awaits `operation` for at most [`COMMAND_TIMEOUT`] and gives its error a name.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn deadline<T>(
+        &self,
+        what: &'static str,
+        operation: impl Future<Output = Result<T, DriverError>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(COMMAND_TIMEOUT, operation).await {
+            Ok(result) => result.map_err(|error| self.name(error)),
+            Err(_) => Err(Error::TimedOut {
+                what,
+                after: COMMAND_TIMEOUT,
+            }),
+        }
+    }
+
+    /// Gives a driver's error the names that a person needs.
+    pub fn name(&self, error: DriverError) -> Error {
+        let user = self.user.clone();
+        match error.kind.as_ref() {
+            ErrorKind::ServerSelection { message, .. } => Error::Unreachable {
+                addresses: self.addresses(),
+                reason: message.clone(),
+            },
+            ErrorKind::Authentication { message, .. } => Error::Credentials {
+                user,
+                reason: message.clone(),
+            },
+            ErrorKind::Command(command) => match command.code {
+                18 => Error::Credentials {
+                    user,
+                    reason: command.message.clone(),
+                },
+                13 => Error::Permission {
+                    user,
+                    reason: command.message.clone(),
+                },
+                40573 => Error::Standalone {
+                    address: self.addresses(),
+                },
+                _ => Error::Driver(error),
+            },
+            _ => Error::Driver(error),
+        }
+    }
+
+    /// Asks each address by itself why the set cannot be used.
+    async fn diagnose(&self) -> Option<Error> {
+        for address in &self.addresses {
+            let mut options = ClientOptions::builder()
+                .hosts(vec![address.clone()])
+                .build();
+            options.direct_connection = Some(true);
+            options.server_selection_timeout = Some(Duration::from_millis(500));
+            let Ok(client) = Client::with_options(options) else {
+                continue;
+            };
+            let Ok(hello) = client
+                .database("admin")
+                .run_command(doc! { "hello": 1 })
+                .await
+            else {
+                continue;
+            };
+            let is_mongos = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+            let being_set_up = hello.get_bool("isreplicaset").unwrap_or(false);
+            match (hello.get_str("setName"), &self.replica_set) {
+                (Ok(actual), Some(expected)) if actual != expected => {
+                    return Some(Error::OtherReplicaSet {
+                        address: address.to_string(),
+                        actual: actual.to_owned(),
+                        expected: expected.clone(),
+                    });
+                }
+                (Err(_), _) if !is_mongos && !being_set_up => {
+                    return Some(Error::Standalone {
+                        address: address.to_string(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn addresses(&self) -> String {
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        addresses.join(",")
+    }
+}
+
+impl Error {
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Driver(error) => driver_disposition(error),
+            Self::TimedOut { .. } | Self::Unreachable { .. } => Disposition::Retry,
+            Self::Standalone { .. }
+            | Self::OtherReplicaSet { .. }
+            | Self::Credentials { .. }
+            | Self::Permission { .. } => Disposition::Halt,
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Driver(_) => None,
+            Self::TimedOut { .. } | Self::Unreachable { .. } => Some("cargo xtask local-start"),
+            Self::Standalone { .. } => Some(
+                "start mongod with --replSet NAME and run rs.initiate() once, or use `cargo xtask local-start`",
+            ),
+            Self::OtherReplicaSet { .. } => Some("correct `replicaSet=` in MONGO_DATABASE_HOST"),
+            Self::Credentials { .. } => {
+                Some("correct user, password or authSource in MONGO_DATABASE_HOST")
+            }
+            Self::Permission { .. } => Some(
+                "grant `read` on the watched database and `readWrite` on the checkpoint database (CDC_CHECKPOINT_DATABASE)",
+            ),
+        }
+    }
+}
+
+/// The cluster's time in an answer; only members of a replica set and mongos give one.
+fn present(answer: &Document) -> Option<Timestamp> {
+    answer.get_timestamp("operationTime").ok()
+}
+
+/// Server codes after which the same command may succeed: elections, shutdowns, cut cursors, time limits.
+/// <https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error>
+const RETRIABLE_CODES: [i32; 27] = [
+    6, 7, 43, 50, 63, 64, 79, 89, 91, 112, 133, 134, 150, 189, 202, 211, 234, 237, 262, 9001,
+    10107, 11600, 11601, 11602, 13388, 13435, 13436,
+];
+
+fn driver_disposition(error: &DriverError) -> Disposition {
+    let retriable = match error.kind.as_ref() {
+        ErrorKind::Io(_)
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::DnsResolve { .. }
+        | ErrorKind::SessionsNotSupported => true,
+        ErrorKind::Command(command) => {
+            RETRIABLE_CODES.contains(&command.code)
+                || error.contains_label("ResumableChangeStreamError")
+        }
+        ErrorKind::Write(_) => {
+            error.contains_label("RetryableWriteError") || write_is_retriable(error)
+        }
+        _ => false,
+    };
+    if retriable {
+        Disposition::Retry
+    } else {
+        Disposition::Halt
+    }
+}
+
+fn write_is_retriable(error: &DriverError) -> bool {
+    use mongodb::error::WriteFailure;
+    match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteConcernError(failure)) => {
+            RETRIABLE_CODES.contains(&failure.code)
+        }
+        _ => false,
+    }
+}
+
+/// The driver's error in one line.
+fn describe(error: &DriverError) -> String {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => {
+            format!(
+                "mongodb: {} (code {}, {})",
+                command.message, command.code, command.code_name
+            )
+        }
+        kind => format!("mongodb: {kind}"),
+    }
+}

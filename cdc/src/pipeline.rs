@@ -1,0 +1,428 @@
+//! The loop: source, encode, publish, checkpoint. The only module that names every stage.
+//!
+//! Events are encoded and published in order, as many in flight as the window holds. The checkpoint follows the last
+//! event of the contiguous confirmed prefix. When the broker's connection is lost, everything from the first
+//! unconfirmed event on is published again on the next one.
+
+mod link;
+mod progress;
+mod saver;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::{link::Link, progress::Progress, saver::Saver};
+use crate::{
+    checkpoint, encode,
+    message::Message,
+    position::Position,
+    publish::{self, Bounds, Judgement, Publisher, Returned, Verdict, Window},
+    retry::{Backoff, chain},
+    source::{self, Item, Prefetched, Source},
+};
+
+/// Most items taken from the source in one turn of the loop.
+const TURN_EVENTS: usize = 128;
+/// Time between looks at deadlines.
+const TICK: Duration = Duration::from_secs(1);
+/// Longest wait for the last save when the pipeline stops by a failure.
+const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bounds and intervals of the loop.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Most messages in flight.
+    pub window_events: usize,
+    /// Most bytes of bodies in flight.
+    pub window_bytes: usize,
+    /// Longest time between checkpoints while busy.
+    pub checkpoint_interval: Duration,
+    /// Longest drain.
+    pub shutdown_grace: Duration,
+}
+
+/// Why the pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The change stream.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// An event that has no message.
+    #[error("cannot encode the change of `{namespace}` {document_key} at {position}")]
+    Encode {
+        /// Namespace of the change.
+        namespace: String,
+        /// `_id` of the document.
+        document_key: String,
+        /// Its position.
+        position: String,
+        /// The cause.
+        #[source]
+        source: encode::Error,
+    },
+    /// The broker.
+    #[error("publish to rabbitmq")]
+    Publish(#[from] publish::Error),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// A message that matched no queue.
+    #[error("message {message_id} matched no queue ({reason}): {target}")]
+    Unroutable {
+        /// Its id.
+        message_id: String,
+        /// The broker's reason.
+        reason: String,
+        /// Exchange, routing key and namespace.
+        target: String,
+    },
+    /// The drain took longer than it may.
+    #[error("not drained within {} ms: {unconfirmed} messages unconfirmed", .grace.as_millis())]
+    NotDrained {
+        /// Messages without a confirm.
+        unconfirmed: usize,
+        /// The time that was allowed.
+        grace: Duration,
+    },
+}
+
+/// A message in the window.
+#[derive(Debug)]
+struct Entry {
+    message: Arc<Message>,
+    /// The position once this message is confirmed.
+    position: Position,
+}
+
+/// The running engine.
+#[derive(Debug)]
+pub struct Pipeline {
+    config: Config,
+    encode: encode::Config,
+    exchange: String,
+    source: Option<Source>,
+    window: Window<Entry>,
+    link: Link,
+    saver: Saver,
+    progress: Progress,
+    drain: Option<Drain>,
+    nack_backoff: Backoff,
+    /// Nothing is sent before this moment.
+    hold_until: Option<Instant>,
+    ticker: Interval,
+}
+
+/// The loop is ending.
+#[derive(Debug)]
+struct Drain {
+    deadline: Instant,
+    reason: Option<Error>,
+}
+
+/// The stages of a pipeline, open and ready.
+#[derive(Debug)]
+pub struct Stages {
+    /// The open change stream.
+    pub source: Source,
+    /// How events become messages.
+    pub encode: encode::Config,
+    /// The open channel.
+    pub publisher: Publisher,
+    /// How to open it again.
+    pub publish: publish::Config,
+    /// The loaded checkpoint.
+    pub store: checkpoint::Store,
+}
+
+impl Pipeline {
+    /// Puts the stages together.
+    pub fn new(config: Config, stages: Stages) -> Self {
+        let mut ticker = tokio::time::interval(TICK);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Self {
+            encode: stages.encode,
+            exchange: stages.publish.exchange.clone(),
+            source: Some(stages.source),
+            window: Window::new(Bounds {
+                events: config.window_events,
+                bytes: config.window_bytes,
+            }),
+            link: Link::new(stages.publisher, stages.publish),
+            saver: Saver::new(stages.store, config.checkpoint_interval),
+            progress: Progress::default(),
+            drain: None,
+            nack_backoff: Backoff::default(),
+            hold_until: None,
+            ticker,
+            config,
+        }
+    }
+
+    /// Runs until `shutdown`, then drains; or until a failure that only a person can mend.
+    ///
+    /// # Errors
+    /// Whatever was confirmed is saved as far as possible, and the next start replays the rest.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        let outcome = self.turn_until_drained(&shutdown).await;
+        if outcome.is_err() {
+            let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.saver.flush()).await;
+        }
+        self.progress.report(self.window.len());
+        self.link.close().await;
+        outcome
+    }
+
+    async fn turn_until_drained(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
+        let mut items = Vec::with_capacity(TURN_EVENTS);
+        let mut judgements = Vec::new();
+        loop {
+            let room = self.window.room().min(TURN_EVENTS);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled(), if self.drain.is_none() => self.begin_drain(None),
+                event = self.link.event(&mut judgements) => self.on_link(event, &mut judgements)?,
+                saved = self.saver.step() => saved?,
+                () = sleep_until(self.hold_until), if self.hold_until.is_some() => self.hold_until = None,
+                () = sleep_until(self.drain.as_ref().map(|drain| drain.deadline)), if self.drain.is_some() => {
+                    return Err(self.give_up());
+                }
+                _ = self.ticker.tick() => self.on_tick(),
+                received = receive(&mut self.source, &mut items, room), if room > 0 => {
+                    debug_assert!(received > 0, "the source ends with an error");
+                    self.on_items(&mut items);
+                }
+            }
+            self.advance();
+            self.send();
+            if self.drain.is_some() && self.window.is_empty() && self.saver.is_clean() {
+                return self
+                    .drain
+                    .take()
+                    .and_then(|drain| drain.reason)
+                    .map_or(Ok(()), Err);
+            }
+        }
+    }
+
+    fn begin_drain(&mut self, reason: Option<Error>) {
+        info!(
+            in_flight = self.window.len(),
+            grace_ms = self.config.shutdown_grace.as_millis(),
+            "draining"
+        );
+        self.source = None;
+        self.saver.hurry();
+        self.drain = Some(Drain {
+            deadline: Instant::now() + self.config.shutdown_grace,
+            reason,
+        });
+    }
+
+    fn give_up(&mut self) -> Error {
+        let reason = self.drain.take().and_then(|drain| drain.reason);
+        let unconfirmed = self.window.len();
+        reason.unwrap_or(Error::NotDrained {
+            unconfirmed,
+            grace: self.config.shutdown_grace,
+        })
+    }
+
+    /// Encodes what the source gave. The first failure ends the reading; what came before it is still delivered.
+    fn on_items(&mut self, items: &mut Vec<Result<Prefetched, source::Error>>) {
+        for received in items.drain(..) {
+            let outcome = received
+                .map_err(Error::from)
+                .and_then(|prefetched| self.take(prefetched.item));
+            if let Err(error) = outcome {
+                self.begin_drain(Some(error));
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, item: Item) -> Result<(), Error> {
+        let position = item.position();
+        match item {
+            Item::Event(event) => {
+                let message =
+                    encode::encode(&event, &self.encode).map_err(|source| Error::Encode {
+                        namespace: event.namespace().to_string(),
+                        document_key: event
+                            .document_key()
+                            .map(|key| format!("{key:?}"))
+                            .unwrap_or_default(),
+                        position: position.to_string(),
+                        source,
+                    })?;
+                self.progress.read += 1;
+                let bytes = message.body.len();
+                self.window.push(
+                    Entry {
+                        message: Arc::new(message),
+                        position,
+                    },
+                    bytes,
+                );
+            }
+            Item::Idle(position) => match self.window.last_mut() {
+                Some(entry) => entry.position = position,
+                None => self.saver.idle(position),
+            },
+        }
+        Ok(())
+    }
+
+    fn on_link(
+        &mut self,
+        event: link::Event,
+        judgements: &mut Vec<Judgement>,
+    ) -> Result<(), Error> {
+        let verdicts = self.on_judgements(judgements);
+        match event {
+            link::Event::Judged => {}
+            link::Event::Connected => {
+                let again = self.window.reconnect();
+                info!(
+                    messages = again,
+                    "rabbitmq connected again, publishing from the first unconfirmed message"
+                );
+            }
+            link::Event::Lost(error) => warn!(
+                error = chain(&error),
+                unconfirmed = self.window.len(),
+                "rabbitmq lost"
+            ),
+            link::Event::Failed(error) => return Err(error.into()),
+        }
+        verdicts
+    }
+
+    fn on_judgements(&mut self, judgements: &mut Vec<Judgement>) -> Result<(), Error> {
+        let mut unroutable = None;
+        for Judgement {
+            sequence,
+            verdict,
+            returned,
+        } in judgements.drain(..)
+        {
+            self.window.judge(sequence, verdict);
+            if verdict == Verdict::Nacked {
+                self.progress.nacked += 1;
+            } else {
+                self.nack_backoff.reset();
+            }
+            if let Some(returned) = returned {
+                unroutable.get_or_insert(returned);
+            }
+        }
+        match unroutable {
+            Some(returned) => Err(self.unroutable(returned)),
+            None => Ok(()),
+        }
+    }
+
+    /// The message is named by its own id, since its return may ride on another message's confirm.
+    fn unroutable(&mut self, returned: Returned) -> Error {
+        let mut target = format!("exchange {:?}", self.exchange);
+        let found = self.window.mark_returned(|entry| {
+            let message = &entry.message;
+            let same = message.message_id.to_string() == returned.message_id;
+            if same {
+                target = format!(
+                    "{target}, routing key {:?}, change of `{}`",
+                    message.routing_key, message.namespace
+                );
+            }
+            same
+        });
+        if !found {
+            // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
+            self.saver.freeze();
+        }
+        Error::Unroutable {
+            message_id: returned.message_id,
+            reason: returned.reason,
+            target,
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(error) = self.link.overdue() {
+            warn!(
+                error = chain(&error),
+                unconfirmed = self.window.len(),
+                "rabbitmq lost"
+            );
+        }
+        self.progress.tick(self.window.len());
+    }
+
+    /// Takes the confirmed prefix out of the window.
+    fn advance(&mut self) {
+        while let Some(entry) = self.window.pop() {
+            self.progress.confirmed(entry.message.wall_time_ms);
+            self.saver.confirmed(entry.position);
+        }
+        if self.window.settle() {
+            let delay = self.nack_backoff.next_delay();
+            warn!(
+                retry_ms = delay.as_millis(),
+                "rabbitmq refused a message, publishing from it on, one at a time"
+            );
+            self.hold_until = Some(Instant::now() + delay);
+        }
+    }
+
+    /// Sends whatever may be sent now.
+    fn send(&mut self) {
+        if self.hold_until.is_some() {
+            return;
+        }
+        let Some(publisher) = self.link.publisher() else {
+            return;
+        };
+        while let Some(next) = self.window.send_next() {
+            self.progress.published(next.again);
+            publisher.send(next.sequence, Arc::clone(&next.item.message));
+        }
+    }
+}
+
+impl Error {
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::Encode { .. } => Some(
+                "the change stays first in line: repair or delete the document's source, then start again",
+            ),
+            Self::Publish(error) => error.hint(),
+            Self::Checkpoint(error) => error.hint(),
+            Self::Unroutable { .. } => Some(
+                "the checkpoint is before this message: bind a queue that takes its routing key, then start again",
+            ),
+            Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
+        }
+    }
+}
+
+async fn receive(
+    source: &mut Option<Source>,
+    items: &mut Vec<Result<Prefetched, source::Error>>,
+    limit: usize,
+) -> usize {
+    match source {
+        Some(source) => source.receive(items, limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,200 @@
+//! Saves the checkpoint beside the publishing, never in its way.
+
+use std::{fmt, pin::Pin, time::Duration};
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::{
+    checkpoint::{Error, Store},
+    position::Position,
+    retry::{Disposition, chain},
+};
+
+/// Time between a position's confirm and its save. The client library resolves the confirms of one frame in any
+/// order and attaches a returned message to any of them; after this time all of them have been looked at.
+const SETTLE: Duration = Duration::from_millis(10);
+/// Longest time between checkpoints while nothing passes the filter.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Keeps the latest position and saves it when it is due.
+pub(super) struct Saver {
+    interval: Duration,
+    /// The newest position, and when its turn comes.
+    latest: Option<Pending>,
+    /// The position whose turn has come, and when it has settled.
+    settling: Option<Pending>,
+    state: State,
+    last_start: Option<Instant>,
+    hurry: bool,
+}
+
+struct Pending {
+    position: Position,
+    at: Instant,
+}
+
+enum State {
+    Ready(Store),
+    Saving(Pin<Box<dyn Future<Output = Saved> + Send>>),
+    /// Nothing is saved any more.
+    Frozen,
+}
+
+struct Saved {
+    store: Store,
+    position: Position,
+    outcome: Result<(), Error>,
+}
+
+impl Saver {
+    pub(super) fn new(store: Store, interval: Duration) -> Self {
+        Self {
+            interval,
+            latest: None,
+            settling: None,
+            state: State::Ready(store),
+            last_start: None,
+            hurry: false,
+        }
+    }
+
+    /// Everything up to `position` is confirmed.
+    pub(super) fn confirmed(&mut self, position: Position) {
+        self.note(position, self.interval);
+    }
+
+    /// Nothing was to publish up to `position`.
+    pub(super) fn idle(&mut self, position: Position) {
+        self.note(position, IDLE_INTERVAL.max(self.interval));
+    }
+
+    /// From now on every save is due at once.
+    pub(super) fn hurry(&mut self) {
+        self.hurry = true;
+        if let Some(pending) = &mut self.latest {
+            pending.at = Instant::now();
+        }
+    }
+
+    /// Saves nothing more: a position that was noted proved wrong.
+    pub(super) fn freeze(&mut self) {
+        (self.latest, self.settling) = (None, None);
+        self.state = State::Frozen;
+    }
+
+    /// Whether everything noted is saved.
+    pub(super) fn is_clean(&self) -> bool {
+        self.latest.is_none() && self.settling.is_none() && !matches!(self.state, State::Saving(_))
+    }
+
+    /// Waits until a save is due, or for the one under way. Returns after each step of it.
+    ///
+    /// # Errors
+    /// A failure that only a person can mend. Others are said, and tried again after the interval.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: everything that is under way stays in `self`.
+    pub(super) async fn step(&mut self) -> Result<(), Error> {
+        match &mut self.state {
+            State::Saving(save) => {
+                let saved = save.as_mut().await;
+                self.finish(saved)
+            }
+            State::Ready(_) => {
+                match (&self.settling, &self.latest) {
+                    (Some(settling), _) => {
+                        tokio::time::sleep_until(settling.at).await;
+                        self.start();
+                    }
+                    (None, Some(pending)) => {
+                        tokio::time::sleep_until(pending.at).await;
+                        let position = self.latest.take().map(|pending| pending.position);
+                        let at = Instant::now() + SETTLE;
+                        self.settling = position.map(|position| Pending { position, at });
+                    }
+                    (None, None) => std::future::pending().await,
+                }
+                Ok(())
+            }
+            State::Frozen => std::future::pending().await,
+        }
+    }
+
+    /// Saves what is noted, now.
+    pub(super) async fn flush(&mut self) -> Result<(), Error> {
+        self.hurry();
+        while !self.is_clean() && !matches!(self.state, State::Frozen) {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, position: Position, interval: Duration) {
+        if matches!(self.state, State::Frozen) {
+            return;
+        }
+        let now = Instant::now();
+        let regular = self
+            .last_start
+            .map_or(now, |start| now.max(start + interval));
+        let at = if self.hurry { now } else { regular };
+        let at = self
+            .latest
+            .as_ref()
+            .map_or(at, |pending| pending.at.min(at));
+        self.latest = Some(Pending { position, at });
+    }
+
+    fn start(&mut self) {
+        let State::Ready(mut store) = std::mem::replace(&mut self.state, State::Frozen) else {
+            return;
+        };
+        let position = self
+            .settling
+            .take()
+            .expect("a save starts from a settled position")
+            .position;
+        self.last_start = Some(Instant::now());
+        self.state = State::Saving(Box::pin(async move {
+            let outcome = store.save(&position).await;
+            Saved {
+                store,
+                position,
+                outcome,
+            }
+        }));
+    }
+
+    fn finish(
+        &mut self,
+        Saved {
+            store,
+            position,
+            outcome,
+        }: Saved,
+    ) -> Result<(), Error> {
+        self.state = State::Ready(store);
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) if error.disposition() == Disposition::Retry => {
+                warn!(error = chain(&error), "checkpoint not saved, trying again");
+                let position = self.latest.take().map_or(position, |newer| newer.position);
+                self.latest = Some(Pending {
+                    position,
+                    at: Instant::now() + self.interval,
+                });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Debug for Saver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saver")
+            .field("clean", &self.is_clean())
+            .finish_non_exhaustive()
+    }
+}

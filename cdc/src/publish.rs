@@ -1,0 +1,216 @@
+//! Publishes messages with publisher confirms and reports the broker's verdict on each.
+//!
+//! Messages go out in the order of [`Publisher::send`], many in flight; verdicts come in any order.
+//! This module never retries and never touches the checkpoint; the pipeline does both.
+//!
+//! Confirms: <https://www.rabbitmq.com/docs/confirms>.
+
+mod connection;
+mod properties;
+mod window;
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream::FuturesUnordered};
+use lapin::{
+    Channel, Confirmation, ConnectionState, ErrorKind, message::BasicReturnMessage,
+    options::BasicPublishOptions, types::ShortString,
+};
+
+pub use self::{
+    connection::{Broker, Connection, Error, Queue, QueueType},
+    window::{Bounds, Verdict, Window},
+};
+use crate::message::Message;
+
+/// Where and how to publish.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the broker is.
+    pub broker: Broker,
+    /// Queue that is declared when messages go to the default exchange.
+    pub queue: Queue,
+    /// Exchange to publish to; empty for the default exchange. It must exist, we never declare one.
+    pub exchange: String,
+    /// Longest wait for the broker's verdict while the connection is not blocked.
+    pub confirm_timeout: Duration,
+}
+
+/// A confirm channel and the messages in flight on it.
+pub struct Publisher {
+    connection: Connection,
+    channel: Channel,
+    exchange: ShortString,
+    in_flight: FuturesUnordered<InFlight>,
+    events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
+}
+
+/// What the broker said of one message.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Number that [`Publisher::send`] was given.
+    pub sequence: u64,
+    /// The verdict on that message.
+    pub verdict: Verdict,
+    /// A message that came back as unroutable. It may be another one than `sequence`: the client library attaches a
+    /// returned message to whichever confirm resolves next.
+    pub returned: Option<Returned>,
+}
+
+/// A message that matched no queue.
+#[derive(Debug)]
+pub struct Returned {
+    /// Its own id, which tells what it is.
+    pub message_id: String,
+    /// The broker's reason.
+    pub reason: String,
+}
+
+type InFlight = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
+
+impl Publisher {
+    /// Connects, declares or checks where messages go, and turns confirms on.
+    ///
+    /// # Errors
+    /// See [`Error::disposition`]; a queue that exists with other properties is left as it is.
+    pub async fn connect(config: &Config) -> Result<Self, Error> {
+        let connection = Connection::open(&config.broker, "cdc run").await?;
+        if config.exchange.is_empty() {
+            connection.declare_queue(&config.queue).await?;
+        } else {
+            connection.check_exchange(&config.exchange).await?;
+        }
+        let channel = connection.confirm_channel().await?;
+        Ok(Self {
+            events: Box::pin(connection.events()),
+            connection,
+            channel,
+            exchange: config.exchange.as_str().into(),
+            in_flight: FuturesUnordered::new(),
+        })
+    }
+
+    /// Puts `message` in line for the socket, after everything sent before.
+    ///
+    /// # Panics
+    /// Never; a connection that is already lost is reported by [`Publisher::verdicts`].
+    pub fn send(&mut self, sequence: u64, message: Arc<Message>) {
+        let channel = self.channel.clone();
+        let exchange = self.exchange.clone();
+        let mut publish: InFlight = Box::pin(async move {
+            let routing_key = message.routing_key.as_str().into();
+            // `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
+            let options = BasicPublishOptions {
+                mandatory: true,
+                ..BasicPublishOptions::default()
+            };
+            let properties = properties::of(&message);
+            let publish =
+                channel.basic_publish(exchange, routing_key, options, &message.body, properties);
+            let result = match publish.await {
+                Ok(confirm) => confirm.await,
+                Err(error) => Err(error),
+            };
+            (sequence, result)
+        });
+        // The first poll puts the frames in the connection's queue, so polling here, once each, fixes the order.
+        let first = publish.poll_unpin(&mut Context::from_waker(Waker::noop()));
+        self.in_flight.push(match first {
+            Poll::Ready(done) => Box::pin(std::future::ready(done)),
+            Poll::Pending => publish,
+        });
+    }
+
+    /// Waits for at least one verdict and adds all that are there to `judgements`.
+    ///
+    /// # Errors
+    /// The connection or the channel is lost, which is noticed with nothing in flight too; what is still in flight has
+    /// to be published again on a new one. `judgements` may have grown all the same.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no verdict is lost.
+    pub async fn verdicts(&mut self, judgements: &mut Vec<Judgement>) -> Result<(), Error> {
+        let first = tokio::select! {
+            biased;
+            Some(first) = self.in_flight.next() => first,
+            error = broken(&mut self.events) => return Err(self.connection.lost(error)),
+        };
+        judgements.push(self.judge(first)?);
+        while let Some(Some(next)) = self.in_flight.next().now_or_never() {
+            judgements.push(self.judge(next)?);
+        }
+        Ok(())
+    }
+
+    /// Messages without a verdict.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Whether the broker has asked us to stop sending for now (memory or disk alarm).
+    pub fn blocked(&self) -> bool {
+        self.connection.blocked()
+    }
+
+    /// Closes the connection politely, within a deadline.
+    pub async fn close(self) {
+        self.connection.close().await;
+    }
+
+    fn judge(
+        &self,
+        (sequence, result): (u64, lapin::Result<Confirmation>),
+    ) -> Result<Judgement, Error> {
+        let confirmation = result.map_err(|error| self.connection.lost(error))?;
+        let (verdict, returned) = match confirmation {
+            Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
+            Confirmation::Nack(returned) => (Verdict::Nacked, returned),
+            Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
+        };
+        Ok(Judgement {
+            sequence,
+            verdict,
+            returned: returned.map(Returned::from),
+        })
+    }
+}
+
+/// Waits for the connection's or a channel's end.
+async fn broken(events: &mut (impl Stream<Item = lapin::Event> + Unpin)) -> lapin::Error {
+    loop {
+        match events.next().await {
+            Some(lapin::Event::Error(error)) => return error,
+            Some(_) => {}
+            None => return ErrorKind::InvalidConnectionState(ConnectionState::Closed).into(),
+        }
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("in_flight", &self.in_flight.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<BasicReturnMessage> for Returned {
+    fn from(message: BasicReturnMessage) -> Self {
+        let id = message
+            .delivery
+            .properties
+            .message_id()
+            .as_ref()
+            .map(ToString::to_string);
+        Self {
+            message_id: id.unwrap_or_default(),
+            reason: format!("{} {}", message.reply_code, message.reply_text),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The sliding window: what is in flight, what the broker said of it, and how far everything is confirmed.
+//!
+//! A pure state machine without I/O. Entries are numbered from 0 in the order of [`Window::push`].
+//! They are sent in that order; verdicts come in any order; they leave in order, confirmed, by [`Window::pop`].
+//!
+//! After a nack the broker may have taken later messages already, so nothing more is sent until every message in
+//! flight has its verdict; then everything from the nacked message on is sent again, the first ones alone, one at a
+//! time, until one is accepted. So the last copies are in order.
+//! After a lost connection everything from the first unconfirmed entry on is sent again, in order.
+
+use std::collections::VecDeque;
+
+/// How much may be in the window. Both are greater than zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Entries.
+    pub events: usize,
+    /// Bytes; an entry that is larger by itself is admitted when nothing else is there.
+    pub bytes: usize,
+}
+
+/// What the broker said of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Taken, for good.
+    Confirmed,
+    /// Not taken; it has to be published again.
+    Nacked,
+    /// Taken back: it matched no queue. The window does not pass it.
+    Returned,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Window<T> {
+    bounds: Bounds,
+    entries: VecDeque<Entry<T>>,
+    /// Number of the first entry.
+    first: u64,
+    /// Number of the next entry to send: all before it, from `first` on, were sent on this connection.
+    next: u64,
+    /// Entries that were sent and have no verdict yet.
+    awaiting: usize,
+    bytes: usize,
+    mode: Mode,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    item: T,
+    bytes: usize,
+    state: State,
+    copies: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Sent,
+    Confirmed,
+    Nacked,
+    Returned,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Sends whatever waits.
+    Flowing,
+    /// A message was nacked: sends nothing until every verdict is there.
+    Settling,
+    /// Sends one message at a time until one is accepted.
+    Probing,
+}
+
+/// A message to send now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Next<'a, T> {
+    /// Its number.
+    pub sequence: u64,
+    /// The message.
+    pub item: &'a T,
+    /// Whether it was sent before.
+    pub again: bool,
+}
+
+impl<T> Window<T> {
+    /// An empty window.
+    ///
+    /// # Panics
+    /// When a bound is zero: nothing could ever pass.
+    pub fn new(bounds: Bounds) -> Self {
+        assert!(
+            bounds.events > 0 && bounds.bytes > 0,
+            "a window needs room for one entry"
+        );
+        Self {
+            bounds,
+            entries: VecDeque::new(),
+            first: 0,
+            next: 0,
+            awaiting: 0,
+            bytes: 0,
+            mode: Mode::Flowing,
+        }
+    }
+
+    /// How many more entries may be pushed now. The last one may exceed the bound of bytes by its own size.
+    pub fn room(&self) -> usize {
+        if self.bytes >= self.bounds.bytes {
+            0
+        } else {
+            self.bounds.events - self.entries.len()
+        }
+    }
+
+    /// Adds an entry of `bytes` bytes at the end.
+    ///
+    /// # Panics
+    /// When the window has no room.
+    pub fn push(&mut self, item: T, bytes: usize) {
+        assert!(self.room() > 0, "pushed into a full window");
+        self.bytes += bytes;
+        self.entries.push_back(Entry {
+            item,
+            bytes,
+            state: State::Waiting,
+            copies: 0,
+        });
+    }
+
+    /// The next message to send, if one may be sent now; it then counts as in flight.
+    pub fn send_next(&mut self) -> Option<Next<'_, T>> {
+        let may_send = match self.mode {
+            Mode::Flowing => true,
+            Mode::Settling => false,
+            Mode::Probing => self.awaiting == 0,
+        };
+        let index = self.index(self.next)?;
+        if !may_send {
+            return None;
+        }
+        let sequence = self.next;
+        self.next += 1;
+        self.awaiting += 1;
+        let entry = &mut self.entries[index];
+        debug_assert_eq!(
+            entry.state,
+            State::Waiting,
+            "only waiting entries lie from `next` on"
+        );
+        entry.state = State::Sent;
+        entry.copies = entry.copies.saturating_add(1);
+        Some(Next {
+            sequence,
+            item: &entry.item,
+            again: entry.copies > 1,
+        })
+    }
+
+    /// Takes the verdict on message `sequence`.
+    ///
+    /// # Panics
+    /// When that message was not awaiting one.
+    pub fn judge(&mut self, sequence: u64, verdict: Verdict) {
+        let index = self
+            .index(sequence)
+            .expect("a verdict is on a message in the window");
+        let entry = &mut self.entries[index];
+        if entry.state == State::Returned {
+            // Its return came first, on another message's confirm.
+            self.awaiting -= 1;
+            return;
+        }
+        assert_eq!(
+            entry.state,
+            State::Sent,
+            "one verdict for each message sent"
+        );
+        self.awaiting -= 1;
+        entry.state = match verdict {
+            Verdict::Confirmed => State::Confirmed,
+            Verdict::Nacked => State::Nacked,
+            Verdict::Returned => State::Returned,
+        };
+        match verdict {
+            Verdict::Nacked => self.mode = Mode::Settling,
+            Verdict::Confirmed if self.mode == Mode::Probing => self.mode = Mode::Flowing,
+            Verdict::Confirmed | Verdict::Returned => {}
+        }
+    }
+
+    /// Marks an entry as returned, wherever its own confirm is. The window does not pass it. False if it has left.
+    pub fn mark_returned(&mut self, mut is_it: impl FnMut(&T) -> bool) -> bool {
+        let Some(entry) = self.entries.iter_mut().find(|entry| is_it(&entry.item)) else {
+            return false;
+        };
+        entry.state = State::Returned;
+        true
+    }
+
+    /// After a nack, once every verdict is there: starts again at the first unconfirmed entry, one at a time.
+    /// True if that happened now; the caller waits before it sends.
+    pub fn settle(&mut self) -> bool {
+        let settled = self.mode == Mode::Settling && self.awaiting == 0;
+        if settled {
+            self.rewind();
+            self.mode = Mode::Probing;
+        }
+        settled
+    }
+
+    /// Takes the first entry out, if it is confirmed.
+    pub fn pop(&mut self) -> Option<T> {
+        if self.entries.front()?.state != State::Confirmed {
+            return None;
+        }
+        let entry = self.entries.pop_front()?;
+        self.first += 1;
+        self.bytes -= entry.bytes;
+        Some(entry.item)
+    }
+
+    /// The connection is lost: everything still here will be sent again. Returns how many entries had been sent.
+    pub fn reconnect(&mut self) -> usize {
+        let sent =
+            usize::try_from(self.next - self.first).expect("no more entries than memory holds");
+        self.rewind();
+        if self.mode == Mode::Settling {
+            self.mode = Mode::Probing;
+        }
+        sent
+    }
+
+    /// The last entry, whose position an idle stretch after it extends.
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        self.entries.back_mut().map(|entry| &mut entry.item)
+    }
+
+    /// Entries in the window.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is in the window.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes in the window.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn rewind(&mut self) {
+        for entry in &mut self.entries {
+            entry.state = State::Waiting;
+        }
+        self.next = self.first;
+        self.awaiting = 0;
+    }
+
+    fn index(&self, sequence: u64) -> Option<usize> {
+        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        (index < self.entries.len()).then_some(index)
+    }
+}
+
+#[cfg(test)]
+mod tests;
