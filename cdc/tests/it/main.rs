@@ -1,1 +1,5 @@
-//! Integration tests.
+//! Integration tests: the real binary against real servers, which `cargo xtask test` starts.
+
+mod bad_input;
+mod delivery;
+mod support;

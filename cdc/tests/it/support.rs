@@ -1,0 +1,121 @@
+//! What the tests stand on: the servers, the engine as a child process, and names of each test's own.
+
+mod engine;
+mod mongo;
+mod proxy;
+mod rabbit;
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+pub(crate) use self::{
+    engine::{Engine, Finished},
+    mongo::MongoServer,
+    proxy::Proxy,
+    rabbit::Delivery,
+};
+
+/// Longest wait for anything that should happen.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// One test's place on the shared servers: a database, a queue and a pipeline that no other test uses.
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) mongo: mongodb::Client,
+    pub(crate) rabbit: lapin::Connection,
+    settings: Vec<(String, String)>,
+}
+
+impl Scenario {
+    /// Takes a place; `label` shows in the names.
+    pub(crate) async fn new(label: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let name = format!("{label}_{:x}_{}", now % 0xffff_ffff, NEXT.fetch_add(1, Ordering::Relaxed));
+        let mongo = mongodb::Client::with_uri_str(mongo_uri()).await.unwrap();
+        let rabbit = lapin::Connection::connect(&amqp_uri(), lapin::ConnectionProperties::default())
+            .await
+            .expect("the broker of CDC_TEST_AMQP_URI answers");
+        let settings = [
+            ("MONGO_DATABASE_HOST", mongo_uri()),
+            ("MONGO_DATABASE_NAME", name.clone()),
+            ("RABBITMQ_URI", amqp_uri()),
+            ("RABBITMQ_QUEUE_NAME", name.clone()),
+            ("CDC_PIPELINE", name.clone()),
+            ("CDC_CHECKPOINT_DATABASE", "cdc_test".to_owned()),
+        ];
+        let settings = settings.map(|(variable, value)| (variable.to_owned(), value)).to_vec();
+        Self { name, mongo, rabbit, settings }
+    }
+
+    /// Changes a setting of every engine started from now on.
+    pub(crate) fn set(&mut self, variable: &str, value: impl Into<String>) -> &mut Self {
+        self.settings.retain(|(name, _)| name != variable);
+        self.settings.push((variable.to_owned(), value.into()));
+        self
+    }
+
+    /// Starts the engine and waits until it watches.
+    pub(crate) async fn start(&self) -> Engine {
+        let engine = self.spawn();
+        engine.wait_for("watching").await;
+        engine
+    }
+
+    /// Starts the engine without waiting.
+    pub(crate) fn spawn(&self) -> Engine {
+        Engine::spawn(&[], &self.settings)
+    }
+
+    /// A collection of the watched database.
+    pub(crate) fn collection(&self, name: &str) -> mongodb::Collection<bson::Document> {
+        self.mongo.database(&self.name).collection(name)
+    }
+
+    /// The collection that holds the checkpoints.
+    pub(crate) fn checkpoints(&self) -> mongodb::Collection<bson::Document> {
+        self.mongo.database("cdc_test").collection("checkpoints")
+    }
+
+    /// This pipeline's checkpoint.
+    pub(crate) async fn checkpoint(&self) -> Option<bson::Document> {
+        self.checkpoints().find_one(bson::doc! { "_id": &self.name }).await.unwrap()
+    }
+
+    /// Inserts `{_id: n}` documents, in order, one command per thousand.
+    pub(crate) async fn insert_numbers(&self, numbers: std::ops::Range<i32>) {
+        let numbers: Vec<i32> = numbers.collect();
+        for chunk in numbers.chunks(1_000) {
+            let documents = chunk.iter().map(|number| bson::doc! { "_id": number, "n": number, "pad": "x".repeat(200) });
+            self.collection("numbers").insert_many(documents).await.unwrap();
+        }
+    }
+}
+
+/// A setting that `cargo xtask test` makes.
+pub(crate) fn required(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: these tests need servers\n\nhint: run them with `cargo xtask test`")
+    })
+}
+
+/// Connection string of the shared replica set.
+pub(crate) fn mongo_uri() -> String {
+    required("CDC_TEST_MONGO_URI")
+}
+
+/// URI of the shared broker.
+pub(crate) fn amqp_uri() -> String {
+    required("CDC_TEST_AMQP_URI")
+}
+
+/// Polls until `condition` holds.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited too long until {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,116 @@
+//! The binary as a child process.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use super::{DEADLINE, eventually};
+
+/// A running `cdc`. It is killed when dropped.
+pub(crate) struct Engine {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+/// A `cdc` that ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Exit code; absent after a signal.
+    pub(crate) code: Option<i32>,
+    /// Everything it wrote to stderr.
+    pub(crate) log: String,
+}
+
+impl Engine {
+    /// Starts `cdc ARGUMENTS` in an empty folder with only `settings` in its environment.
+    pub(crate) fn spawn(arguments: &[&str], settings: &[(String, String)]) -> Self {
+        Self::spawn_with(arguments, settings, |_| {})
+    }
+
+    /// The same, after `prepare` changed the command or filled the folder.
+    pub(crate) fn spawn_with(
+        arguments: &[&str],
+        settings: &[(String, String)],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cdc"));
+        command.args(arguments).env_clear().current_dir(folder.path());
+        command.envs(settings.iter().map(|(variable, value)| (variable, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let reader = {
+            let (stderr, log) = (child.stderr.take().unwrap(), Arc::clone(&log));
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    let mut log = log.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            })
+        };
+        Self { child, log, reader: Some(reader), _folder: folder }
+    }
+
+    /// What it wrote to stderr so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until its log contains `text`.
+    pub(crate) async fn wait_for(&self, text: &str) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while !self.log().contains(text) {
+            assert!(tokio::time::Instant::now() < deadline, "no `{text}` in the log:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill -{name}");
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn finish(mut self) -> Finished {
+        let mut status: Option<ExitStatus> = None;
+        eventually("the engine ends", async || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        self.reader.take().unwrap().join().unwrap();
+        Finished { code: status.unwrap().code(), log: self.log() }
+    }
+
+    /// SIGTERM, and the end.
+    pub(crate) async fn stop(self) -> Finished {
+        self.signal("TERM");
+        self.finish().await
+    }
+
+    /// SIGKILL, and the end.
+    pub(crate) async fn kill(self) -> Finished {
+        self.signal("KILL");
+        self.finish().await
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the engine's log:\n{}", self.log());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

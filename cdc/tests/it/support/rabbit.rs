@@ -1,0 +1,140 @@
+//! The broker's side: queues, and what arrived in them.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::{
+    BasicProperties, Channel,
+    options::{
+        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        QueuePurgeOptions,
+    },
+    types::FieldTable,
+};
+
+use super::{DEADLINE, Scenario};
+
+/// A message that arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) properties: BasicProperties,
+    pub(crate) routing_key: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Delivery {
+    pub(crate) fn message_id(&self) -> String {
+        self.properties.message_id().as_ref().unwrap().to_string()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The field `n` of a document that `Scenario::insert_numbers` made.
+    pub(crate) fn number(&self) -> i32 {
+        i32::try_from(self.json()["n"].as_i64().unwrap()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> String {
+        let headers = self.properties.headers().as_ref().unwrap();
+        match headers.inner().get(name) {
+            Some(lapin::types::AMQPValue::LongString(text)) => text.to_string(),
+            Some(lapin::types::AMQPValue::LongLongInt(number)) => number.to_string(),
+            other => panic!("header {name}: {other:?}"),
+        }
+    }
+}
+
+impl Scenario {
+    pub(crate) async fn channel(&self) -> Channel {
+        self.rabbit.create_channel().await.unwrap()
+    }
+
+    /// Takes `count` messages from this scenario's queue, or fails after the deadline.
+    pub(crate) async fn take(&self, count: usize) -> Vec<Delivery> {
+        self.take_from(&self.name, count).await
+    }
+
+    /// Takes `count` messages from `queue`, or fails after the deadline.
+    pub(crate) async fn take_from(&self, queue: &str, count: usize) -> Vec<Delivery> {
+        let mut enough = |deliveries: &[Delivery]| deliveries.len() >= count;
+        self.take_until(queue, &mut enough).await
+    }
+
+    /// Takes messages until the first copies of the numbers `0..count` are there; returns all copies.
+    pub(crate) async fn take_numbers(&self, count: usize) -> Vec<Delivery> {
+        let mut seen = std::collections::HashSet::new();
+        let mut looked_at = 0;
+        let mut enough = |deliveries: &[Delivery]| {
+            seen.extend(deliveries[looked_at..].iter().map(Delivery::number));
+            looked_at = deliveries.len();
+            seen.len() >= count
+        };
+        self.take_until(&self.name.clone(), &mut enough).await
+    }
+
+    async fn take_until(&self, queue: &str, enough: &mut dyn FnMut(&[Delivery]) -> bool) -> Vec<Delivery> {
+        let channel = self.channel().await;
+        let options = BasicConsumeOptions::default();
+        let mut consumer = channel
+            .basic_consume(queue.into(), "test".into(), options, FieldTable::default())
+            .await
+            .unwrap();
+        let mut deliveries = Vec::new();
+        while !enough(&deliveries) {
+            let next = tokio::time::timeout(DEADLINE, consumer.next()).await;
+            let delivery = next.unwrap_or_else(|_| panic!("only {} messages arrived", deliveries.len()));
+            let delivery = delivery.expect("the consumer goes on").unwrap();
+            channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await.unwrap();
+            deliveries.push(Delivery {
+                routing_key: delivery.routing_key.to_string(),
+                properties: delivery.properties,
+                body: delivery.data,
+            });
+        }
+        channel.close(200, "OK".into()).await.unwrap();
+        deliveries
+    }
+
+    /// Messages that are ready in this scenario's queue.
+    pub(crate) async fn ready(&self) -> u32 {
+        let channel = self.channel().await;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue = channel.queue_declare(self.name.as_str().into(), options, FieldTable::default()).await.unwrap();
+        queue.message_count()
+    }
+
+    /// Asserts that nothing (more) arrives in this scenario's queue for a while.
+    pub(crate) async fn stays_empty(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+        assert_eq!(self.ready().await, 0, "messages that nobody expected");
+    }
+
+    /// Declares a durable queue.
+    pub(crate) async fn declare(&self, queue: &str, arguments: FieldTable) {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        self.channel().await.queue_declare(queue.into(), options, arguments).await.unwrap();
+    }
+
+    /// Declares a durable topic exchange.
+    pub(crate) async fn declare_exchange(&self, exchange: &str) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let (channel, kind) = (self.channel().await, lapin::ExchangeKind::Topic);
+        channel.exchange_declare(exchange.into(), kind, options, FieldTable::default()).await.unwrap();
+    }
+
+    /// Binds a queue to an exchange.
+    pub(crate) async fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let (channel, options) = (self.channel().await, QueueBindOptions::default());
+        channel
+            .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
+            .await
+            .unwrap();
+    }
+
+    /// Throws away what is in a queue.
+    pub(crate) async fn purge(&self, queue: &str) {
+        self.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
+    }
+}
