@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod delivery;
+mod recovery;
 mod support;

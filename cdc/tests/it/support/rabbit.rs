@@ -6,8 +6,8 @@ use futures_util::StreamExt as _;
 use lapin::{
     BasicProperties, Channel,
     options::{
-        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-        QueuePurgeOptions,
+        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions,
+        QueueDeclareOptions, QueuePurgeOptions,
     },
     types::FieldTable,
 };
@@ -46,6 +46,16 @@ impl Delivery {
     }
 }
 
+/// The numbers of the first copies, by message id, in the order of their arrival.
+pub(crate) fn first_copies(deliveries: &[Delivery]) -> Vec<i32> {
+    let mut seen = std::collections::HashSet::new();
+    deliveries
+        .iter()
+        .filter(|delivery| seen.insert(delivery.message_id()))
+        .map(Delivery::number)
+        .collect()
+}
+
 impl Scenario {
     pub(crate) async fn channel(&self) -> Channel {
         self.rabbit.create_channel().await.unwrap()
@@ -64,6 +74,11 @@ impl Scenario {
 
     /// Takes messages until the first copies of the numbers `0..count` are there; returns all copies.
     pub(crate) async fn take_numbers(&self, count: usize) -> Vec<Delivery> {
+        self.take_numbers_from(&self.name, count).await
+    }
+
+    /// The same, from `queue`.
+    pub(crate) async fn take_numbers_from(&self, queue: &str, count: usize) -> Vec<Delivery> {
         let mut seen = std::collections::HashSet::new();
         let mut looked_at = 0;
         let mut enough = |deliveries: &[Delivery]| {
@@ -71,10 +86,14 @@ impl Scenario {
             looked_at = deliveries.len();
             seen.len() >= count
         };
-        self.take_until(&self.name.clone(), &mut enough).await
+        self.take_until(queue, &mut enough).await
     }
 
-    async fn take_until(&self, queue: &str, enough: &mut dyn FnMut(&[Delivery]) -> bool) -> Vec<Delivery> {
+    async fn take_until(
+        &self,
+        queue: &str,
+        enough: &mut dyn FnMut(&[Delivery]) -> bool,
+    ) -> Vec<Delivery> {
         let channel = self.channel().await;
         let options = BasicConsumeOptions::default();
         let mut consumer = channel
@@ -84,9 +103,13 @@ impl Scenario {
         let mut deliveries = Vec::new();
         while !enough(&deliveries) {
             let next = tokio::time::timeout(DEADLINE, consumer.next()).await;
-            let delivery = next.unwrap_or_else(|_| panic!("only {} messages arrived", deliveries.len()));
+            let delivery =
+                next.unwrap_or_else(|_| panic!("only {} messages arrived", deliveries.len()));
             let delivery = delivery.expect("the consumer goes on").unwrap();
-            channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await.unwrap();
+            channel
+                .basic_ack(delivery.delivery_tag, BasicAckOptions::default())
+                .await
+                .unwrap();
             deliveries.push(Delivery {
                 routing_key: delivery.routing_key.to_string(),
                 properties: delivery.properties,
@@ -100,8 +123,14 @@ impl Scenario {
     /// Messages that are ready in this scenario's queue.
     pub(crate) async fn ready(&self) -> u32 {
         let channel = self.channel().await;
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let queue = channel.queue_declare(self.name.as_str().into(), options, FieldTable::default()).await.unwrap();
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let queue = channel
+            .queue_declare(self.name.as_str().into(), options, FieldTable::default())
+            .await
+            .unwrap();
         queue.message_count()
     }
 
@@ -113,28 +142,51 @@ impl Scenario {
 
     /// Declares a durable queue.
     pub(crate) async fn declare(&self, queue: &str, arguments: FieldTable) {
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.channel().await.queue_declare(queue.into(), options, arguments).await.unwrap();
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        self.channel()
+            .await
+            .queue_declare(queue.into(), options, arguments)
+            .await
+            .unwrap();
     }
 
     /// Declares a durable topic exchange.
     pub(crate) async fn declare_exchange(&self, exchange: &str) {
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let options = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
         let (channel, kind) = (self.channel().await, lapin::ExchangeKind::Topic);
-        channel.exchange_declare(exchange.into(), kind, options, FieldTable::default()).await.unwrap();
+        channel
+            .exchange_declare(exchange.into(), kind, options, FieldTable::default())
+            .await
+            .unwrap();
     }
 
     /// Binds a queue to an exchange.
     pub(crate) async fn bind(&self, queue: &str, exchange: &str, key: &str) {
         let (channel, options) = (self.channel().await, QueueBindOptions::default());
         channel
-            .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
+            .queue_bind(
+                queue.into(),
+                exchange.into(),
+                key.into(),
+                options,
+                FieldTable::default(),
+            )
             .await
             .unwrap();
     }
 
     /// Throws away what is in a queue.
     pub(crate) async fn purge(&self, queue: &str) {
-        self.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
+        self.channel()
+            .await
+            .queue_purge(queue.into(), QueuePurgeOptions::default())
+            .await
+            .unwrap();
     }
 }
