@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod delivery;
+mod reader_parity;
 mod support;

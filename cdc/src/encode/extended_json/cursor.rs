@@ -1,0 +1,311 @@
+//! Reads raw BSON and trusts no byte of it.
+//!
+//! A value is cut out of its document only if it fits, and a nested document only if it is framed
+//! as it should be. One check is left to the writer, which has to look at the bytes anyway: that
+//! texts are UTF-8.
+
+use bson::{RawDocument, spec::ElementType};
+
+use super::{DEPTH_MAX, Error, string};
+
+/// Shortest document: its length and its terminator.
+const DOCUMENT_BYTES_MIN: usize = 5;
+/// Bytes of a length.
+const LENGTH_BYTES: usize = 4;
+/// Binary subtype whose payload repeats its own length.
+const SUBTYPE_OLD_BINARY: u8 = 0x02;
+
+/// A place in a document or array: before an element, or before an element's value.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor<'a> {
+    /// The outermost document, up to the terminator of this one.
+    bytes: &'a [u8],
+    /// How much of `bytes` is read.
+    position: usize,
+    /// Levels of nesting, this one included.
+    depth: usize,
+}
+
+/// What stands before a value.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    /// The field's name; in an array, its index in digits.
+    pub name: Text<'a>,
+    /// The type of the value.
+    pub kind: ElementType,
+}
+
+/// Bytes that should be UTF-8.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    bytes: &'a [u8],
+    /// How many bytes from the first on are ASCII that JSON takes as it is.
+    plain: usize,
+    /// Where `bytes` begin in the outermost document.
+    offset: usize,
+}
+
+/// A binary value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Binary<'a> {
+    pub(super) subtype: u8,
+    pub(super) payload: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    /// The bytes, which need not be UTF-8.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The bytes that JSON takes as they are, and then the others.
+    ///
+    /// # Errors
+    /// Fails if the bytes are not UTF-8.
+    #[inline]
+    pub(super) fn split(&self) -> Result<(&'a [u8], &'a str), Error> {
+        let (plain, rest) = self.bytes.split_at(self.plain);
+        if rest.is_empty() {
+            return Ok((plain, ""));
+        }
+        let rest = std::str::from_utf8(rest).map_err(|err| {
+            let offset = self.offset + self.plain + err.valid_up_to();
+            Error::Utf8 { offset }
+        })?;
+        Ok((plain, rest))
+    }
+}
+
+impl<'a> Cursor<'a> {
+    /// Before the first element of `document`.
+    ///
+    /// # Errors
+    /// Fails if the document's length or terminator is wrong.
+    pub fn new(document: &'a RawDocument) -> Result<Self, Error> {
+        Self::of_bytes(document.as_bytes())
+    }
+
+    /// Before the first element of the document that `bytes` are.
+    pub(super) fn of_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut outside = Cursor {
+            bytes,
+            position: 0,
+            depth: 0,
+        };
+        let inside = outside.document()?;
+        if outside.position < bytes.len() {
+            return Err(length_error(0, bytes));
+        }
+        Ok(inside)
+    }
+
+    /// Reads up to the next value, which the caller then has to read or skip; none at the end.
+    ///
+    /// # Errors
+    /// Fails if the type is unknown or the name does not end. Reading on after an error makes no
+    /// sense.
+    #[inline]
+    pub fn field(&mut self) -> Result<Option<Field<'a>>, Error> {
+        let Some(&kind) = self.bytes.get(self.position) else {
+            return Ok(None);
+        };
+        let Some(element_type) = ElementType::from(kind) else {
+            return Err(Error::Kind {
+                offset: self.position,
+                kind,
+            });
+        };
+        self.position += 1;
+        Ok(Some(Field {
+            name: self.c_string()?,
+            kind: element_type,
+        }))
+    }
+
+    /// Reads up to the value of the first field called `name`, and tells its type.
+    ///
+    /// # Errors
+    /// Fails if an element before it is corrupt.
+    pub fn find(&mut self, name: &str) -> Result<Option<ElementType>, Error> {
+        while let Some(field) = self.field()? {
+            if field.name.bytes == name.as_bytes() {
+                return Ok(Some(field.kind));
+            }
+            self.skip(field.kind)?;
+        }
+        Ok(None)
+    }
+
+    /// Reads a value of type `kind` and looks at its frame only.
+    fn skip(&mut self, kind: ElementType) -> Result<(), Error> {
+        match kind {
+            ElementType::Undefined
+            | ElementType::Null
+            | ElementType::MinKey
+            | ElementType::MaxKey => Ok(()),
+            ElementType::Boolean => self.take(1).map(drop),
+            ElementType::Int32 => self.take(4).map(drop),
+            ElementType::Double
+            | ElementType::DateTime
+            | ElementType::Timestamp
+            | ElementType::Int64 => self.take(8).map(drop),
+            ElementType::ObjectId => self.take(12).map(drop),
+            ElementType::Decimal128 => self.take(16).map(drop),
+            ElementType::String | ElementType::JavaScriptCode | ElementType::Symbol => {
+                self.string().map(drop)
+            }
+            ElementType::EmbeddedDocument | ElementType::Array => self.document().map(drop),
+            ElementType::Binary => self.binary().map(drop),
+            ElementType::RegularExpression => self.c_string().and(self.c_string()).map(drop),
+            ElementType::DbPointer => self.string().and(self.take(12)).map(drop),
+            ElementType::JavaScriptCodeWithScope => self.code_with_scope().map(drop),
+        }
+    }
+
+    /// The next `count` bytes.
+    #[inline]
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let taken = rest.get(..count).ok_or(Error::PastEnd {
+            offset: self.position,
+        })?;
+        self.position += count;
+        Ok(taken)
+    }
+
+    /// The next `N` bytes.
+    #[inline]
+    pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let taken = rest.first_chunk().ok_or(Error::PastEnd {
+            offset: self.position,
+        })?;
+        self.position += N;
+        Ok(taken)
+    }
+
+    /// A length that counts at least `min` bytes.
+    #[inline]
+    fn length(&mut self, min: usize) -> Result<usize, Error> {
+        let offset = self.position;
+        let length = i32::from_le_bytes(*self.array()?);
+        match usize::try_from(length) {
+            Ok(bytes) if min <= bytes => Ok(bytes),
+            _ => Err(Error::Length { offset, length }),
+        }
+    }
+
+    /// A text that ends at the first zero.
+    #[inline]
+    pub(super) fn c_string(&mut self) -> Result<Text<'a>, Error> {
+        let offset = self.position;
+        let rest = self.bytes.get(offset..).unwrap_or_default();
+        let plain = string::plain_prefix(rest);
+        let length = match rest.get(plain) {
+            Some(0) => plain,
+            _ => c_string_length(rest).ok_or(Error::PastEnd { offset })?,
+        };
+        self.position += length + 1;
+        Ok(Text {
+            bytes: &rest[..length],
+            plain,
+            offset,
+        })
+    }
+
+    /// A text that ends where its length says, with a zero of its own.
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<Text<'a>, Error> {
+        let length = self.length(1)?;
+        let offset = self.position;
+        match self.take(length)? {
+            // The scan cannot pass the terminator, so it may look at whole blocks beyond it.
+            [bytes @ .., 0] => Ok(Text {
+                bytes,
+                plain: string::plain_prefix(&self.bytes[offset..]),
+                offset,
+            }),
+            _ => Err(Error::Terminator {
+                offset: self.position - 1,
+            }),
+        }
+    }
+
+    /// Before the first element of a document or array inside this one.
+    #[inline]
+    pub(super) fn document(&mut self) -> Result<Self, Error> {
+        let start = self.position;
+        let length = self.length(DOCUMENT_BYTES_MIN)?;
+        if self.depth == DEPTH_MAX {
+            return Err(Error::Depth { offset: start });
+        }
+        self.take(length - LENGTH_BYTES)?;
+        match &self.bytes[..self.position] {
+            [bytes @ .., 0] => Ok(Cursor {
+                bytes,
+                position: start + LENGTH_BYTES,
+                depth: self.depth + 1,
+            }),
+            _ => Err(Error::Terminator {
+                offset: self.position - 1,
+            }),
+        }
+    }
+
+    pub(super) fn binary(&mut self) -> Result<Binary<'a>, Error> {
+        let length = self.length(0)?;
+        let [subtype] = *self.array()?;
+        let payload_offset = self.position;
+        let payload = self.take(length)?;
+        if subtype != SUBTYPE_OLD_BINARY {
+            return Ok(Binary { subtype, payload });
+        }
+        match payload.split_first_chunk() {
+            Some((inner, payload))
+                if usize::try_from(i32::from_le_bytes(*inner)) == Ok(payload.len()) =>
+            {
+                Ok(Binary { subtype, payload })
+            }
+            _ => Err(length_error(payload_offset, payload)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn boolean(&mut self) -> Result<bool, Error> {
+        let offset = self.position;
+        match *self.array()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            [value] => Err(Error::Boolean { offset, value }),
+        }
+    }
+
+    pub(super) fn code_with_scope(&mut self) -> Result<(Text<'a>, Self), Error> {
+        let offset = self.position;
+        let length = self.length(LENGTH_BYTES)?;
+        let code = self.string()?;
+        let scope = self.document()?;
+        if self.position - offset == length {
+            Ok((code, scope))
+        } else {
+            Err(length_error(offset, &self.bytes[offset..]))
+        }
+    }
+}
+
+/// An error about the length that `bytes` begin with.
+#[cold]
+fn length_error(offset: usize, bytes: &[u8]) -> Error {
+    match bytes.first_chunk() {
+        Some(length) => Error::Length {
+            offset,
+            length: i32::from_le_bytes(*length),
+        },
+        None => Error::PastEnd { offset },
+    }
+}
+
+#[cold]
+fn c_string_length(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| *byte == 0)
+}
