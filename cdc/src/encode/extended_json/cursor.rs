@@ -4,9 +4,14 @@
 //! as it should be. One check is left to the writer, which has to look at the bytes anyway: that
 //! texts are UTF-8.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
+
 use bson::{RawDocument, spec::ElementType};
 
-use super::{DEPTH_MAX, Error, string};
+use super::{Error, string};
 
 /// Shortest document: its length and its terminator.
 const DOCUMENT_BYTES_MIN: usize = 5;
@@ -18,12 +23,12 @@ const SUBTYPE_OLD_BINARY: u8 = 0x02;
 /// A place in a document or array: before an element, or before an element's value.
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
-    /// The outermost document, up to the terminator of this one.
+    /// The outermost document.
+    whole: &'a [u8],
+    /// The same, up to the terminator of this document or array.
     bytes: &'a [u8],
     /// How much of `bytes` is read.
     position: usize,
-    /// Levels of nesting, this one included.
-    depth: usize,
 }
 
 /// What stands before a value.
@@ -62,7 +67,7 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// Fails if the bytes are not UTF-8.
-    #[inline]
+    #[inline(always)]
     pub(super) fn split(&self) -> Result<(&'a [u8], &'a str), Error> {
         let (plain, rest) = self.bytes.split_at(self.plain);
         if rest.is_empty() {
@@ -88,9 +93,9 @@ impl<'a> Cursor<'a> {
     /// Before the first element of the document that `bytes` are.
     pub(super) fn of_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut outside = Cursor {
+            whole: bytes,
             bytes,
             position: 0,
-            depth: 0,
         };
         let inside = outside.document()?;
         if outside.position < bytes.len() {
@@ -104,7 +109,7 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// Fails if the type is unknown or the name does not end. Reading on after an error makes no
     /// sense.
-    #[inline]
+    #[inline(always)]
     pub fn field(&mut self) -> Result<Option<Field<'a>>, Error> {
         let Some(&kind) = self.bytes.get(self.position) else {
             return Ok(None);
@@ -163,7 +168,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `count` bytes.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let taken = rest.get(..count).ok_or(Error::PastEnd {
@@ -174,7 +179,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `N` bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let taken = rest.first_chunk().ok_or(Error::PastEnd {
@@ -185,7 +190,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A length that counts at least `min` bytes.
-    #[inline]
+    #[inline(always)]
     fn length(&mut self, min: usize) -> Result<usize, Error> {
         let offset = self.position;
         let length = i32::from_le_bytes(*self.array()?);
@@ -196,7 +201,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A text that ends at the first zero.
-    #[inline]
+    #[inline(always)]
     pub(super) fn c_string(&mut self) -> Result<Text<'a>, Error> {
         let offset = self.position;
         let rest = self.bytes.get(offset..).unwrap_or_default();
@@ -214,7 +219,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A text that ends where its length says, with a zero of its own.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Text<'a>, Error> {
         let length = self.length(1)?;
         let offset = self.position;
@@ -232,24 +237,38 @@ impl<'a> Cursor<'a> {
     }
 
     /// Before the first element of a document or array inside this one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn document(&mut self) -> Result<Self, Error> {
         let start = self.position;
         let length = self.length(DOCUMENT_BYTES_MIN)?;
-        if self.depth == DEPTH_MAX {
-            return Err(Error::Depth { offset: start });
-        }
         self.take(length - LENGTH_BYTES)?;
         match &self.bytes[..self.position] {
             [bytes @ .., 0] => Ok(Cursor {
                 bytes,
                 position: start + LENGTH_BYTES,
-                depth: self.depth + 1,
+                ..*self
             }),
             _ => Err(Error::Terminator {
                 offset: self.position - 1,
             }),
         }
+    }
+
+    /// Goes from the end of this document or array to the one around it, which ends at `end`.
+    #[inline(always)]
+    pub(super) fn leave(&mut self, end: usize) {
+        self.bytes = &self.whole[..end];
+        self.position += 1;
+    }
+
+    /// Where the terminator of this document or array is.
+    pub(super) fn end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How much of the outermost document is read.
+    pub(super) fn position(&self) -> usize {
+        self.position
     }
 
     pub(super) fn binary(&mut self) -> Result<Binary<'a>, Error> {
@@ -270,7 +289,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn boolean(&mut self) -> Result<bool, Error> {
         let offset = self.position;
         match *self.array()? {

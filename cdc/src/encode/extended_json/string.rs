@@ -1,5 +1,10 @@
 //! JSON strings.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
+
 use super::{Error, cursor::Text};
 
 /// What stands behind the backslash for each byte; zero if the byte stands for itself.
@@ -13,7 +18,7 @@ const ONES: u64 = u64::MAX / 255;
 const HIGH_BITS: u64 = ONES << 7;
 
 /// Writes `text` as a JSON string.
-#[inline]
+#[inline(always)]
 pub(super) fn quoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     out.push(b'"');
     unquoted(text, out)?;
@@ -22,7 +27,7 @@ pub(super) fn quoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
 }
 
 /// Writes the inside of a JSON string.
-#[inline]
+#[inline(always)]
 pub(super) fn unquoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     let (plain, rest) = text.split()?;
     out.extend_from_slice(plain);
@@ -106,7 +111,7 @@ fn escape_byte(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// How many bytes from the first on are ASCII that JSON takes as it is.
-#[inline]
+#[inline(always)]
 pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     let mut length = 0;
     while let Some(block) = bytes[length..].first_chunk() {
@@ -124,7 +129,7 @@ pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
 ///
 /// A subtraction borrows a byte's high bit if the byte is too small. It may then mark bytes after
 /// the first wrongly.
-#[inline]
+#[inline(always)]
 fn others(block: [u8; BLOCK]) -> u64 {
     let block = u64::from_le_bytes(block);
     let control = block.wrapping_sub(ONES * 0x20);

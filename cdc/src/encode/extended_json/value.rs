@@ -1,10 +1,15 @@
 //! The conversion table: for each BSON type, its text.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
+
 use base64::{Engine, encoded_len, engine::general_purpose::STANDARD};
 use bson::spec::ElementType;
 
 use super::{
-    Cursor, Error,
+    Cursor, DEPTH_MAX, Error,
     cursor::{Binary, Field, Text},
     date, decimal, number, string,
 };
@@ -13,39 +18,29 @@ use crate::encode::JsonMode;
 /// Two lower-case hexadecimal digits for each byte.
 const HEX: [[u8; 2]; 256] = hex_table();
 
-/// Writes all elements as a JSON object.
-pub(super) fn document(
-    mut cursor: Cursor<'_>,
-    mode: JsonMode,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
-    let mut before = b"{\"";
-    while let Some(Field { name, kind }) = cursor.field()? {
-        out.extend_from_slice(before);
-        before = b",\"";
-        string::unquoted(name, out)?;
-        out.extend_from_slice(b"\":");
-        value(kind, &mut cursor, mode, out)?;
-    }
-    out.extend_from_slice(if before == b"{\"" { b"{}" } else { b"}" });
-    Ok(())
+/// What a document, an array or a scope looks like in JSON.
+#[derive(Clone, Copy)]
+enum Shape {
+    Document,
+    Array,
+    /// The scope of code, which is inside the code's object.
+    Scope,
 }
 
-/// Writes all elements as a JSON array: in their order, whatever their names are.
-fn array(mut cursor: Cursor<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
-    let mut before = b'[';
-    while let Some(field) = cursor.field()? {
-        out.push(before);
-        before = b',';
-        value(field.kind, &mut cursor, mode, out)?;
-    }
-    out.extend_from_slice(if before == b'[' { b"[]" } else { b"]" });
-    Ok(())
+/// The documents and arrays around the one that is being written: where they end, and what they
+/// are. Two arrays, because they are zeroed for each value and one of pairs would have gaps.
+struct Outers {
+    ends: [u32; DEPTH_MAX - 1],
+    shapes: [Shape; DEPTH_MAX - 1],
+    depth: usize,
+}
+
+/// Writes all elements as a JSON object.
+pub(super) fn document(from: Cursor<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
+    nested(Shape::Document, from, mode, out)
 }
 
 /// Reads and writes a value of type `kind`.
-///
-/// The recursion is as deep as the value, which the cursor bounds.
 #[inline]
 pub(super) fn value(
     kind: ElementType,
@@ -53,10 +48,132 @@ pub(super) fn value(
     mode: JsonMode,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
+    match open(kind, from, out)? {
+        Some((shape, inner)) => nested(shape, inner, mode, out),
+        None => leaf(kind, from, mode, out),
+    }
+}
+
+/// If `kind` is a type that nests, the inside of the value; what stands before it is written.
+#[inline(always)]
+fn open<'a>(
+    kind: ElementType,
+    from: &mut Cursor<'a>,
+    out: &mut Vec<u8>,
+) -> Result<Option<(Shape, Cursor<'a>)>, Error> {
+    Ok(match kind {
+        ElementType::EmbeddedDocument => Some((Shape::Document, from.document()?)),
+        ElementType::Array => Some((Shape::Array, from.document()?)),
+        ElementType::JavaScriptCodeWithScope => {
+            let (code, scope) = from.code_with_scope()?;
+            out.extend_from_slice(br#"{"$code":"#);
+            string::quoted(code, out)?;
+            out.extend_from_slice(br#","$scope":"#);
+            Some((Shape::Scope, scope))
+        }
+        _ => None,
+    })
+}
+
+/// Writes everything from `from` to its end, whatever is nested there, without recursion.
+fn nested(
+    mut shape: Shape,
+    mut from: Cursor<'_>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let mut outers = Outers::new();
+    let mut empty = true;
+    loop {
+        let Some(Field { name, kind }) = from.field()? else {
+            out.extend_from_slice(shape.closing(empty));
+            let Some((end, outer)) = outers.pop() else {
+                return Ok(());
+            };
+            from.leave(end);
+            (shape, empty) = (outer, false);
+            continue;
+        };
+        out.extend_from_slice(shape.opening(empty));
+        empty = false;
+        if !matches!(shape, Shape::Array) {
+            string::unquoted(name, out)?;
+            out.extend_from_slice(b"\":");
+        }
+        let offset = from.position();
+        match open(kind, &mut from, out)? {
+            None => leaf(kind, &mut from, mode, out)?,
+            Some((inner_shape, inner)) => {
+                outers
+                    .push(from.end(), shape)
+                    .ok_or(Error::Depth { offset })?;
+                (shape, from, empty) = (inner_shape, inner, true);
+            }
+        }
+    }
+}
+
+impl Outers {
+    fn new() -> Self {
+        Outers {
+            ends: [0; DEPTH_MAX - 1],
+            shapes: [Shape::Document; DEPTH_MAX - 1],
+            depth: 0,
+        }
+    }
+
+    /// None if there is no space left.
+    #[inline(always)]
+    fn push(&mut self, end: usize, shape: Shape) -> Option<()> {
+        *self.ends.get_mut(self.depth)? = u32::try_from(end).expect("a length has 31 bits");
+        self.shapes[self.depth] = shape;
+        self.depth += 1;
+        Some(())
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<(usize, Shape)> {
+        self.depth = self.depth.checked_sub(1)?;
+        Some((self.ends[self.depth] as usize, self.shapes[self.depth]))
+    }
+}
+
+impl Shape {
+    /// What stands before an element, and in an object before its name.
+    #[inline(always)]
+    fn opening(self, empty: bool) -> &'static [u8] {
+        match (self, empty) {
+            (Shape::Array, true) => b"[",
+            (Shape::Array, false) => b",",
+            (_, true) => b"{\"",
+            (_, false) => b",\"",
+        }
+    }
+
+    /// What stands at the end.
+    #[inline(always)]
+    fn closing(self, empty: bool) -> &'static [u8] {
+        match (self, empty) {
+            (Shape::Document, true) => b"{}",
+            (Shape::Document, false) => b"}",
+            (Shape::Array, true) => b"[]",
+            (Shape::Array, false) => b"]",
+            (Shape::Scope, true) => b"{}}",
+            (Shape::Scope, false) => b"}}",
+        }
+    }
+}
+
+/// Reads and writes a value that nests nothing.
+#[inline(always)]
+fn leaf(
+    kind: ElementType,
+    from: &mut Cursor<'_>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     match kind {
         ElementType::String => string::quoted(from.string()?, out)?,
-        ElementType::EmbeddedDocument => document(from.document()?, mode, out)?,
-        ElementType::Array => array(from.document()?, mode, out)?,
         ElementType::ObjectId => object_id(from.array()?, out),
         ElementType::Int32 => number::int32(i32::from_le_bytes(*from.array()?), mode, out),
         ElementType::Int64 => number::int64(i64::from_le_bytes(*from.array()?), mode, out),
@@ -65,19 +182,14 @@ pub(super) fn value(
         ElementType::Boolean if from.boolean()? => out.extend_from_slice(b"true"),
         ElementType::Boolean => out.extend_from_slice(b"false"),
         ElementType::Null => out.extend_from_slice(b"null"),
-        _ => rare(kind, from, mode, out)?,
+        _ => rare(kind, from, out)?,
     }
     Ok(())
 }
 
 /// The types that few documents have, apart, so that the loop over the others stays small.
 #[inline(never)]
-fn rare(
-    kind: ElementType,
-    from: &mut Cursor<'_>,
-    mode: JsonMode,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
+fn rare(kind: ElementType, from: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     match kind {
         ElementType::Binary => binary(from.binary()?, out),
         ElementType::Decimal128 => decimal::decimal128(u128::from_le_bytes(*from.array()?), out),
@@ -92,14 +204,6 @@ fn rare(
         ElementType::JavaScriptCode => {
             out.extend_from_slice(br#"{"$code":"#);
             string::quoted(from.string()?, out)?;
-            out.push(b'}');
-        }
-        ElementType::JavaScriptCodeWithScope => {
-            let (code, scope) = from.code_with_scope()?;
-            out.extend_from_slice(br#"{"$code":"#);
-            string::quoted(code, out)?;
-            out.extend_from_slice(br#","$scope":"#);
-            document(scope, mode, out)?;
             out.push(b'}');
         }
         ElementType::Symbol => {
