@@ -10,11 +10,13 @@
 mod cursor;
 mod date;
 mod decimal;
+mod nested;
 mod number;
 mod object;
 mod string;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod text;
 mod value;
 
 use bson::{RawDocument, spec::ElementType};
@@ -22,8 +24,9 @@ use bson::{RawDocument, spec::ElementType};
 use super::JsonMode;
 
 pub use self::{
-    cursor::{Cursor, Field, Text},
+    cursor::{Cursor, Field},
     object::Object,
+    text::Text,
 };
 
 /// Deepest nesting of documents and arrays that is written, the outermost document included.

@@ -2,7 +2,13 @@
 
 use bson::{RawDocument, RawDocumentBuf, oid::ObjectId, raw::cstr, rawdoc};
 
+use proptest::prelude::{Strategy, any, prop_assert_eq};
+
 use super::{Error, JsonMode, write};
+use crate::encode::extended_json::tests::{
+    budget, reader,
+    tree::{Fields, Node, documents, encode_fields},
+};
 
 /// Checks the relaxed body for a full document.
 #[track_caller]
@@ -185,4 +191,48 @@ fn corrupt_bytes_are_an_error_even_in_fields_that_are_left_out() {
         let result = body(Some(&document), None, JsonMode::Relaxed);
         assert_eq!(result, Err(Error::Utf8 { offset: text + 1 }), "{name}");
     }
+}
+
+/// What the body says, made field by field without any of the writer's code.
+fn model(fields: &Fields, id: &str) -> Fields {
+    let values = [("type", "games"), ("entry_id", id)];
+    let mut body = Fields::new();
+    for (name, node) in fields.iter().filter(|(name, _)| name != "_id") {
+        match values.iter().find(|(special, _)| special == name) {
+            None => body.push((name.clone(), node.clone())),
+            Some(_) if body.iter().any(|(earlier, _)| earlier == name) => {}
+            Some((_, value)) => body.push((name.clone(), Node::String((*value).to_owned()))),
+        }
+    }
+    for (name, value) in values {
+        if body.iter().all(|(earlier, _)| earlier != name) {
+            body.push((name.to_owned(), Node::String(value.to_owned())));
+        }
+    }
+    body
+}
+
+#[test]
+fn the_body_of_any_document_says_what_the_model_says_wherever_its_id_stands() {
+    let placed = (documents(), any::<usize>()).prop_map(|(mut fields, place)| {
+        fields.retain(|(name, _)| name != "_id");
+        let place = place % (fields.len() + 1);
+        fields.insert(
+            place,
+            ("_id".to_owned(), Node::String("an \"id\"".to_owned())),
+        );
+        fields
+    });
+    budget::run(&placed, |fields| {
+        let document = RawDocumentBuf::from_bytes(encode_fields(&fields))?;
+        let body = body(Some(&document), None, JsonMode::Canonical)?;
+        let expected = model(&fields, "an \"id\"");
+        prop_assert_eq!(
+            encode_fields(&reader::read(&body)),
+            encode_fields(&expected),
+            "{}",
+            body
+        );
+        Ok(())
+    });
 }

@@ -9,16 +9,17 @@
     reason = "a value that goes through memory on its way to the writer costs half as much again"
 )]
 
+mod values;
+
 use bson::{RawDocument, spec::ElementType};
 
-use super::{Error, string};
+pub(super) use self::values::Binary;
+use super::{Error, Text, string};
 
 /// Shortest document: its length and its terminator.
 const DOCUMENT_BYTES_MIN: usize = 5;
 /// Bytes of a length.
 const LENGTH_BYTES: usize = 4;
-/// Binary subtype whose payload repeats its own length.
-const SUBTYPE_OLD_BINARY: u8 = 0x02;
 
 /// A place in a document or array: before an element, or before an element's value.
 #[derive(Debug, Clone, Copy)]
@@ -38,47 +39,6 @@ pub struct Field<'a> {
     pub name: Text<'a>,
     /// The type of the value.
     pub kind: ElementType,
-}
-
-/// Bytes that should be UTF-8.
-#[derive(Debug, Clone, Copy)]
-pub struct Text<'a> {
-    bytes: &'a [u8],
-    /// How many bytes from the first on are ASCII that JSON takes as it is.
-    plain: usize,
-    /// Where `bytes` begin in the outermost document.
-    offset: usize,
-}
-
-/// A binary value.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Binary<'a> {
-    pub(super) subtype: u8,
-    pub(super) payload: &'a [u8],
-}
-
-impl<'a> Text<'a> {
-    /// The bytes, which need not be UTF-8.
-    pub fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// The bytes that JSON takes as they are, and then the others.
-    ///
-    /// # Errors
-    /// Fails if the bytes are not UTF-8.
-    #[inline(always)]
-    pub(super) fn split(&self) -> Result<(&'a [u8], &'a str), Error> {
-        let (plain, rest) = self.bytes.split_at(self.plain);
-        if rest.is_empty() {
-            return Ok((plain, ""));
-        }
-        let rest = std::str::from_utf8(rest).map_err(|err| {
-            let offset = self.offset + self.plain + err.valid_up_to();
-            Error::Utf8 { offset }
-        })?;
-        Ok((plain, rest))
-    }
 }
 
 impl<'a> Cursor<'a> {
@@ -139,32 +99,6 @@ impl<'a> Cursor<'a> {
             self.skip(field.kind)?;
         }
         Ok(None)
-    }
-
-    /// Reads a value of type `kind` and looks at its frame only.
-    fn skip(&mut self, kind: ElementType) -> Result<(), Error> {
-        match kind {
-            ElementType::Undefined
-            | ElementType::Null
-            | ElementType::MinKey
-            | ElementType::MaxKey => Ok(()),
-            ElementType::Boolean => self.take(1).map(drop),
-            ElementType::Int32 => self.take(4).map(drop),
-            ElementType::Double
-            | ElementType::DateTime
-            | ElementType::Timestamp
-            | ElementType::Int64 => self.take(8).map(drop),
-            ElementType::ObjectId => self.take(12).map(drop),
-            ElementType::Decimal128 => self.take(16).map(drop),
-            ElementType::String | ElementType::JavaScriptCode | ElementType::Symbol => {
-                self.string().map(drop)
-            }
-            ElementType::EmbeddedDocument | ElementType::Array => self.document().map(drop),
-            ElementType::Binary => self.binary().map(drop),
-            ElementType::RegularExpression => self.c_string().and(self.c_string()).map(drop),
-            ElementType::DbPointer => self.string().and(self.take(12)).map(drop),
-            ElementType::JavaScriptCodeWithScope => self.code_with_scope().map(drop),
-        }
     }
 
     /// The next `count` bytes.
@@ -269,46 +203,6 @@ impl<'a> Cursor<'a> {
     /// How much of the outermost document is read.
     pub(super) fn position(&self) -> usize {
         self.position
-    }
-
-    pub(super) fn binary(&mut self) -> Result<Binary<'a>, Error> {
-        let length = self.length(0)?;
-        let [subtype] = *self.array()?;
-        let payload_offset = self.position;
-        let payload = self.take(length)?;
-        if subtype != SUBTYPE_OLD_BINARY {
-            return Ok(Binary { subtype, payload });
-        }
-        match payload.split_first_chunk() {
-            Some((inner, payload))
-                if usize::try_from(i32::from_le_bytes(*inner)) == Ok(payload.len()) =>
-            {
-                Ok(Binary { subtype, payload })
-            }
-            _ => Err(length_error(payload_offset, payload)),
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn boolean(&mut self) -> Result<bool, Error> {
-        let offset = self.position;
-        match *self.array()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            [value] => Err(Error::Boolean { offset, value }),
-        }
-    }
-
-    pub(super) fn code_with_scope(&mut self) -> Result<(Text<'a>, Self), Error> {
-        let offset = self.position;
-        let length = self.length(LENGTH_BYTES)?;
-        let code = self.string()?;
-        let scope = self.document()?;
-        if self.position - offset == length {
-            Ok((code, scope))
-        } else {
-            Err(length_error(offset, &self.bytes[offset..]))
-        }
     }
 }
 

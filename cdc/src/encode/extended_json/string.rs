@@ -5,7 +5,7 @@
     reason = "a value that goes through memory on its way to the writer costs half as much again"
 )]
 
-use super::{Error, cursor::Text};
+use super::{Error, Text};
 
 /// What stands behind the backslash for each byte; zero if the byte stands for itself.
 const ESCAPES: [u8; 256] = escape_table();

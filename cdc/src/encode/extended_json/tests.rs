@@ -1,12 +1,12 @@
 //! Tests of the writer: the cases of the BSON corpus by type, then properties.
 
-mod budget;
+pub(in crate::encode) mod budget;
 mod hostile;
 mod invalid;
-mod reader;
+pub(in crate::encode) mod reader;
 mod round_trip;
 mod size;
-mod tree;
+pub(in crate::encode) mod tree;
 mod valid;
 
 use super::{Error, JsonMode, write_bytes};

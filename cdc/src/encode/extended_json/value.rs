@@ -9,31 +9,16 @@ use base64::{Engine, encoded_len, engine::general_purpose::STANDARD};
 use bson::spec::ElementType;
 
 use super::{
-    Cursor, DEPTH_MAX, Error,
-    cursor::{Binary, Field, Text},
-    date, decimal, number, string,
+    Cursor, Error, Text,
+    cursor::Binary,
+    date, decimal,
+    nested::{Shape, nested, open},
+    number, string,
 };
 use crate::encode::JsonMode;
 
 /// Two lower-case hexadecimal digits for each byte.
 const HEX: [[u8; 2]; 256] = hex_table();
-
-/// What a document, an array or a scope looks like in JSON.
-#[derive(Clone, Copy)]
-enum Shape {
-    Document,
-    Array,
-    /// The scope of code, which is inside the code's object.
-    Scope,
-}
-
-/// The documents and arrays around the one that is being written: where they end, and what they
-/// are. Two arrays, because they are zeroed for each value and one of pairs would have gaps.
-struct Outers {
-    ends: [u32; DEPTH_MAX - 1],
-    shapes: [Shape; DEPTH_MAX - 1],
-    depth: usize,
-}
 
 /// Writes all elements as a JSON object.
 pub(super) fn document(from: Cursor<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -54,119 +39,9 @@ pub(super) fn value(
     }
 }
 
-/// If `kind` is a type that nests, the inside of the value; what stands before it is written.
-#[inline(always)]
-fn open<'a>(
-    kind: ElementType,
-    from: &mut Cursor<'a>,
-    out: &mut Vec<u8>,
-) -> Result<Option<(Shape, Cursor<'a>)>, Error> {
-    Ok(match kind {
-        ElementType::EmbeddedDocument => Some((Shape::Document, from.document()?)),
-        ElementType::Array => Some((Shape::Array, from.document()?)),
-        ElementType::JavaScriptCodeWithScope => {
-            let (code, scope) = from.code_with_scope()?;
-            out.extend_from_slice(br#"{"$code":"#);
-            string::quoted(code, out)?;
-            out.extend_from_slice(br#","$scope":"#);
-            Some((Shape::Scope, scope))
-        }
-        _ => None,
-    })
-}
-
-/// Writes everything from `from` to its end, whatever is nested there, without recursion.
-fn nested(
-    mut shape: Shape,
-    mut from: Cursor<'_>,
-    mode: JsonMode,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
-    let mut outers = Outers::new();
-    let mut empty = true;
-    loop {
-        let Some(Field { name, kind }) = from.field()? else {
-            out.extend_from_slice(shape.closing(empty));
-            let Some((end, outer)) = outers.pop() else {
-                return Ok(());
-            };
-            from.leave(end);
-            (shape, empty) = (outer, false);
-            continue;
-        };
-        out.extend_from_slice(shape.opening(empty));
-        empty = false;
-        if !matches!(shape, Shape::Array) {
-            string::unquoted(name, out)?;
-            out.extend_from_slice(b"\":");
-        }
-        let offset = from.position();
-        match open(kind, &mut from, out)? {
-            None => leaf(kind, &mut from, mode, out)?,
-            Some((inner_shape, inner)) => {
-                outers
-                    .push(from.end(), shape)
-                    .ok_or(Error::Depth { offset })?;
-                (shape, from, empty) = (inner_shape, inner, true);
-            }
-        }
-    }
-}
-
-impl Outers {
-    fn new() -> Self {
-        Outers {
-            ends: [0; DEPTH_MAX - 1],
-            shapes: [Shape::Document; DEPTH_MAX - 1],
-            depth: 0,
-        }
-    }
-
-    /// None if there is no space left.
-    #[inline(always)]
-    fn push(&mut self, end: usize, shape: Shape) -> Option<()> {
-        *self.ends.get_mut(self.depth)? = u32::try_from(end).expect("a length has 31 bits");
-        self.shapes[self.depth] = shape;
-        self.depth += 1;
-        Some(())
-    }
-
-    #[inline(always)]
-    fn pop(&mut self) -> Option<(usize, Shape)> {
-        self.depth = self.depth.checked_sub(1)?;
-        Some((self.ends[self.depth] as usize, self.shapes[self.depth]))
-    }
-}
-
-impl Shape {
-    /// What stands before an element, and in an object before its name.
-    #[inline(always)]
-    fn opening(self, empty: bool) -> &'static [u8] {
-        match (self, empty) {
-            (Shape::Array, true) => b"[",
-            (Shape::Array, false) => b",",
-            (_, true) => b"{\"",
-            (_, false) => b",\"",
-        }
-    }
-
-    /// What stands at the end.
-    #[inline(always)]
-    fn closing(self, empty: bool) -> &'static [u8] {
-        match (self, empty) {
-            (Shape::Document, true) => b"{}",
-            (Shape::Document, false) => b"}",
-            (Shape::Array, true) => b"[]",
-            (Shape::Array, false) => b"]",
-            (Shape::Scope, true) => b"{}}",
-            (Shape::Scope, false) => b"}}",
-        }
-    }
-}
-
 /// Reads and writes a value that nests nothing.
 #[inline(always)]
-fn leaf(
+pub(super) fn leaf(
     kind: ElementType,
     from: &mut Cursor<'_>,
     mode: JsonMode,

@@ -19,7 +19,7 @@ const BUDGET_SECS_DEFAULT: u64 = 2;
 const CASES: u32 = 32;
 
 /// Checks values of `strategy` until the budget is spent; at least once.
-pub(super) fn run<S>(strategy: &S, check: impl Fn(S::Value) -> TestCaseResult)
+pub(in crate::encode) fn run<S>(strategy: &S, check: impl Fn(S::Value) -> TestCaseResult)
 where
     S: Strategy,
     S::Value: Debug,
