@@ -48,7 +48,9 @@ pub(super) fn nested(
         };
         out.extend_from_slice(shape.opening(empty));
         empty = false;
-        if !matches!(shape, Shape::Array) {
+        if matches!(shape, Shape::Array) {
+            name.split()?;
+        } else {
             string::unquoted(name, out)?;
             out.extend_from_slice(b"\":");
         }

@@ -80,6 +80,12 @@ fn names_that_do_not_end_or_are_not_utf_8() {
     check_bytes(&document(b"\x0aabcdefghijkl"), &past_end(5));
     check_bytes(&document(b"\x0aab\xe9\0"), &Error::Utf8 { offset: 7 });
     check_bytes(&document(b"\x0a\xc3\0"), &Error::Utf8 { offset: 5 });
+    // In an array they are not written, and looked at all the same.
+    check(
+        0x04,
+        "0b000000 0a 3000 0a e900 00",
+        &Error::Utf8 { offset: VALUE + 8 },
+    );
 }
 
 #[test]
@@ -175,6 +181,23 @@ fn strings_of_all_types_that_are_not_utf_8() {
         &format!("02000000 e900 {id}"),
         &Error::Utf8 { offset: VALUE + 4 },
     );
+}
+
+#[test]
+fn a_byte_that_is_not_utf_8_is_found_at_every_place_of_a_long_string() {
+    for byte in 0x80..=0xff {
+        for place in 0..20 {
+            let mut text = [b'x'; 20];
+            text[place] = byte;
+            let bson = field(0x02, &[b"\x15\0\0\0", text.as_slice(), &[0]].concat());
+            check_bytes(
+                &bson,
+                &Error::Utf8 {
+                    offset: VALUE + 4 + place,
+                },
+            );
+        }
+    }
 }
 
 #[test]
