@@ -111,22 +111,10 @@ fn numbers_and_ids_that_are_cut_short() {
 
 #[test]
 fn booleans_that_are_neither_true_nor_false() {
-    check(
-        0x08,
-        "02",
-        &Error::Boolean {
-            offset: VALUE,
-            value: 2,
-        },
-    );
-    check(
-        0x08,
-        "ff",
-        &Error::Boolean {
-            offset: VALUE,
-            value: 0xff,
-        },
-    );
+    for value in 2..=0xff {
+        let offset = VALUE;
+        check_bytes(&field(0x08, &[value]), &Error::Boolean { offset, value });
+    }
 }
 
 #[test]
