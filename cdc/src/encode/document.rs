@@ -1,10 +1,13 @@
-//! Format `document`: the changed document, with the collection and the document's `_id` as two more fields.
+//! Format `document`: the changed document, with its collection and its `_id` as two more fields.
 
-use bson::RawDocument;
+#[cfg(test)]
+mod tests;
+
+use bson::{RawDocument, spec::ElementType};
 
 use super::{
     JsonMode,
-    extended_json::{Element, Elements, Error, Object, Value, all_or_nothing},
+    extended_json::{Cursor, Error, Field, Object, all_or_nothing},
 };
 
 const ID: &str = "_id";
@@ -13,14 +16,14 @@ const ENTRY_ID: &str = "entry_id";
 
 /// Writes the body for a document of `collection` to the end of `out`.
 ///
-/// It is `full_document` without its `_id`, then `type`, which is the collection, and `entry_id`, which is the `_id`
-/// as a string. A field that has one of these two names already keeps its place and takes the new value; where the
-/// document has the name more than once, the first place counts and the others are left out, since most readers would
-/// take the last.
+/// It is `full_document` without its `_id`, then `type`, which is the collection, and `entry_id`,
+/// which is the `_id` as a string. A field that has one of these two names already keeps its place
+/// and takes the new value. Where the document has the name more than once, the first place counts
+/// and the others are left out, since most readers would take the last.
 ///
-/// Without a full document (a delete, or an update that was not looked up) the `_id` comes from `document_key`, whose
-/// other fields, a sharded collection's shard key, are left out. A change that is about no document at all has a null
-/// as its `entry_id`.
+/// Without a full document (a delete, or an update that was not looked up) the `_id` comes from
+/// `document_key`, whose other fields, a sharded collection's shard key, are left out. A change
+/// that is about no document at all has a null as its `entry_id`.
 ///
 /// # Errors
 /// Fails if a byte of the documents is not as BSON demands; `out` is then as it was.
@@ -36,62 +39,60 @@ pub fn write(
             Some(id) => Some(id),
             None => find_id(document_key)?,
         };
+        let object = Object::open(mode, out);
         let mut body = Body {
-            object: Object::open(mode, out),
+            object,
             collection,
             id,
-            typed: false,
-            identified: false,
+            has_type: false,
+            has_entry_id: false,
         };
         if let Some(document) = full_document {
-            let mut elements = Elements::of(document)?;
-            while let Some(element) = elements.read()? {
-                body.element(&element)?;
+            let mut cursor = Cursor::new(document)?;
+            while let Some(field) = cursor.field()? {
+                body.field(&field, &mut cursor)?;
             }
         }
-        body.finish()
+        body.close()
     })
 }
 
-/// The first `_id` counts, as it does for the server.
-fn find_id(document: Option<&RawDocument>) -> Result<Option<Value<'_>>, Error> {
+/// The type and place of the first `_id`, which is the one that counts for the server.
+fn find_id(document: Option<&RawDocument>) -> Result<Option<(ElementType, Cursor<'_>)>, Error> {
     let Some(document) = document else {
         return Ok(None);
     };
-    Ok(Elements::of(document)?
-        .find(ID)?
-        .map(|element| element.value))
+    let mut cursor = Cursor::new(document)?;
+    Ok(cursor.find(ID)?.map(|kind| (kind, cursor)))
 }
 
 /// A body that is being written.
 struct Body<'a, 'o> {
     object: Object<'o>,
     collection: &'a str,
-    id: Option<Value<'a>>,
-    /// Whether `type` is written.
-    typed: bool,
-    /// Whether `entry_id` is written.
-    identified: bool,
+    id: Option<(ElementType, Cursor<'a>)>,
+    has_type: bool,
+    has_entry_id: bool,
 }
 
 impl Body<'_, '_> {
-    fn element(&mut self, element: &Element<'_>) -> Result<(), Error> {
-        let name = element.name.as_bytes();
-        if name == TYPE.as_bytes() {
-            self.object.skip(element)?;
+    fn field(&mut self, field: &Field<'_>, from: &mut Cursor<'_>) -> Result<(), Error> {
+        let name = field.name.as_bytes();
+        if name == ID.as_bytes() {
+            self.object.skip(field, from)
+        } else if name == TYPE.as_bytes() {
+            self.object.skip(field, from)?;
             self.add_type();
             Ok(())
         } else if name == ENTRY_ID.as_bytes() {
-            self.object.skip(element)?;
+            self.object.skip(field, from)?;
             self.add_entry_id()
-        } else if name == ID.as_bytes() {
-            self.object.skip(element)
         } else {
-            self.object.element(element)
+            self.object.element(field, from)
         }
     }
 
-    fn finish(mut self) -> Result<(), Error> {
+    fn close(mut self) -> Result<(), Error> {
         self.add_type();
         self.add_entry_id()?;
         self.object.close();
@@ -99,23 +100,21 @@ impl Body<'_, '_> {
     }
 
     fn add_type(&mut self) {
-        if !self.typed {
+        if !self.has_type {
             self.object.string(TYPE, self.collection);
-            self.typed = true;
+            self.has_type = true;
         }
     }
 
     fn add_entry_id(&mut self) -> Result<(), Error> {
-        if self.identified {
+        if self.has_entry_id {
             return Ok(());
         }
-        self.identified = true;
-        match &self.id {
-            Some(id) => self.object.value_as_string(ENTRY_ID, id),
-            None => {
-                self.object.null(ENTRY_ID);
-                Ok(())
-            }
+        self.has_entry_id = true;
+        if let Some((kind, mut from)) = self.id {
+            return self.object.value_as_string(ENTRY_ID, kind, &mut from);
         }
+        self.object.null(ENTRY_ID);
+        Ok(())
     }
 }

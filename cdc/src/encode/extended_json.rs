@@ -7,23 +7,26 @@
 //! The authority is the [specification](https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md)
 //! with its BSON corpus.
 
+mod cursor;
 mod date;
 mod decimal;
-mod element;
+mod nested;
 mod number;
 mod object;
 mod string;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod text;
 mod value;
 
-use bson::RawDocument;
+use bson::{RawDocument, spec::ElementType};
 
 use super::JsonMode;
 
 pub use self::{
-    element::{Element, Elements, Text, Value},
+    cursor::{Cursor, Field},
     object::Object,
+    text::Text,
 };
 
 /// Deepest nesting of documents and arrays that is written, the outermost document included.
@@ -103,16 +106,21 @@ pub fn write_document(
 /// As [`write_document`].
 pub fn write_bytes(bytes: &[u8], mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
     all_or_nothing(out, |out| {
-        value::document(Elements::of_bytes(bytes)?, mode, out)
+        value::document(Cursor::of_bytes(bytes)?, mode, out)
     })
 }
 
-/// Writes a single value, such as an `_id`, to the end of `out`.
+/// Writes the value of type `kind` that `from` is at, such as an `_id`, to the end of `out`.
 ///
 /// # Errors
 /// As [`write_document`].
-pub fn write_value(value: &Value<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
-    all_or_nothing(out, |out| value::value(value, mode, out))
+pub fn write_value(
+    kind: ElementType,
+    from: &mut Cursor<'_>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    all_or_nothing(out, |out| value::value(kind, from, mode, out))
 }
 
 /// Runs `write`, and takes back what it wrote if it fails.

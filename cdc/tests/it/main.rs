@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod delivery;
+mod reader_parity;
 mod recovery;
 mod support;

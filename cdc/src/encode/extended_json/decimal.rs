@@ -47,7 +47,7 @@ pub(super) fn decimal128(bits: u128, out: &mut Vec<u8>) {
 fn finite(coefficient: u128, exponent: i32, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(coefficient).as_bytes();
-    let adjusted = exponent + digits.len() as i32 - 1;
+    let adjusted = exponent + coefficient.checked_ilog10().unwrap_or(0).cast_signed();
     if exponent > 0 || adjusted < PLAIN_EXPONENT_MIN {
         scientific(digits, adjusted, out);
     } else {

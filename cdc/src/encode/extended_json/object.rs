@@ -1,6 +1,8 @@
 //! A JSON object written field by field, for formats that are not the document as it is.
 
-use super::{Element, Error, Value, string, value};
+use bson::spec::ElementType;
+
+use super::{Cursor, Error, Field, string, value};
 use crate::encode::JsonMode;
 
 /// An object that is being written to the end of a buffer.
@@ -30,26 +32,25 @@ impl<'o> Object<'o> {
         self.out.push(b'}');
     }
 
-    /// Adds an element as it is.
+    /// Adds `field`, with the value that `from` is at.
     ///
     /// # Errors
-    /// Fails if a byte of the element is not as BSON demands.
-    pub fn element(&mut self, element: &Element<'_>) -> Result<(), Error> {
+    /// Fails if a byte of the name or the value is not as BSON demands.
+    pub fn element(&mut self, field: &Field<'_>, from: &mut Cursor<'_>) -> Result<(), Error> {
         self.separate();
-        string::quoted(element.name, self.out)?;
+        string::quoted(field.name, self.out)?;
         self.out.push(b':');
-        value::value(&element.value, self.mode, self.out)
+        value::value(field.kind, from, self.mode, self.out)
     }
 
-    /// Checks an element as strictly as if it were added, and adds nothing.
+    /// Reads the value that `from` is at, as strictly as if it were added, and adds nothing.
     ///
     /// # Errors
     /// As [`Object::element`].
-    pub fn skip(&mut self, element: &Element<'_>) -> Result<(), Error> {
-        let (length, empty) = (self.out.len(), self.empty);
-        self.element(element)?;
+    pub fn skip(&mut self, field: &Field<'_>, from: &mut Cursor<'_>) -> Result<(), Error> {
+        let length = self.out.len();
+        value::value(field.kind, from, self.mode, self.out)?;
         self.out.truncate(length);
-        self.empty = empty;
         Ok(())
     }
 
@@ -67,23 +68,27 @@ impl<'o> Object<'o> {
         self.out.extend_from_slice(b"null");
     }
 
-    /// Adds a value as a string: the digits of an ObjectId, the text of a string, and for anything else its Extended
-    /// JSON.
+    /// Adds the value of type `kind` that `from` is at as a string: the digits of an object id,
+    /// the text of a string, and for anything else its Extended JSON.
     ///
     /// # Errors
     /// Fails if a byte of the value is not as BSON demands.
-    pub fn value_as_string(&mut self, name: &str, value: &Value<'_>) -> Result<(), Error> {
+    pub fn value_as_string(
+        &mut self,
+        name: &str,
+        kind: ElementType,
+        from: &mut Cursor<'_>,
+    ) -> Result<(), Error> {
         self.name(name);
-        if let Value::String(text) = *value {
-            return string::quoted(text, self.out);
-        }
         self.out.push(b'"');
-        if let Value::ObjectId(id) = *value {
-            value::hex(id, self.out);
-        } else {
-            let start = self.out.len();
-            value::value(value, self.mode, self.out)?;
-            string::escape_tail(start, self.out);
+        match kind {
+            ElementType::String => string::unquoted(from.string()?, self.out)?,
+            ElementType::ObjectId => value::hex(from.array()?, self.out),
+            _ => {
+                let start = self.out.len();
+                value::value(kind, from, self.mode, self.out)?;
+                string::escape_tail(start, self.out);
+            }
         }
         self.out.push(b'"');
         Ok(())
@@ -93,7 +98,7 @@ impl<'o> Object<'o> {
         self.separate();
         self.out.push(b'"');
         string::escape(name, self.out);
-        self.out.extend_from_slice(br#"":"#);
+        self.out.extend_from_slice(b"\":");
     }
 
     fn separate(&mut self) {

@@ -1,5 +1,10 @@
 //! JSON strings.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
+
 use super::{Error, Text};
 
 /// What stands behind the backslash for each byte; zero if the byte stands for itself.
@@ -7,23 +12,33 @@ const ESCAPES: [u8; 256] = escape_table();
 
 /// Bytes looked at in one step.
 const BLOCK: usize = size_of::<u64>();
+/// A one in each byte of a block.
 const ONES: u64 = u64::MAX / 255;
+/// The highest bit of each byte of a block.
 const HIGH_BITS: u64 = ONES << 7;
 
 /// Writes `text` as a JSON string.
-#[inline]
+#[inline(always)]
 pub(super) fn quoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     out.push(b'"');
-    let plain = plain_prefix(text.as_bytes());
-    out.extend_from_slice(&text.as_bytes()[..plain]);
-    if plain < text.as_bytes().len() {
-        escape(text.skip(plain).as_str()?, out);
-    }
+    unquoted(text, out)?;
     out.push(b'"');
     Ok(())
 }
 
-/// Writes `text` as a JSON string, its characters in ascending order, as the options of a regular expression are.
+/// Writes the inside of a JSON string.
+#[inline(always)]
+pub(super) fn unquoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    let (plain, rest) = text.split()?;
+    out.extend_from_slice(plain);
+    if !rest.is_empty() {
+        escape(rest, out);
+    }
+    Ok(())
+}
+
+/// Writes `text` as a JSON string, its characters in ascending order, as the options of a regular
+/// expression should be.
 pub(super) fn quoted_sorted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
     let bytes = text.as_bytes();
     if bytes.is_sorted() || !bytes.is_ascii() {
@@ -40,6 +55,7 @@ pub(super) fn quoted_sorted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Err
 }
 
 /// Writes `text` with its escapes and without quotes.
+#[inline(never)]
 pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut written = 0;
@@ -94,37 +110,32 @@ fn escape_byte(byte: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// Length of the longest prefix that is ASCII and stands for itself.
-#[inline]
-fn plain_prefix(bytes: &[u8]) -> usize {
+/// How many bytes from the first on are ASCII that JSON takes as it is.
+#[inline(always)]
+pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     let mut length = 0;
-    while let Some(block) = bytes[length..].first_chunk::<BLOCK>() {
-        if !is_plain_block(*block) {
-            break;
+    while let Some(block) = bytes[length..].first_chunk() {
+        let others = others(*block);
+        if others != 0 {
+            return length + (others.trailing_zeros() / u8::BITS) as usize;
         }
         length += BLOCK;
     }
-    length
-        + bytes[length..]
-            .iter()
-            .take_while(|byte| is_plain(**byte))
-            .count()
+    let is_plain = |byte: &&u8| byte.is_ascii() && ESCAPES[usize::from(**byte)] == 0;
+    length + bytes[length..].iter().take_while(is_plain).count()
 }
 
-#[inline]
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii() && ESCAPES[usize::from(byte)] == 0
-}
-
-/// Whether all bytes are plain, without a look at each: a subtraction borrows a byte's high bit if the byte is too
-/// small, and no byte below that borrows, if they are plain.
-#[inline]
-fn is_plain_block(block: [u8; BLOCK]) -> bool {
-    let block = u64::from_ne_bytes(block);
+/// Marks, in its high bit, the first byte of `block` that is not plain; none if all are.
+///
+/// A subtraction borrows a byte's high bit if the byte is too small. It may then mark bytes after
+/// the first wrongly.
+#[inline(always)]
+fn others(block: [u8; BLOCK]) -> u64 {
+    let block = u64::from_le_bytes(block);
     let control = block.wrapping_sub(ONES * 0x20);
-    let quote = (block ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
-    let backslash = (block ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (block | control | quote | backslash) & HIGH_BITS == 0
+    let quote = (block ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+    let backslash = (block ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (block | control | quote | backslash) & HIGH_BITS
 }
 
 const fn escape_table() -> [u8; 256] {

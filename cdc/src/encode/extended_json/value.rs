@@ -1,100 +1,95 @@
 //! The conversion table: for each BSON type, its text.
 
-use base64::{Engine, encoded_len, engine::general_purpose::STANDARD};
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
 
-use super::{Element, Elements, Error, Value, date, decimal, number, string};
+use base64::{Engine, encoded_len, engine::general_purpose::STANDARD};
+use bson::spec::ElementType;
+
+use super::{
+    Cursor, Error, Text,
+    cursor::Binary,
+    date, decimal,
+    nested::{Shape, nested, open},
+    number, string,
+};
 use crate::encode::JsonMode;
 
 /// Two lower-case hexadecimal digits for each byte.
 const HEX: [[u8; 2]; 256] = hex_table();
 
-/// Writes the elements as a JSON object.
-pub(super) fn document(
-    mut elements: Elements<'_>,
+/// Writes all elements as a JSON object.
+pub(super) fn document(from: Cursor<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
+    nested(Shape::Document, from, mode, out)
+}
+
+/// Reads and writes a value of type `kind`.
+#[inline]
+pub(super) fn value(
+    kind: ElementType,
+    from: &mut Cursor<'_>,
     mode: JsonMode,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    out.push(b'{');
-    let mut first = true;
-    while let Some(Element { name, value: inner }) = elements.read()? {
-        if !first {
-            out.push(b',');
-        }
-        first = false;
-        string::quoted(name, out)?;
-        out.push(b':');
-        value(&inner, mode, out)?;
+    match open(kind, from, out)? {
+        Some((shape, inner)) => nested(shape, inner, mode, out),
+        None => leaf(kind, from, mode, out),
     }
-    out.push(b'}');
+}
+
+/// Reads and writes a value that nests nothing.
+#[inline(always)]
+pub(super) fn leaf(
+    kind: ElementType,
+    from: &mut Cursor<'_>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    match kind {
+        ElementType::String => string::quoted(from.string()?, out)?,
+        ElementType::ObjectId => object_id(from.array()?, out),
+        ElementType::Int32 => number::int32(i32::from_le_bytes(*from.array()?), mode, out),
+        ElementType::Int64 => number::int64(i64::from_le_bytes(*from.array()?), mode, out),
+        ElementType::Double => number::double(f64::from_le_bytes(*from.array()?), mode, out),
+        ElementType::DateTime => date::date(i64::from_le_bytes(*from.array()?), mode, out),
+        ElementType::Boolean if from.boolean()? => out.extend_from_slice(b"true"),
+        ElementType::Boolean => out.extend_from_slice(b"false"),
+        ElementType::Null => out.extend_from_slice(b"null"),
+        _ => rare(kind, from, out)?,
+    }
     Ok(())
 }
 
-/// Writes the elements as a JSON array: in their order, whatever their names are.
-fn array(mut elements: Elements<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
-    out.push(b'[');
-    let mut first = true;
-    while let Some(element) = elements.read()? {
-        if !first {
-            out.push(b',');
+/// The types that few documents have, apart, so that the loop over the others stays small.
+#[inline(never)]
+fn rare(kind: ElementType, from: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    match kind {
+        ElementType::Binary => binary(from.binary()?, out),
+        ElementType::Decimal128 => decimal::decimal128(u128::from_le_bytes(*from.array()?), out),
+        ElementType::Timestamp => {
+            let increment = u32::from_le_bytes(*from.array()?);
+            timestamp(u32::from_le_bytes(*from.array()?), increment, out);
         }
-        first = false;
-        value(&element.value, mode, out)?;
-    }
-    out.push(b']');
-    Ok(())
-}
-
-/// Writes any value. The recursion is as deep as the value, which `Elements` bounds.
-pub(super) fn value(value: &Value<'_>, mode: JsonMode, out: &mut Vec<u8>) -> Result<(), Error> {
-    match *value {
-        Value::String(text) => return string::quoted(text, out),
-        Value::Document(elements) => return document(elements, mode, out),
-        Value::Array(elements) => return array(elements, mode, out),
-        Value::RegularExpression { pattern, options } => {
-            out.extend_from_slice(br#"{"$regularExpression":{"pattern":"#);
-            string::quoted(pattern, out)?;
-            out.extend_from_slice(br#","options":"#);
-            string::quoted_sorted(options, out)?;
-            out.extend_from_slice(b"}}");
+        ElementType::RegularExpression => {
+            regular_expression(from.c_string()?, from.c_string()?, out)?;
         }
-        Value::DbPointer { namespace, id } => {
-            out.extend_from_slice(br#"{"$dbPointer":{"$ref":"#);
-            string::quoted(namespace, out)?;
-            out.extend_from_slice(br#","$id":"#);
-            object_id(id, out);
-            out.extend_from_slice(b"}}");
-        }
-        Value::Code(code) => {
+        ElementType::DbPointer => db_pointer(from.string()?, from.array()?, out)?,
+        ElementType::JavaScriptCode => {
             out.extend_from_slice(br#"{"$code":"#);
-            string::quoted(code, out)?;
+            string::quoted(from.string()?, out)?;
             out.push(b'}');
         }
-        Value::Symbol(symbol) => {
+        ElementType::Symbol => {
             out.extend_from_slice(br#"{"$symbol":"#);
-            string::quoted(symbol, out)?;
+            string::quoted(from.string()?, out)?;
             out.push(b'}');
         }
-        Value::CodeWithScope { code, scope } => {
-            out.extend_from_slice(br#"{"$code":"#);
-            string::quoted(code, out)?;
-            out.extend_from_slice(br#","$scope":"#);
-            document(scope, mode, out)?;
-            out.push(b'}');
-        }
-        Value::Double(double) => number::double(double, mode, out),
-        Value::Int32(int) => number::int32(int, mode, out),
-        Value::Int64(int) => number::int64(int, mode, out),
-        Value::Decimal128(bits) => decimal::decimal128(bits, out),
-        Value::DateTime(milliseconds) => date::date(milliseconds, mode, out),
-        Value::Timestamp { seconds, increment } => timestamp(seconds, increment, out),
-        Value::ObjectId(id) => object_id(id, out),
-        Value::Binary { subtype, payload } => binary(subtype, payload, out),
-        Value::Boolean(true) => out.extend_from_slice(b"true"),
-        Value::Boolean(false) => out.extend_from_slice(b"false"),
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Undefined => out.extend_from_slice(br#"{"$undefined":true}"#),
-        Value::MinKey => out.extend_from_slice(br#"{"$minKey":1}"#),
-        Value::MaxKey => out.extend_from_slice(br#"{"$maxKey":1}"#),
+        ElementType::Undefined => out.extend_from_slice(br#"{"$undefined":true}"#),
+        ElementType::MinKey => out.extend_from_slice(br#"{"$minKey":1}"#),
+        ElementType::MaxKey => out.extend_from_slice(br#"{"$maxKey":1}"#),
+        _ => unreachable!("every other type is written where this is called"),
     }
     Ok(())
 }
@@ -105,13 +100,22 @@ fn object_id(id: &[u8; 12], out: &mut Vec<u8>) {
     out.extend_from_slice(br#""}"#);
 }
 
-/// Writes the digits of an ObjectId, without quotes.
+/// Writes the digits of an object id, without quotes.
 pub(super) fn hex(id: &[u8; 12], out: &mut Vec<u8>) {
-    let mut digits = [[0; 2]; 12];
-    for (pair, byte) in digits.iter_mut().zip(id) {
-        *pair = HEX[usize::from(*byte)];
-    }
-    out.extend_from_slice(digits.as_flattened());
+    out.extend_from_slice(id.map(|byte| HEX[usize::from(byte)]).as_flattened());
+}
+
+fn binary(Binary { subtype, payload }: Binary<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"$binary":{"base64":""#);
+    let start = out.len();
+    let length = encoded_len(payload.len(), true).expect("a document has at most 2^31 bytes");
+    out.resize(start + length, 0);
+    STANDARD
+        .encode_slice(payload, &mut out[start..])
+        .expect("the space has the payload's length");
+    out.extend_from_slice(br#"","subType":""#);
+    out.extend_from_slice(&HEX[usize::from(subtype)]);
+    out.extend_from_slice(br#""}}"#);
 }
 
 fn timestamp(seconds: u32, increment: u32, out: &mut Vec<u8>) {
@@ -122,25 +126,33 @@ fn timestamp(seconds: u32, increment: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}}");
 }
 
-fn binary(subtype: u8, payload: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"$binary":{"base64":""#);
-    let start = out.len();
-    let length =
-        encoded_len(payload.len(), true).expect("a document is far shorter than the address space");
-    out.resize(start + length, 0);
-    STANDARD
-        .encode_slice(payload, &mut out[start..])
-        .expect("the space is exactly what the payload needs");
-    out.extend_from_slice(br#"","subType":""#);
-    out.extend_from_slice(&HEX[usize::from(subtype)]);
-    out.extend_from_slice(br#""}}"#);
+fn regular_expression(
+    pattern: Text<'_>,
+    options: Text<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    out.extend_from_slice(br#"{"$regularExpression":{"pattern":"#);
+    string::quoted(pattern, out)?;
+    out.extend_from_slice(br#","options":"#);
+    string::quoted_sorted(options, out)?;
+    out.extend_from_slice(b"}}");
+    Ok(())
+}
+
+fn db_pointer(namespace: Text<'_>, id: &[u8; 12], out: &mut Vec<u8>) -> Result<(), Error> {
+    out.extend_from_slice(br#"{"$dbPointer":{"$ref":"#);
+    string::quoted(namespace, out)?;
+    out.extend_from_slice(br#","$id":"#);
+    object_id(id, out);
+    out.extend_from_slice(b"}}");
+    Ok(())
 }
 
 const fn hex_table() -> [[u8; 2]; 256] {
     let digits = b"0123456789abcdef";
     let mut table = [[0; 2]; 256];
     let mut byte = 0;
-    while byte < 256 {
+    while byte < table.len() {
         table[byte] = [digits[byte >> 4], digits[byte & 15]];
         byte += 1;
     }

@@ -1,0 +1,224 @@
+//! Reads raw BSON and trusts no byte of it.
+//!
+//! A value is cut out of its document only if it fits, and a nested document only if it is framed
+//! as it should be. One check is left to the writer, which has to look at the bytes anyway: that
+//! texts are UTF-8.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
+
+mod values;
+
+use bson::{RawDocument, spec::ElementType};
+
+pub(super) use self::values::Binary;
+use super::{Error, Text, string};
+
+/// Shortest document: its length and its terminator.
+const DOCUMENT_BYTES_MIN: usize = 5;
+/// Bytes of a length.
+const LENGTH_BYTES: usize = 4;
+
+/// A place in a document or array: before an element, or before an element's value.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor<'a> {
+    /// The outermost document.
+    whole: &'a [u8],
+    /// The same, up to the terminator of this document or array.
+    bytes: &'a [u8],
+    /// How much of `bytes` is read.
+    position: usize,
+}
+
+/// What stands before a value.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    /// The field's name; in an array, its index in digits.
+    pub name: Text<'a>,
+    /// The type of the value.
+    pub kind: ElementType,
+}
+
+impl<'a> Cursor<'a> {
+    /// Before the first element of `document`.
+    ///
+    /// # Errors
+    /// Fails if the document's length or terminator is wrong.
+    pub fn new(document: &'a RawDocument) -> Result<Self, Error> {
+        Self::of_bytes(document.as_bytes())
+    }
+
+    /// Before the first element of the document that `bytes` are.
+    pub(super) fn of_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut outside = Cursor {
+            whole: bytes,
+            bytes,
+            position: 0,
+        };
+        let inside = outside.document()?;
+        if outside.position < bytes.len() {
+            return Err(length_error(0, bytes));
+        }
+        Ok(inside)
+    }
+
+    /// Reads up to the next value, which the caller then has to read or skip; none at the end.
+    ///
+    /// # Errors
+    /// Fails if the type is unknown or the name does not end. Reading on after an error makes no
+    /// sense.
+    #[inline(always)]
+    pub fn field(&mut self) -> Result<Option<Field<'a>>, Error> {
+        let Some(&kind) = self.bytes.get(self.position) else {
+            return Ok(None);
+        };
+        let Some(element_type) = ElementType::from(kind) else {
+            return Err(Error::Kind {
+                offset: self.position,
+                kind,
+            });
+        };
+        self.position += 1;
+        Ok(Some(Field {
+            name: self.c_string()?,
+            kind: element_type,
+        }))
+    }
+
+    /// Reads up to the value of the first field called `name`, and tells its type.
+    ///
+    /// # Errors
+    /// Fails if an element before it is corrupt.
+    pub fn find(&mut self, name: &str) -> Result<Option<ElementType>, Error> {
+        while let Some(field) = self.field()? {
+            if field.name.bytes == name.as_bytes() {
+                return Ok(Some(field.kind));
+            }
+            self.skip(field.kind)?;
+        }
+        Ok(None)
+    }
+
+    /// The next `count` bytes.
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let taken = rest.get(..count).ok_or(Error::PastEnd {
+            offset: self.position,
+        })?;
+        self.position += count;
+        Ok(taken)
+    }
+
+    /// The next `N` bytes.
+    #[inline(always)]
+    pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let taken = rest.first_chunk().ok_or(Error::PastEnd {
+            offset: self.position,
+        })?;
+        self.position += N;
+        Ok(taken)
+    }
+
+    /// A length that counts at least `min` bytes.
+    #[inline(always)]
+    fn length(&mut self, min: usize) -> Result<usize, Error> {
+        let offset = self.position;
+        let length = i32::from_le_bytes(*self.array()?);
+        match usize::try_from(length) {
+            Ok(bytes) if min <= bytes => Ok(bytes),
+            _ => Err(Error::Length { offset, length }),
+        }
+    }
+
+    /// A text that ends at the first zero.
+    #[inline(always)]
+    pub(super) fn c_string(&mut self) -> Result<Text<'a>, Error> {
+        let offset = self.position;
+        let rest = self.bytes.get(offset..).unwrap_or_default();
+        let plain = string::plain_prefix(rest);
+        let length = match rest.get(plain) {
+            Some(0) => plain,
+            _ => c_string_length(rest).ok_or(Error::PastEnd { offset })?,
+        };
+        self.position += length + 1;
+        Ok(Text {
+            bytes: &rest[..length],
+            plain,
+            offset,
+        })
+    }
+
+    /// A text that ends where its length says, with a zero of its own.
+    #[inline(always)]
+    pub(super) fn string(&mut self) -> Result<Text<'a>, Error> {
+        let length = self.length(1)?;
+        let offset = self.position;
+        match self.take(length)? {
+            // The scan cannot pass the terminator, so it may look at whole blocks beyond it.
+            [bytes @ .., 0] => Ok(Text {
+                bytes,
+                plain: string::plain_prefix(&self.bytes[offset..]),
+                offset,
+            }),
+            _ => Err(Error::Terminator {
+                offset: self.position - 1,
+            }),
+        }
+    }
+
+    /// Before the first element of a document or array inside this one.
+    #[inline(always)]
+    pub(super) fn document(&mut self) -> Result<Self, Error> {
+        let start = self.position;
+        let length = self.length(DOCUMENT_BYTES_MIN)?;
+        self.take(length - LENGTH_BYTES)?;
+        match &self.bytes[..self.position] {
+            [bytes @ .., 0] => Ok(Cursor {
+                bytes,
+                position: start + LENGTH_BYTES,
+                ..*self
+            }),
+            _ => Err(Error::Terminator {
+                offset: self.position - 1,
+            }),
+        }
+    }
+
+    /// Goes from the end of this document or array to the one around it, which ends at `end`.
+    #[inline(always)]
+    pub(super) fn leave(&mut self, end: usize) {
+        self.bytes = &self.whole[..end];
+        self.position += 1;
+    }
+
+    /// Where the terminator of this document or array is.
+    pub(super) fn end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How much of the outermost document is read.
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+}
+
+/// An error about the length that `bytes` begin with.
+#[cold]
+fn length_error(offset: usize, bytes: &[u8]) -> Error {
+    match bytes.first_chunk() {
+        Some(length) => Error::Length {
+            offset,
+            length: i32::from_le_bytes(*length),
+        },
+        None => Error::PastEnd { offset },
+    }
+}
+
+#[cold]
+fn c_string_length(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| *byte == 0)
+}

@@ -1,0 +1,140 @@
+//! Documents and arrays, to any depth that is allowed, without recursion.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a value that goes through memory on its way to the writer costs half as much again"
+)]
+
+use bson::spec::ElementType;
+
+use super::{Cursor, DEPTH_MAX, Error, cursor::Field, string, value::leaf};
+use crate::encode::JsonMode;
+
+/// What a document, an array or a scope looks like in JSON.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Document,
+    Array,
+    /// The scope of code, which is inside the code's object.
+    Scope,
+}
+
+/// The documents and arrays around the one that is being written: where they end, and what they
+/// are. Two arrays, because they are zeroed for each value and one of pairs would have gaps.
+struct Outers {
+    ends: [u32; DEPTH_MAX - 1],
+    shapes: [Shape; DEPTH_MAX - 1],
+    depth: usize,
+}
+
+/// Writes everything from `from` to its end, whatever is nested there, without recursion.
+pub(super) fn nested(
+    mut shape: Shape,
+    mut from: Cursor<'_>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let mut outers = Outers::new();
+    let mut empty = true;
+    loop {
+        let Some(Field { name, kind }) = from.field()? else {
+            out.extend_from_slice(shape.closing(empty));
+            let Some((end, outer)) = outers.pop() else {
+                return Ok(());
+            };
+            from.leave(end);
+            (shape, empty) = (outer, false);
+            continue;
+        };
+        out.extend_from_slice(shape.opening(empty));
+        empty = false;
+        if matches!(shape, Shape::Array) {
+            name.split()?;
+        } else {
+            string::unquoted(name, out)?;
+            out.extend_from_slice(b"\":");
+        }
+        let offset = from.position();
+        match open(kind, &mut from, out)? {
+            None => leaf(kind, &mut from, mode, out)?,
+            Some((inner_shape, inner)) => {
+                outers
+                    .push(from.end(), shape)
+                    .ok_or(Error::Depth { offset })?;
+                (shape, from, empty) = (inner_shape, inner, true);
+            }
+        }
+    }
+}
+
+/// If `kind` is a type that nests, the inside of the value; what stands before it is written.
+#[inline(always)]
+pub(super) fn open<'a>(
+    kind: ElementType,
+    from: &mut Cursor<'a>,
+    out: &mut Vec<u8>,
+) -> Result<Option<(Shape, Cursor<'a>)>, Error> {
+    Ok(match kind {
+        ElementType::EmbeddedDocument => Some((Shape::Document, from.document()?)),
+        ElementType::Array => Some((Shape::Array, from.document()?)),
+        ElementType::JavaScriptCodeWithScope => {
+            let (code, scope) = from.code_with_scope()?;
+            out.extend_from_slice(br#"{"$code":"#);
+            string::quoted(code, out)?;
+            out.extend_from_slice(br#","$scope":"#);
+            Some((Shape::Scope, scope))
+        }
+        _ => None,
+    })
+}
+
+impl Shape {
+    /// What stands before an element, and in an object before its name.
+    #[inline(always)]
+    fn opening(self, empty: bool) -> &'static [u8] {
+        match (self, empty) {
+            (Shape::Array, true) => b"[",
+            (Shape::Array, false) => b",",
+            (_, true) => b"{\"",
+            (_, false) => b",\"",
+        }
+    }
+
+    /// What stands at the end.
+    #[inline(always)]
+    fn closing(self, empty: bool) -> &'static [u8] {
+        match (self, empty) {
+            (Shape::Document, true) => b"{}",
+            (Shape::Document, false) => b"}",
+            (Shape::Array, true) => b"[]",
+            (Shape::Array, false) => b"]",
+            (Shape::Scope, true) => b"{}}",
+            (Shape::Scope, false) => b"}}",
+        }
+    }
+}
+
+impl Outers {
+    fn new() -> Self {
+        Outers {
+            ends: [0; DEPTH_MAX - 1],
+            shapes: [Shape::Document; DEPTH_MAX - 1],
+            depth: 0,
+        }
+    }
+
+    /// None if there is no space left.
+    #[inline(always)]
+    fn push(&mut self, end: usize, shape: Shape) -> Option<()> {
+        *self.ends.get_mut(self.depth)? = u32::try_from(end).expect("a length has 31 bits");
+        self.shapes[self.depth] = shape;
+        self.depth += 1;
+        Some(())
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<(usize, Shape)> {
+        self.depth = self.depth.checked_sub(1)?;
+        Some((self.ends[self.depth] as usize, self.shapes[self.depth]))
+    }
+}
