@@ -11,7 +11,7 @@ use bson::Document;
 use lapin::message::Delivery;
 use mongodb::{Client, Collection};
 use tokio::{
-    select,
+    join, select,
     time::{Instant, interval, sleep, sleep_until},
 };
 
@@ -50,6 +50,13 @@ struct Book {
     shown: usize,
     acknowledged: usize,
     difference: Option<String>,
+}
+
+/// Consecutive documents for one insert command.
+struct Batch {
+    first: usize,
+    collection: &'static str,
+    documents: Vec<Document>,
 }
 
 impl<'a> Run<'a> {
@@ -130,47 +137,50 @@ impl<'a> Run<'a> {
         let pace = Pace::new(self.args.rate);
         let limit = pace.batch(self.args.batch);
         let start = Instant::now();
-        let mut index = 0;
-        while index < self.args.count {
-            let stretch = self.generator.stretch(index);
-            let size = limit.min(stretch.documents).min(self.args.count - index);
-            let collection = writer::collection(client, self.settings, stretch.collection);
-            let documents = self.prepare(index, size, stretch.collection);
-            sleep_until(start + pace.due(index)).await;
-            self.insert(&collection, index, &documents).await?;
-            index += size;
+        let mut next = self.prepare(0, limit);
+        while let Some(batch) = next {
+            let collection = writer::collection(client, self.settings, batch.collection);
+            sleep_until(start + pace.due(batch.first)).await;
+            // The servers work on this batch while the next one is made.
+            let making = async { self.prepare(batch.end(), limit) };
+            let (outcome, made) = join!(self.insert(&collection, &batch), making);
+            outcome?;
+            next = made;
         }
         Ok(())
     }
 
-    /// Makes a batch and tells the checker what to expect of it.
-    fn prepare(&self, first: usize, size: usize, collection: &str) -> Vec<Document> {
+    /// Makes the batch that starts with document `first` and tells the checker what to expect of it.
+    fn prepare(&self, first: usize, limit: usize) -> Option<Batch> {
+        let left = self.args.count - first;
+        if left == 0 {
+            return None;
+        }
+        let stretch = self.generator.stretch(first);
+        let size = limit.min(stretch.documents).min(left);
         let mut book = self.book.borrow_mut();
-        let indexes = first..first + size;
-        indexes
-            .map(|index| {
-                let document = self
-                    .generator
-                    .document(index, scrabble::fresh_id(collection));
-                let body = self.style.expected(collection, &document);
-                let key = DocumentKey::new(&body.collection, &body.id);
-                book.checker.sending(key, Fingerprint::of(&body.content));
-                document
-            })
-            .collect()
+        let make = |index| {
+            let id = scrabble::fresh_id(stretch.collection);
+            let document = self.generator.document(index, id);
+            let body = self.style.expected(stretch.collection, &document);
+            let key = DocumentKey::new(&body.collection, &body.id);
+            book.checker.sending(key, Fingerprint::of(&body.content));
+            document
+        };
+        Some(Batch {
+            first,
+            collection: stretch.collection,
+            documents: (first..first + size).map(make).collect(),
+        })
     }
 
-    async fn insert(
-        &self,
-        collection: &Collection<Document>,
-        first: usize,
-        documents: &[Document],
-    ) -> Result<()> {
-        self.book.borrow_mut().latency.sent(first, Instant::now());
-        writer::insert(collection, documents).await?;
+    async fn insert(&self, collection: &Collection<Document>, batch: &Batch) -> Result<()> {
+        let sent = Instant::now();
+        self.book.borrow_mut().latency.sent(batch.first, sent);
+        writer::insert(collection, &batch.documents).await?;
         let mut book = self.book.borrow_mut();
-        book.acknowledged = first + documents.len();
-        book.checker.acknowledged(first..first + documents.len());
+        book.acknowledged = batch.end();
+        book.checker.acknowledged(batch.first..batch.end());
         Ok(())
     }
 
@@ -266,4 +276,10 @@ fn line(body: &Body, latency: Duration, bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let millis = latency.as_secs_f64() * 1_000.0;
     format!("{} {} {millis:.1} ms {text}", body.collection, body.id)
+}
+
+impl Batch {
+    fn end(&self) -> usize {
+        self.first + self.documents.len()
+    }
 }
