@@ -200,7 +200,7 @@ mod tests {
             "none": Bson::Null,
             "rated": true,
             "prize": Bson::Decimal128("10.50".parse().unwrap()),
-            "started": DateTime::from_millis(1_704_067_200_120),
+            "started": DateTime::from_millis(1_704_067_200_012),
             "finished": DateTime::from_millis(1_704_067_201_000),
             "at": { "row": 3_i32, "tiles": ["A", { "blank": false }] },
         }
@@ -210,7 +210,7 @@ mod tests {
     fn the_document_format_is_what_the_specification_says() {
         let body = style(Format::Document, JsonMode::Relaxed).expected("games", &document());
         let arrived = br#"{"name":"Zo\u00eb","score":12,"total":9007199254740993,"bonus":2.5,"none":null,
-            "rated":true,"prize":{"$numberDecimal":"10.50"},"started":{"$date":"2024-01-01T00:00:00.120Z"},
+            "rated":true,"prize":{"$numberDecimal":"10.50"},"started":{"$date":"2024-01-01T00:00:00.012Z"},
             "finished":{"$date":"2024-01-01T00:00:01Z"},"at":{"row":3,"tiles":["A",{"blank":false}]},
             "type":"games","entry_id":"65a0f0c8e4b0a1b2c3d4e5f6"}"#;
         let read = style(Format::Document, JsonMode::Relaxed)

@@ -1,7 +1,12 @@
 //! Listens to the engine's queue without taking anything from it.
 //!
-//! Nothing is acknowledged and nothing is held back, so the broker hands over all messages and puts
-//! each back in its place when the channel closes.
+//! Nothing is acknowledged and nothing is held back: the broker hands over every message, and takes
+//! every one back when the channel closes. Measured on 3.10.8 and 4.0.5, classic and quorum: none is
+//! lost and the order is kept. It must be *every* message, and the close of the channel: a quorum
+//! queue of 3.10 moves what is returned to its end, and between a cancel and a nack others slip in.
+//!
+//! A quorum queue of 4.0 and later drops a message that was put back more than 20 times
+//! (`x-delivery-limit`), so the listener notes how often that has happened.
 
 use std::time::Duration;
 
@@ -48,6 +53,8 @@ pub struct Listener {
     pub other_consumers: u32,
     /// Messages that were ready in the queue before us.
     pub backlog: u32,
+    /// The most times that one of the messages was delivered and put back before.
+    pub put_back: i64,
 }
 
 impl std::fmt::Debug for Listener {
@@ -72,6 +79,7 @@ impl Listener {
             deliveries: consumer.ready_chunks(CHUNK),
             other_consumers: queue.consumer_count(),
             backlog: queue.message_count(),
+            put_back: 0,
         })
     }
 
@@ -109,6 +117,8 @@ impl Listener {
                 self.reopen().await?;
                 continue;
             }
+            let counts = messages.iter().filter_map(delivery_count);
+            self.put_back = counts.fold(self.put_back, i64::max);
             if self.settings.cdc_queue_type == QueueType::Stream {
                 // In a stream this asks for more and removes nothing.
                 for message in &messages {
@@ -151,6 +161,12 @@ impl Listener {
             }
         }
     }
+}
+
+/// How often a quorum queue has delivered this message and got it back.
+fn delivery_count(message: &Delivery) -> Option<i64> {
+    let headers = message.properties.headers().as_ref()?;
+    headers.inner().get("x-delivery-count")?.as_long_long_int()
 }
 
 async fn consume(channel: &Channel, settings: &Settings) -> Result<Consumer> {

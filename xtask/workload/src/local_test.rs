@@ -2,32 +2,33 @@
 //!
 //! It looks without taking: every message is still in the queue afterwards.
 
+mod book;
 mod run;
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use anyhow::Result;
 use bson::{Document, doc};
 use mongodb::Client;
 use tokio::time::{Instant, sleep};
 
-use self::run::Run;
+use self::{book::Book, run::Run};
 use crate::{
-    checker::Report, hint::Hinted, listener::Listener, progress::Progress, scrabble::Generator,
-    settings::Settings, store,
+    body::Style, checker::Report, hint::Hinted, listener::Listener, progress::Progress,
+    scrabble::Generator, settings::Settings, store,
 };
-
-/// Longest wait for an engine that is just starting to begin watching.
-const ENGINE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Pause between two looks for the checkpoint.
 const ENGINE_POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A quorum queue of `RabbitMQ` 4 drops what was put back more than 20 times; told some looks ahead.
+const PUT_BACK_OFTEN: i64 = 15;
 
 /// How much to insert, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Documents to insert
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = at_least_one)]
     pub count: usize,
     /// Inserts a second; 0 is as fast as possible
     #[arg(long, default_value_t = 0)]
@@ -47,6 +48,9 @@ pub struct Args {
     /// Give up when nothing has arrived for this long after the last insert
     #[arg(long, default_value_t = 30_000)]
     pub timeout_ms: u64,
+    /// Longest wait for an engine that is just starting to begin watching
+    #[arg(long, default_value_t = 30_000)]
+    pub engine_timeout_ms: u64,
 }
 
 /// Runs the test and prints its summary.
@@ -57,7 +61,12 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
     let generator = generator(args, settings)?;
     let client = store::connect(settings).await?;
     let mut listener = Listener::open(settings).await?;
-    wait_for_engine(&client, settings).await?;
+    wait_for_engine(
+        &client,
+        settings,
+        Duration::from_millis(args.engine_timeout_ms),
+    )
+    .await?;
 
     let progress = Progress::new(&args.label, args.count);
     progress.note(&opening_line(args, settings));
@@ -65,14 +74,29 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
         progress.note(&other_consumers_line(&listener, settings));
     }
     listener.skip_backlog().await?;
+    if PUT_BACK_OFTEN <= listener.put_back {
+        progress.note(&put_back_line(&listener, settings));
+    }
 
-    let run = Run::new(args, settings, generator, progress);
+    let style = Style {
+        format: settings.cdc_format,
+        mode: settings.cdc_json_mode,
+    };
+    let book = Book::new(style, generator.clone(), progress, args.show);
+    let book = RefCell::new(book);
+    let run = Run {
+        args,
+        settings,
+        generator,
+        book,
+    };
     let outcome = run.carry_out(&client, &mut listener).await;
     listener.close().await;
-    run.finish();
+
+    let book = run.book.into_inner();
+    book.summarise(&args.label);
     outcome?;
-    run.summarise();
-    verdict(&run.report(), run.first_difference(), settings)
+    verdict(&book.report(), book.first_difference(), settings)
 }
 
 fn generator(args: &Args, settings: &Settings) -> Result<Generator> {
@@ -94,10 +118,10 @@ fn generator(args: &Args, settings: &Settings) -> Result<Generator> {
 }
 
 /// Waits until the engine has fixed its start position: it begins at "now" on its first start.
-async fn wait_for_engine(client: &Client, settings: &Settings) -> Result<()> {
+async fn wait_for_engine(client: &Client, settings: &Settings, timeout: Duration) -> Result<()> {
     let database = client.database(&settings.cdc_checkpoint_database);
     let checkpoints = database.collection::<Document>("checkpoints");
-    let deadline = Instant::now() + ENGINE_TIMEOUT;
+    let deadline = Instant::now() + timeout;
     loop {
         let found = checkpoints
             .find_one(doc! { "_id": &settings.cdc_pipeline })
@@ -142,8 +166,15 @@ fn other_consumers_line(listener: &Listener, settings: &Settings) -> String {
     )
 }
 
+fn put_back_line(listener: &Listener, settings: &Settings) -> String {
+    format!(
+        "warning: messages of queue `{}` were looked at {} times; RabbitMQ 4 drops them after 20\n\nhint: consume them, or set `delivery-limit` to -1 by a policy\n",
+        settings.rabbitmq_queue_name, listener.put_back
+    )
+}
+
 /// Success only if nothing is missing, out of order, altered or misnamed.
-fn verdict(report: &Report, difference: Option<String>, settings: &Settings) -> Result<()> {
+fn verdict(report: &Report, difference: Option<&str>, settings: &Settings) -> Result<()> {
     let restart = "is the engine running? cargo xtask local-start-cdc";
     let queue = &settings.rabbitmq_queue_name;
     let (message, hint) = if let Some(difference) = difference {

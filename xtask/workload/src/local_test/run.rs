@@ -1,28 +1,19 @@
-//! One run: a writer, a listener and the checker that both report to.
+//! One run: a writer and a listener, taking turns on one thread.
 
-use std::{
-    cell::RefCell,
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::{cell::RefCell, time::Duration};
 
 use anyhow::Result;
 use bson::Document;
-use lapin::message::Delivery;
 use mongodb::{Client, Collection};
 use tokio::{
     join, select,
     time::{Instant, interval, sleep, sleep_until},
 };
 
-use super::Args;
+use super::{Args, book::Book};
 use crate::{
-    body::{self, Body, DocumentKey, Fingerprint, Style},
-    checker::{Arrival, Checker, Copy, MessageId, Report},
-    latency::Latency,
     listener::Listener,
     pace::Pace,
-    progress::Progress,
     scrabble::{self, Generator},
     settings::Settings,
     writer,
@@ -35,21 +26,11 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
 
 pub(super) struct Run<'a> {
-    args: &'a Args,
-    settings: &'a Settings,
-    generator: Generator,
-    style: Style,
-    /// Writer and listener take turns on one thread; nobody holds this while waiting.
-    book: RefCell<Book>,
-}
-
-struct Book {
-    checker: Checker,
-    latency: Latency,
-    progress: Progress,
-    shown: usize,
-    acknowledged: usize,
-    difference: Option<String>,
+    pub(super) args: &'a Args,
+    pub(super) settings: &'a Settings,
+    pub(super) generator: Generator,
+    /// Nobody holds this while waiting.
+    pub(super) book: RefCell<Book>,
 }
 
 /// Consecutive documents for one insert command.
@@ -59,34 +40,7 @@ struct Batch {
     documents: Vec<Document>,
 }
 
-impl<'a> Run<'a> {
-    pub(super) fn new(
-        args: &'a Args,
-        settings: &'a Settings,
-        generator: Generator,
-        progress: Progress,
-    ) -> Self {
-        let style = Style {
-            format: settings.cdc_format,
-            mode: settings.cdc_json_mode,
-        };
-        let book = RefCell::new(Book {
-            checker: Checker::default(),
-            latency: Latency::new(),
-            progress,
-            shown: 0,
-            acknowledged: 0,
-            difference: None,
-        });
-        Self {
-            args,
-            settings,
-            generator,
-            style,
-            book,
-        }
-    }
-
+impl Run<'_> {
     /// Writes and listens until everything has arrived, or nothing has for too long.
     pub(super) async fn carry_out(&self, client: &Client, listener: &mut Listener) -> Result<()> {
         let writing = async {
@@ -97,39 +51,7 @@ impl<'a> Run<'a> {
         select! {
             outcome = writing => outcome,
             outcome = self.listen(listener) => outcome,
-            () = self.report_progress() => unreachable!("progress is reported for ever"),
-        }
-    }
-
-    pub(super) fn report(&self) -> Report {
-        self.book.borrow().checker.report()
-    }
-
-    pub(super) fn first_difference(&self) -> Option<String> {
-        self.book.borrow().difference.clone()
-    }
-
-    pub(super) fn finish(&self) {
-        self.book.borrow().progress.finish();
-    }
-
-    /// Prints the summary line, and a second one if there were replays.
-    pub(super) fn summarise(&self) {
-        let book = self.book.borrow();
-        let report = book.checker.report();
-        let label = &self.args.label;
-        book.progress.say(&format!(
-            "{label}: inserted={} delivered={} missing={} out_of_order={} p50_ms={:.1} p99_ms={:.1}",
-            report.inserted,
-            report.delivered,
-            report.missing,
-            report.out_of_order,
-            book.latency.percentile_ms(50.0),
-            book.latency.percentile_ms(99.0),
-        ));
-        if 0 < report.replayed {
-            book.progress
-                .say(&format!("{label}: replayed={}", report.replayed));
+            () = self.tell_progress() => unreachable!("progress is told for ever"),
         }
     }
 
@@ -150,46 +72,43 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Makes the batch that starts with document `first` and tells the checker what to expect of it.
+    /// Makes the batch that starts with document `first`; `None` after the last one.
     fn prepare(&self, first: usize, limit: usize) -> Option<Batch> {
         let left = self.args.count - first;
         if left == 0 {
             return None;
         }
         let stretch = self.generator.stretch(first);
-        let size = limit.min(stretch.documents).min(left);
+        let end = first + limit.min(stretch.documents).min(left);
         let mut book = self.book.borrow_mut();
         let make = |index| {
             let id = scrabble::fresh_id(stretch.collection);
             let document = self.generator.document(index, id);
-            let body = self.style.expected(stretch.collection, &document);
-            let key = DocumentKey::new(&body.collection, &body.id);
-            book.checker.sending(key, Fingerprint::of(&body.content));
+            book.expect(stretch.collection, &document);
             document
         };
         Some(Batch {
             first,
             collection: stretch.collection,
-            documents: (first..first + size).map(make).collect(),
+            documents: (first..end).map(make).collect(),
         })
     }
 
     async fn insert(&self, collection: &Collection<Document>, batch: &Batch) -> Result<()> {
-        let sent = Instant::now();
-        self.book.borrow_mut().latency.sent(batch.first, sent);
+        self.book.borrow_mut().sent(batch.first);
         writer::insert(collection, &batch.documents).await?;
-        let mut book = self.book.borrow_mut();
-        book.acknowledged = batch.end();
-        book.checker.acknowledged(batch.first..batch.end());
+        self.book
+            .borrow_mut()
+            .acknowledged(batch.first, batch.end());
         Ok(())
     }
 
-    /// Returns when everything has arrived, or nothing new has within the timeout.
+    /// Returns when everything has arrived, or nothing has within the timeout.
     async fn settle(&self) {
         let timeout = Duration::from_millis(self.args.timeout_ms);
         let mut arrived = self.arrived();
         let mut since = Instant::now();
-        while !self.book.borrow().checker.is_settled() && since.elapsed() < timeout {
+        while !self.book.borrow().is_settled() && since.elapsed() < timeout {
             sleep(SETTLE_INTERVAL).await;
             if self.arrived() != arrived {
                 arrived = self.arrived();
@@ -200,7 +119,7 @@ impl<'a> Run<'a> {
 
     /// Copies of our documents so far: a replay is a sign of life too.
     fn arrived(&self) -> usize {
-        let report = self.report();
+        let report = self.book.borrow().report();
         report.delivered + report.altered + report.replayed
     }
 
@@ -209,73 +128,18 @@ impl<'a> Run<'a> {
             let (moment, messages) = listener.next().await?;
             let mut book = self.book.borrow_mut();
             for message in &messages {
-                self.receive(&mut book, message, moment);
+                book.received(message, moment);
             }
         }
     }
 
-    fn receive(&self, book: &mut Book, message: &Delivery, moment: Instant) {
-        let Some(body) = self.style.read(&message.data) else {
-            return;
-        };
-        let copy = Copy {
-            document: DocumentKey::new(&body.collection, &body.id),
-            message: message.properties.message_id().as_ref().map(message_id),
-            body: Fingerprint::of(&body.content),
-        };
-        match book.checker.received(copy) {
-            Arrival::First(index) => {
-                let latency = book.latency.arrived(index, moment);
-                if book.shown < self.args.show {
-                    book.shown += 1;
-                    book.progress.show(&line(&body, latency, &message.data));
-                }
-            }
-            Arrival::Altered(index) if book.difference.is_none() => {
-                book.difference = Some(self.difference(index, &body));
-            }
-            Arrival::Altered(_) | Arrival::Replay(_) | Arrival::Foreign => {}
-        }
-    }
-
-    /// What differs, with the document made once more from the seed.
-    fn difference(&self, index: usize, arrived: &Body) -> String {
-        let document = self.generator.document(index, arrived.id.as_str().into());
-        let mut expected = self.style.expected(&arrived.collection, &document).content;
-        if let (Some(expected), Some(id)) = (expected.get_mut("_id"), arrived.content.get("_id")) {
-            // Its `_id` is the one thing that the seed does not tell.
-            *expected = id.clone();
-        }
-        let difference = body::first_difference(&expected, &arrived.content);
-        let place = format!("{}/{}", arrived.collection, arrived.id);
-        format!(
-            "first in {place}: {}",
-            difference.unwrap_or_else(|| "`_id`".to_owned())
-        )
-    }
-
-    async fn report_progress(&self) {
+    async fn tell_progress(&self) {
         let mut ticks = interval(PROGRESS_INTERVAL);
         loop {
             ticks.tick().await;
-            let mut book = self.book.borrow_mut();
-            let (acknowledged, delivered) = (book.acknowledged, book.checker.report().delivered);
-            book.progress.update(acknowledged, delivered);
+            self.book.borrow_mut().tell_progress();
         }
     }
-}
-
-fn message_id(id: &lapin::types::ShortString) -> MessageId {
-    let mut hasher = DefaultHasher::new();
-    id.as_str().hash(&mut hasher);
-    MessageId(hasher.finish())
-}
-
-/// A message in one line: where it belongs, how long it took, what it says.
-fn line(body: &Body, latency: Duration, bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let millis = latency.as_secs_f64() * 1_000.0;
-    format!("{} {} {millis:.1} ms {text}", body.collection, body.id)
 }
 
 impl Batch {
