@@ -1,1 +1,123 @@
-fn main() {}
+//! The binary `workload`: one subcommand per program.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program speaks through its standard streams"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use workload::{
+    backlog, hint, hint::Hinted, local_test, naive_publish, replica_set, settings::Settings,
+};
+
+/// Exit code for a command line or an environment that cannot be used (`EX_USAGE`).
+const EXIT_USAGE: u8 = 64;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "workload",
+    about = "Programs that the cdc toolkit launches",
+    version
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Initiate a replica set and wait until it has one PRIMARY and only SECONDARYs beside it
+    ReplicaSet(replica_set::Args),
+    /// Insert scrabble data and verify that each document arrives in the queue, in order
+    LocalTest {
+        #[command(flatten)]
+        args: local_test::Args,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Insert plain documents as fast as possible
+    Backlog {
+        #[command(flatten)]
+        args: backlog::Args,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Publish with one connection and one confirm per message, and say how fast that is
+    NaivePublish {
+        #[command(flatten)]
+        args: naive_publish::Args,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+fn main() -> ExitCode {
+    if let Err(error) = load_env_file() {
+        eprintln!("{}", hint::render(&error));
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A failure to print (a closed pipe) leaves nobody to tell.
+            let _ = error.print();
+            let usage = error.use_stderr();
+            return ExitCode::from(if usage { EXIT_USAGE } else { 0 });
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", hint::render(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads `.env` of the current folder, if there is one; what is set already wins.
+///
+/// Runs before any thread exists, because it changes the environment of the process.
+fn load_env_file() -> anyhow::Result<()> {
+    match dotenvy::from_path(".env") {
+        Err(dotenvy::Error::LineParse(line, _)) => {
+            let number = std::fs::read_to_string(".env")
+                .ok()
+                .and_then(|text| text.lines().position(|candidate| candidate == line));
+            let place = number.map_or(String::new(), |index| format!(" line {}", index + 1));
+            Err(Hinted::new(
+                format!("cannot read .env{place}: not of the form NAME=value"),
+                "quote a value that holds spaces or a `#`",
+            )
+            .into())
+        }
+        Err(error) if !error.not_found() => Err(error).context("read .env"),
+        _ => Ok(()),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    runtime.block_on(async {
+        match command {
+            Command::ReplicaSet(args) => {
+                replica_set::run(&args, |line| println!("{line}")).await?;
+                println!("ready");
+            }
+            Command::LocalTest { args, settings } => local_test::run(&args, &settings).await?,
+            Command::Backlog { args, settings } => {
+                println!("{}", backlog::run(&args, &settings).await?);
+            }
+            Command::NaivePublish { args, settings } => {
+                println!("{}", naive_publish::run(&args, &settings).await?);
+            }
+        }
+        Ok(())
+    })
+}
