@@ -95,7 +95,7 @@ fn build_one<'a>(
         .stderr(Stdio::piped());
     let line = progress.line(name);
     line.note("cargo build");
-    let mut cargo = Running::start(command)?;
+    let mut cargo = Running::start(&mut command)?;
     let mut output = Output::follow(&mut cargo)?;
     let check = move || match cargo.poll()? {
         None => Ok(State::Waiting(output.last())),

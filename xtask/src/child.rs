@@ -24,16 +24,17 @@ const GRACE: Duration = Duration::from_secs(40);
 
 /// A program that we started, in a process group of its own so that its children end with it.
 ///
-/// It is ended when dropped: gently first, for good after a grace period.
+/// Unless it is detached, it is ended when dropped: gently first, for good after a grace period.
 #[derive(Debug)]
 pub(crate) struct Running {
     name: String,
     child: Child,
     ended: Option<ExitStatus>,
+    is_detached: bool,
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let name = Path::new(command.get_program())
             .file_name()
             .unwrap_or_default();
@@ -44,6 +45,7 @@ impl Running {
             name,
             child,
             ended: None,
+            is_detached: false,
         })
     }
 
@@ -52,13 +54,16 @@ impl Running {
         &mut self.child
     }
 
+    /// Lets it outlive us.
+    pub(crate) fn detach(&mut self) {
+        self.is_detached = true;
+    }
+
     /// How it ended, if it did.
     pub(crate) fn poll(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {
-            self.ended = self
-                .child
-                .try_wait()
-                .with_context(|| format!("wait for `{}`", self.name))?;
+            let status = self.child.try_wait();
+            self.ended = status.with_context(|| format!("wait for `{}`", self.name))?;
         }
         Ok(self.ended)
     }
@@ -81,12 +86,18 @@ impl Running {
         }
     }
 
-    /// Asks it to end and waits; after the grace period it is killed.
-    pub(crate) fn stop(&mut self) -> Result<ExitStatus> {
-        let deadline = Instant::now() + GRACE;
+    /// Asks it to end, without waiting for it.
+    pub(crate) fn terminate(&mut self) -> Result<()> {
         if self.poll()?.is_none() {
             process::signal_group(self.child.id(), Signal::Terminate);
         }
+        Ok(())
+    }
+
+    /// Asks it to end and waits; after a grace period it is killed.
+    pub(crate) fn stop(&mut self) -> Result<ExitStatus> {
+        self.terminate()?;
+        let deadline = Instant::now() + GRACE;
         loop {
             if let Some(status) = self.poll()? {
                 return Ok(status);
@@ -101,18 +112,20 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Nobody is left to tell; the processes are gone either way.
-        let _ = self.stop();
+        if !self.is_detached {
+            // Nobody is left to tell; the processes are gone either way.
+            let _ = self.stop();
+        }
     }
 }
 
 /// Runs `command` to its end, its output where ours goes.
 pub(crate) fn status(
-    command: Command,
+    mut command: Command,
     interrupt: &Interrupt,
     limit: Duration,
 ) -> Result<ExitStatus> {
-    Running::start(command)?.wait(interrupt, limit)
+    Running::start(&mut command)?.wait(interrupt, limit)
 }
 
 /// Runs `command` with its output in `log`, and fails with the log's last lines unless it succeeds.
@@ -126,7 +139,7 @@ pub(crate) fn logged(
     command
         .stdout(file.try_clone().context("share the log")?)
         .stderr(file);
-    let mut running = Running::start(command)?;
+    let mut running = Running::start(&mut command)?;
     let status = running.wait(interrupt, limit)?;
     if !status.success() {
         return Err(
@@ -144,10 +157,7 @@ pub(crate) fn output(
     interrupt: &Interrupt,
     limit: Duration,
 ) -> Result<String> {
-    let mut running = Running::start({
-        command.stdout(Stdio::piped());
-        command
-    })?;
+    let mut running = Running::start(command.stdout(Stdio::piped()))?;
     let stdout = running.child().stdout.take().context("read its output")?;
     let reader = thread::spawn(move || io::read_to_string(stdout));
     let status = running.wait(interrupt, limit)?;

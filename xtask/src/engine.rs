@@ -37,7 +37,7 @@ impl Engine {
             .stdout(file.try_clone().context("share the log")?)
             .stderr(file);
         let mut engine = Self {
-            running: Running::start(command)?,
+            running: Running::start(&mut command)?,
             log: log.to_owned(),
         };
         engine.wait_until_watching(project)?;

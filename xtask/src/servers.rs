@@ -45,8 +45,15 @@ pub(crate) enum Data {
 /// Servers on their way up.
 pub(crate) struct Launch<'a> {
     pub(crate) awaited: Vec<Awaited<'a>>,
-    /// Stops those that were started by this launch, and no others.
-    pub(crate) undo: Box<dyn FnOnce() -> Result<()> + 'a>,
+    /// To be called once, with what is to become of those that this launch has started.
+    pub(crate) finish: Box<dyn FnOnce(Fate) -> Result<()> + 'a>,
+}
+
+/// What becomes of servers that were just started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Run,
+    Stop,
 }
 
 /// Starts `servers` and compiles the project's programs meanwhile; returns when both are ready.
@@ -66,7 +73,9 @@ pub(crate) fn start(
         .and_then(|()| replica_set::initiate(project, progress, servers.stack()));
     if ready.is_err() {
         progress.say("stopping what was started");
-        (launch.undo)()?;
+        (launch.finish)(Fate::Stop)?;
+    } else {
+        (launch.finish)(Fate::Run)?;
     }
     ready
 }

@@ -134,10 +134,7 @@ fn check(project: &Project, report: &mut Report, (name, arguments): (&str, &[&st
 
 /// Runs `cargo test`, passes its output on and adds up its results.
 fn run_suite(project: &Project, mut command: Command) -> Result<(bool, Counts)> {
-    let mut running = Running::start({
-        command.stdout(Stdio::piped());
-        command
-    })?;
+    let mut running = Running::start(command.stdout(Stdio::piped()))?;
     let stdout = running
         .child()
         .stdout

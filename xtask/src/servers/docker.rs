@@ -11,7 +11,7 @@ use anyhow::Result;
 pub(crate) use self::compose::Compose;
 use self::containers::Health;
 use super::{
-    Data, Launch, Servers, ports,
+    Data, Fate, Launch, Servers, ports,
     stack::Stack,
     wait::{Awaited, State},
 };
@@ -90,9 +90,12 @@ impl Servers for Docker {
         }
         let line = progress.line("compose");
         line.note("up");
-        let undo = move || self.undo(project, &before);
+        let finish = move |fate| match fate {
+            Fate::Run => Ok(()),
+            Fate::Stop => self.undo(project, &before),
+        };
         if let Err(error) = self.compose.up(project) {
-            undo()?;
+            finish(Fate::Stop)?;
             return Err(error);
         }
         line.done("containers started");
@@ -100,7 +103,7 @@ impl Servers for Docker {
         let awaited = SERVICES.map(|service| await_service(project, progress, &health, service));
         Ok(Launch {
             awaited: awaited.into(),
-            undo: Box::new(undo),
+            finish: Box::new(finish),
         })
     }
 

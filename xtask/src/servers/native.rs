@@ -8,35 +8,23 @@ pub(crate) mod install;
 mod mongod;
 mod programs;
 mod rabbitmq;
+mod server;
 
 use std::{
-    fs,
-    os::unix::process::CommandExt,
+    fs, io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 
-use self::programs::Programs;
-use super::{
-    Data, Launch, Servers, ports,
-    stack::Stack,
-    wait::{Awaited, State},
+use self::{
+    programs::Programs,
+    server::{Server, Started},
 };
-use crate::{
-    child,
-    failure::{Failure, log_tail},
-    process,
-    progress::Progress,
-    project::Project,
-};
+use super::{Data, Fate, Launch, Servers, ports, stack::Stack};
+use crate::{process, progress::Progress, project::Project};
 
-const READY_LIMIT: Duration = Duration::from_secs(90);
-const FIRST_LIMIT: Duration = Duration::from_secs(5);
-const FIRST_POLL: Duration = Duration::from_millis(10);
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
 /// A stack of processes on this machine.
@@ -45,20 +33,6 @@ pub(crate) struct Native {
     pub(crate) stack: Stack,
     /// Whether missing servers may be downloaded or installed.
     pub(crate) offline: bool,
-}
-
-/// One server process, running or to be started.
-struct Server {
-    name: String,
-    /// Part of its command line that no process of someone else has.
-    marker: String,
-    /// The one that its clients use in front.
-    ports: Vec<u16>,
-    log: PathBuf,
-    command: Command,
-    answers: Box<dyn Fn() -> bool>,
-    /// Whether the next server needs this one from its first moment on.
-    is_needed_by_next: bool,
 }
 
 /// Path of the `mongod` that a stack runs.
@@ -103,18 +77,16 @@ impl Native {
                 STOP_GRACE.as_secs()
             ));
         }
-        // The port mapper goes last: the broker signs off from it.
-        let broker = rabbitmq::marker(&self.stack);
-        if process::find(&process::table()?, &broker).next().is_none() {
-            process::end(&[rabbitmq::port_mapper_marker(&self.stack)], STOP_GRACE)?;
-        }
-        Ok(())
+        self.end_port_mapper()
     }
-}
 
-impl Server {
-    fn named_ports(&self) -> impl Iterator<Item = (String, u16)> + '_ {
-        self.ports.iter().map(|port| (self.name.clone(), *port))
+    /// The port mapper goes last: the broker signs off from it.
+    fn end_port_mapper(&self) -> Result<()> {
+        let broker = rabbitmq::marker(&self.stack);
+        if process::find(&process::table()?, &broker).next().is_some() {
+            return Ok(());
+        }
+        rabbitmq::end_port_mapper(&self.stack, STOP_GRACE)
     }
 }
 
@@ -130,24 +102,26 @@ impl Servers for Native {
         let (running, missing): (Vec<_>, Vec<_>) =
             self.servers(&programs)?.into_iter().partition(is_running);
         ports::ensure_free(missing.iter().flat_map(Server::named_ports))?;
-        let started: Vec<String> = missing.iter().map(|server| server.marker.clone()).collect();
-        let undo = move || self.end(&Progress::new(), &started, Data::Keep);
         let mut awaited: Vec<_> = running
             .into_iter()
-            .map(|server| await_server(server, None, progress))
+            .map(|server| server.awaited(None, progress))
             .collect();
-        for mut server in missing {
-            match spawn(&mut server) {
-                Ok(child) => awaited.push(await_server(server, Some(child), progress)),
-                Err(error) => {
-                    undo()?;
-                    return Err(error);
-                }
-            }
+        let mut started = Vec::new();
+        for server in missing {
+            let (process, ready) = server.start(progress)?;
+            started.push(process);
+            awaited.push(ready);
         }
+        let finish = move |fate| match fate {
+            Fate::Run => {
+                Started::detach(&started);
+                Ok(())
+            }
+            Fate::Stop => Started::stop(&started).and_then(|()| self.end_port_mapper()),
+        };
         Ok(Launch {
             awaited,
-            undo: Box::new(undo),
+            finish: Box::new(finish),
         })
     }
 
@@ -179,61 +153,9 @@ impl Servers for Native {
 
 fn delete(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("delete {}", folder.display()))
         }
         _ => Ok(()),
-    }
-}
-
-/// Starts `server` in a process group of its own, so that a Ctrl-C in the terminal does not reach it.
-fn spawn(server: &mut Server) -> Result<Child> {
-    let start = || format!("start {}", server.name);
-    let log = child::create_log(&server.log)?;
-    let command = server.command.stdin(Stdio::null()).process_group(0);
-    command
-        .stdout(log.try_clone().with_context(start)?)
-        .stderr(log);
-    let child = command.spawn().with_context(start)?;
-    let deadline = Instant::now() + FIRST_LIMIT;
-    while server.is_needed_by_next && !(server.answers)() && Instant::now() < deadline {
-        thread::sleep(FIRST_POLL);
-    }
-    Ok(child)
-}
-
-fn await_server<'a>(server: Server, mut child: Option<Child>, progress: &Progress) -> Awaited<'a> {
-    let line = progress.line(&server.name);
-    let Server {
-        name,
-        ports,
-        log,
-        answers,
-        ..
-    } = server;
-    let reached = if child.is_some() {
-        "answers"
-    } else {
-        "was running already, answers"
-    };
-    let port = ports[0];
-    let check_log = log.clone();
-    let check = move || {
-        if answers() {
-            return Ok(State::Ready(format!("{reached} on port {port}")));
-        }
-        match child.as_mut().map(Child::try_wait).transpose()?.flatten() {
-            None => Ok(State::Waiting(format!("no answer on port {port} yet"))),
-            Some(status) => Err(Failure::new(format!("it ended early ({status})"))
-                .log(&check_log)
-                .into()),
-        }
-    };
-    Awaited {
-        line,
-        name,
-        evidence: Box::new(move || log_tail(&log)),
-        limit: READY_LIMIT,
-        check: Box::new(check),
     }
 }

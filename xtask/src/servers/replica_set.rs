@@ -40,7 +40,7 @@ pub(crate) fn initiate(project: &Project, progress: &Progress, stack: &Stack) ->
     );
     let mut command = project.command(command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running::start(command)?;
+    let mut running = Running::start(&mut command)?;
     follow(project, &mut running, stack, &line)?;
     line.done("one PRIMARY and two SECONDARYs");
     Ok(())

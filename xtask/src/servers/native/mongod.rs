@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::Server;
+use super::server::Server;
 use crate::servers::{
     ports,
     stack::{REPLICA_SET, Stack},

@@ -36,13 +36,18 @@ impl Programs {
     pub(super) fn find(project: &Project, progress: &Progress, offline: bool) -> Result<Self> {
         let mongod = mongod(project, progress, offline)?;
         let rabbitmq_server = rabbitmq_server(project, progress, offline)?;
-        let epmd = on_path("epmd").or_else(|| in_folders(&ERLANG_BIN, "epmd"));
+        let epmd = epmd();
         Ok(Self {
             mongod,
             rabbitmq_server,
             epmd,
         })
     }
+}
+
+/// Erlang's port mapper, if it is where it usually is.
+pub(super) fn epmd() -> Option<PathBuf> {
+    on_path("epmd").or_else(|| in_folders(&ERLANG_BIN, "epmd"))
 }
 
 /// From `MONGOD`, else PATH, else the one that we have downloaded or download now.
@@ -52,11 +57,11 @@ pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
         Some(program) => program,
         None => install::mongod(project, progress, offline)?,
     };
-    if runs(project, &program) {
+    if runs(project, &program)? {
         return Ok(program);
     }
     install::libraries(project, progress, offline, &program)?;
-    if runs(project, &program) {
+    if runs(project, &program)? {
         return Ok(program);
     }
     Err(
@@ -120,7 +125,10 @@ fn is_debian_wrapper(program: &Path) -> bool {
         .is_ok_and(|target| target.ends_with(DEBIAN_WRAPPER))
 }
 
-fn runs(project: &Project, program: &Path) -> bool {
+fn runs(project: &Project, program: &Path) -> Result<bool> {
     let command = project.command(cmd!(project.shell, "{program} --version"));
-    child::answer(command, &project.interrupt, VERSION_LIMIT).is_some()
+    let version = child::answer(command, &project.interrupt, VERSION_LIMIT);
+    // No answer may mean that someone asked us to stop.
+    project.interrupt.check()?;
+    Ok(version.is_some())
 }

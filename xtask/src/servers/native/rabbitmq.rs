@@ -4,13 +4,20 @@ use std::{
     env, fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 
-use super::{Server, programs::Programs};
-use crate::servers::{ports, stack::Stack};
+use super::{
+    programs::{self, Programs},
+    server::Server,
+};
+use crate::{
+    process,
+    servers::{ports, stack::Stack},
+};
 
 /// Erlang passes over flags that it does not know; this one says whose broker it is.
 pub(super) fn marker(stack: &Stack) -> String {
@@ -18,21 +25,49 @@ pub(super) fn marker(stack: &Stack) -> String {
 }
 
 /// The port mapper takes no flag of ours, so the name that it is called by says whose it is.
-pub(super) fn port_mapper_marker(stack: &Stack) -> String {
+fn port_mapper_marker(stack: &Stack) -> String {
     format!("{} -port", port_mapper_name(stack).display())
 }
 
-/// The port mapper, where its program is known, and the broker.
+/// The broker, and the port mapper in front of it unless there is one already.
 pub(super) fn servers(stack: &Stack, programs: &Programs) -> Result<Vec<Server>> {
     write_configuration(stack)?;
-    let mapper = programs
+    let program = programs
         .epmd
         .as_deref()
-        .map(|program| port_mapper(stack, program));
+        .filter(|program| !mapper_answers(stack, program));
+    let mapper = program.map(|program| port_mapper(stack, program));
     Ok(mapper
         .into_iter()
         .chain([broker(stack, &programs.rabbitmq_server)])
         .collect())
+}
+
+/// Ends the port mapper once the broker is gone, whoever has started it: ours may have been missing
+/// when the broker needed it, and then Erlang starts one that stays.
+pub(super) fn end_port_mapper(stack: &Stack, grace: Duration) -> Result<()> {
+    process::end(&[port_mapper_marker(stack)], grace)?;
+    let port = stack.epmd_port.to_string();
+    if let Some(program) = programs::epmd().filter(|_| ports::accepts(stack.epmd_port)) {
+        // It refuses while a node is known to it, and then it is not ours to end.
+        let _ = quiet(&program).args(["-port", &port, "-kill"]).status();
+    }
+    Ok(())
+}
+
+fn mapper_answers(stack: &Stack, program: &Path) -> bool {
+    let port = stack.epmd_port.to_string();
+    let status = quiet(program).args(["-port", &port, "-names"]).status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn quiet(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
 }
 
 /// Erlang starts a port mapper by itself and leaves it running; one of our own can be stopped.
