@@ -1,1 +1,88 @@
-fn main() {}
+//! The toolkit of the project: `cargo xtask help` lists its commands.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to a person"
+)]
+
+mod cargo;
+mod child;
+mod ci;
+mod consume;
+mod demo;
+mod dotenv;
+mod engine;
+mod exec;
+mod failure;
+mod help;
+mod interrupt;
+mod local_start;
+mod local_start_cdc;
+mod local_stop;
+mod local_test_cdc;
+mod process;
+mod progress;
+mod project;
+mod servers;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{
+    ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt, local_start::LocalStart,
+    local_start_cdc::LocalStartCdc, local_stop::LocalStop, local_test_cdc::LocalTestCdc,
+    project::Project, test::Test,
+};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true, override_help = help::text())]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the commands
+    Help,
+    /// Start MongoDB and RabbitMQ and wait until both are ready
+    LocalStart(LocalStart),
+    /// Stop them; `--volumes` also deletes their data
+    LocalStop(LocalStop),
+    /// Run the engine in the foreground
+    LocalStartCdc(LocalStartCdc),
+    /// Insert test data and check that each document arrives in the queue, in order
+    LocalTestCdc(LocalTestCdc),
+    /// Show the messages of the queue
+    Consume(Consume),
+    /// Everything at once: servers, engine, test data, messages, check
+    Demo(Demo),
+    /// Run all checks and tests on real servers of their own
+    Test(Test),
+    /// Use the docker backend from end to end, as CI does after the tests
+    Ci(Ci),
+}
+
+fn main() -> ExitCode {
+    try_main().unwrap_or_else(|error| failure::report(&error))
+}
+
+fn try_main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let project = Project::open(Interrupt::install()?)?;
+    match cli.command.unwrap_or(Command::Help) {
+        Command::Help => Ok(help::run()),
+        Command::LocalStart(command) => command.run(&project),
+        Command::LocalStop(command) => command.run(&project),
+        Command::LocalStartCdc(command) => command.run(&project),
+        Command::LocalTestCdc(command) => command.run(&project),
+        Command::Consume(command) => command.run(&project),
+        Command::Demo(command) => command.run(&project),
+        Command::Test(command) => command.run(&project),
+        Command::Ci(command) => command.run(&project),
+    }
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask demo`: the main job in one command.
+
+use std::{
+    process::{Command, ExitCode},
+    time::Duration,
+};
+
+use anyhow::Result;
+use clap::Args;
+use xshell::cmd;
+
+use crate::{
+    cargo::{self, Profile},
+    child,
+    engine::Engine,
+    failure::Failure,
+    local_start,
+    project::Project,
+    servers::{choice::Choice, stack::Stack},
+};
+
+const TEST_LIMIT: Duration = Duration::from_secs(60 * 60);
+const SHOWN: &str = "5";
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many documents to insert
+    #[arg(long, default_value_t = 1000)]
+    count: u32,
+    /// Inserts per second [default: as fast as possible]
+    #[arg(long)]
+    rate: Option<u32>,
+    #[command(flatten)]
+    choice: Choice,
+    /// Compile the engine with optimisations
+    #[arg(long)]
+    release: bool,
+}
+
+impl Demo {
+    pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
+        let profile = Profile::from_flag(self.release);
+        let stack = local_start::start(project, &self.choice, profile)?;
+        let program = cargo::engine(project, profile);
+        let mut command = project.command(cmd!(project.shell, "{program} run"));
+        point_at(&mut command, &stack);
+        let mut engine = Engine::start(project, command, &stack.folder.join("cdc.log"))?;
+        let delivered = self.insert_and_check(project, &stack);
+        let stopped = engine.stop();
+        if !delivered? {
+            return Err(Failure::new("the messages did not arrive as they should")
+                .log(&engine.log)
+                .into());
+        }
+        stopped?;
+        println!("the engine has stopped, the servers still run:");
+        println!(
+            "  cargo xtask consume --peek    looks at the messages and leaves them in the queue"
+        );
+        println!("  cargo xtask local-stop        stops the servers");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn insert_and_check(&self, project: &Project, stack: &Stack) -> Result<bool> {
+        let program = cargo::workload(project);
+        let count = self.count.to_string();
+        let rate = self.rate.map(|rate| rate.to_string());
+        let rate = rate.iter().flat_map(|rate| ["--rate", rate]);
+        let test = cmd!(
+            project.shell,
+            "{program} local-test --label demo --count {count} --show {SHOWN} {rate...}"
+        );
+        let mut test = project.command(test);
+        point_at(&mut test, stack);
+        let status = child::status(test, &project.interrupt, TEST_LIMIT)?;
+        Ok(status.success())
+    }
+}
+
+/// The demo writes test data, so it goes to the local servers whatever `.env` says.
+fn point_at(command: &mut Command, stack: &Stack) {
+    command.env("MONGO_DATABASE_HOST", stack.mongo_uri());
+    command.env("RABBITMQ_URI", stack.amqp_uri());
+}

@@ -1,0 +1,153 @@
+//! Containers, over `docker-compose.yaml`.
+
+mod compose;
+mod containers;
+mod images;
+
+use std::{rc::Rc, time::Duration};
+
+use anyhow::Result;
+
+pub(crate) use self::compose::Compose;
+use self::containers::Health;
+use super::{
+    Data, Fate, Launch, Servers, ports,
+    stack::Stack,
+    wait::{Awaited, State},
+};
+use crate::{progress::Progress, project::Project};
+
+/// The services, in the order to show them in.
+const SERVICES: [&str; 5] = ["mongo-net", "mongo1", "mongo2", "mongo3", "rabbitmq"];
+
+const READY_LIMIT: Duration = Duration::from_secs(2 * 60);
+/// For a question to the engine that it answers at once if it answers at all.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// The stack of `docker-compose.yaml`.
+#[derive(Debug)]
+pub(crate) struct Docker {
+    stack: Stack,
+    compose: Compose,
+    offline: bool,
+}
+
+impl Docker {
+    /// # Errors
+    /// When no engine answers or there is no compose.
+    pub(crate) fn find(project: &Project, stack: Stack, offline: bool) -> Result<Self> {
+        Ok(Self {
+            stack,
+            compose: Compose::find(project)?,
+            offline,
+        })
+    }
+
+    /// Why containers cannot run here; nothing if they can. Pulls missing images to find out.
+    pub(crate) fn why_not(
+        project: &Project,
+        progress: &Progress,
+        offline: bool,
+    ) -> Result<Option<String>> {
+        match Compose::try_find(project) {
+            Ok(_) => images::why_not(project, progress, offline),
+            Err(why) => Ok(Some(why)),
+        }
+    }
+
+    /// Stops what was not running `before`.
+    fn undo(&self, project: &Project, before: &[String]) -> Result<()> {
+        let is_new = |service: &&str| !before.iter().any(|old| old == service);
+        let new: Vec<&str> = SERVICES.into_iter().filter(is_new).collect();
+        match new.len() {
+            0 => Ok(()),
+            count if count == SERVICES.len() => self.compose.down(project, &[]),
+            _ => self.compose.stop(project, &new),
+        }
+    }
+
+    fn ensure_ports_are_free(&self) -> Result<()> {
+        let members = self
+            .stack
+            .mongo_ports
+            .map(|port| ("mongo-net".to_owned(), port));
+        let broker = [self.stack.amqp_port, self.stack.management_port];
+        let broker = broker.map(|port| ("rabbitmq".to_owned(), port));
+        ports::ensure_free(members.into_iter().chain(broker))
+    }
+}
+
+impl Servers for Docker {
+    fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    fn launch<'a>(&'a self, project: &'a Project, progress: &Progress) -> Result<Launch<'a>> {
+        images::ensure(project, progress, self.offline)?;
+        let before = Vec::from_iter(containers::running(project)?);
+        if before.is_empty() {
+            self.ensure_ports_are_free()?;
+        }
+        let line = progress.line("compose");
+        line.note("up");
+        let finish = move |fate| match fate {
+            Fate::Run => Ok(()),
+            Fate::Stop => self.undo(project, &before),
+        };
+        if let Err(error) = self.compose.up(project) {
+            finish(Fate::Stop)?;
+            return Err(error);
+        }
+        line.done("containers started");
+        let health = Rc::new(Health::new(project));
+        let awaited = SERVICES.map(|service| await_service(project, progress, &health, service));
+        Ok(Launch {
+            awaited: awaited.into(),
+            finish: Box::new(finish),
+        })
+    }
+
+    fn is_running(&self, project: &Project) -> Result<bool> {
+        Ok(!containers::running(project)?.is_empty())
+    }
+
+    fn stop(&self, project: &Project, progress: &Progress, data: Data) -> Result<()> {
+        let line = progress.line("containers");
+        line.note("stopping");
+        match data {
+            Data::Keep => self.compose.down(project, &[])?,
+            Data::Delete => self.compose.down(project, &["--volumes"])?,
+        }
+        line.done(if data == Data::Delete {
+            "stopped, volumes deleted"
+        } else {
+            "stopped"
+        });
+        Ok(())
+    }
+}
+
+fn await_service<'a>(
+    project: &'a Project,
+    progress: &Progress,
+    health: &Rc<Health<'a>>,
+    service: &'static str,
+) -> Awaited<'a> {
+    let health = Rc::clone(health);
+    let check = move || {
+        let status = health.of(service)?;
+        let is_healthy = containers::is_healthy(&status);
+        Ok(if is_healthy {
+            State::Ready("healthy".to_owned())
+        } else {
+            State::Waiting(status)
+        })
+    };
+    Awaited {
+        line: progress.line(service),
+        name: service.to_owned(),
+        evidence: Box::new(move || containers::logs(project, service)),
+        limit: READY_LIMIT,
+        check: Box::new(check),
+    }
+}

@@ -1,0 +1,81 @@
+//! `docker compose` (version 2) or `docker-compose` (version 1), over `docker-compose.yaml`.
+
+use std::{process::Command, time::Duration};
+
+use anyhow::{Context, Result};
+use xshell::cmd;
+
+use super::ANSWER_LIMIT;
+use crate::{child, failure::Failure, interrupt::Interrupt, project::Project};
+
+const LIMIT: Duration = Duration::from_secs(3 * 60);
+const FLAVOURS: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
+
+/// A compose that works here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compose {
+    words: &'static [&'static str],
+}
+
+impl Compose {
+    /// # Errors
+    /// When no engine answers or there is no compose.
+    pub(crate) fn find(project: &Project) -> Result<Self> {
+        Self::try_find(project).map_err(|why| {
+            Failure::new(why)
+                .hint("start the engine, or use `--backend native`")
+                .into()
+        })
+    }
+
+    /// Fails with the reason, in words.
+    pub(super) fn try_find(project: &Project) -> Result<Self, String> {
+        if !engine_answers(project) {
+            return Err("no container engine answers".to_owned());
+        }
+        let answers = |words: &&&[&str]| {
+            let words = **words;
+            let version = cmd!(project.shell, "env {words...} version");
+            child::answer(project.command(version), &project.interrupt, ANSWER_LIMIT).is_some()
+        };
+        let words = FLAVOURS.iter().find(answers).copied();
+        let words = words.ok_or("neither `docker compose` nor `docker-compose` is here")?;
+        Ok(Self { words })
+    }
+
+    /// Creates and starts the containers.
+    pub(crate) fn up(self, project: &Project) -> Result<()> {
+        let up = self.command(project, &["up", "-d"]);
+        child::logged(up, &log(project), &project.interrupt, LIMIT).context("start the containers")
+    }
+
+    /// Stops and removes the containers, whether or not someone asks us to stop.
+    pub(crate) fn down(self, project: &Project, options: &[&str]) -> Result<()> {
+        let down = self.command(project, &[&["down"], options].concat());
+        child::logged(down, &log(project), &Interrupt::never(), LIMIT)
+            .context("stop the containers")
+    }
+
+    /// Stops the containers of `services`, whether or not someone asks us to stop.
+    pub(super) fn stop(self, project: &Project, services: &[&str]) -> Result<()> {
+        let stop = self.command(project, &[&["stop"], services].concat());
+        child::logged(stop, &log(project), &Interrupt::never(), LIMIT)
+            .context("stop the containers")
+    }
+
+    fn command(self, project: &Project, arguments: &[&str]) -> Command {
+        let words = [self.words, arguments].concat();
+        project.command(cmd!(project.shell, "env {words...}"))
+    }
+}
+
+fn engine_answers(project: &Project) -> bool {
+    let format = "{{.Server.Version}}";
+    let version = cmd!(project.shell, "docker version --format {format}");
+    let version = child::answer(project.command(version), &project.interrupt, ANSWER_LIMIT);
+    version.is_some_and(|version| !version.is_empty())
+}
+
+fn log(project: &Project) -> std::path::PathBuf {
+    project.target.join("local").join("compose.log")
+}

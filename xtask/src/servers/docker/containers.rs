@@ -1,0 +1,127 @@
+//! What the containers of `docker-compose.yaml` are doing.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use xshell::cmd;
+
+use super::ANSWER_LIMIT;
+use crate::{child, failure::tail_under, project::Project};
+
+const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The containers' status by service, asked for not more often than needed.
+pub(super) struct Health<'a> {
+    project: &'a Project,
+    last: RefCell<Option<(Instant, BTreeMap<String, String>)>>,
+}
+
+impl fmt::Debug for Health<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Health")
+            .field("last", &self.last)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Health<'a> {
+    pub(super) fn new(project: &'a Project) -> Self {
+        Self {
+            project,
+            last: RefCell::new(None),
+        }
+    }
+
+    /// Such as `Up 3 seconds (health: starting)`.
+    pub(super) fn of(&self, service: &str) -> Result<String> {
+        let mut last = self.last.borrow_mut();
+        let is_fresh = |(at, _): &(Instant, _)| at.elapsed() < HEALTH_INTERVAL;
+        if !last.as_ref().is_some_and(is_fresh) {
+            *last = Some((Instant::now(), statuses(self.project)?));
+        }
+        let status = last
+            .as_ref()
+            .and_then(|(_, statuses)| statuses.get(service));
+        Ok(status.map_or("no container", String::as_str).to_owned())
+    }
+}
+
+/// Whether a status is that of a container that runs and whose healthcheck is content.
+pub(super) fn is_healthy(status: &str) -> bool {
+    is_up(status) && status.contains("(healthy)")
+}
+
+/// The services whose container runs.
+pub(super) fn running(project: &Project) -> Result<BTreeSet<String>> {
+    let statuses = statuses(project)?.into_iter();
+    Ok(statuses
+        .filter(|(_, status)| is_up(status))
+        .map(|(service, _)| service)
+        .collect())
+}
+
+/// What the container of `service` wrote last.
+pub(super) fn logs(project: &Project, service: &str) -> Option<String> {
+    let filter = filter(project);
+    let service_filter = format!("label=com.docker.compose.service={service}");
+    let id = cmd!(
+        project.shell,
+        "docker ps --all --quiet --filter {filter} --filter {service_filter}"
+    );
+    let id = child::answer(project.command(id), &project.interrupt, ANSWER_LIMIT)?;
+    // A container writes to both of its outputs.
+    let script = "exec docker logs --tail 12 \"$1\" 2>&1";
+    let logs = cmd!(project.shell, "sh -c {script} logs {id}");
+    let text = child::answer(project.command(logs), &project.interrupt, ANSWER_LIMIT)?;
+    tail_under(&format!("the container of {service}"), &text)
+}
+
+fn is_up(status: &str) -> bool {
+    status.starts_with("Up")
+}
+
+fn statuses(project: &Project) -> Result<BTreeMap<String, String>> {
+    let filter = filter(project);
+    let format = "{{.Label \"com.docker.compose.service\"}}\t{{.Status}}";
+    let list = cmd!(
+        project.shell,
+        "docker ps --all --filter {filter} --format {format}"
+    );
+    let list = child::answer(project.command(list), &project.interrupt, ANSWER_LIMIT);
+    let list = list.context("ask the container engine what runs")?;
+    let pairs = list.lines().filter_map(|line| line.split_once('\t'));
+    Ok(pairs
+        .map(|(service, status)| (service.to_owned(), status.to_owned()))
+        .collect())
+}
+
+/// Both versions of compose label a container with the folder that it was started from.
+fn filter(project: &Project) -> String {
+    format!(
+        "label=com.docker.compose.project.working_dir={}",
+        project.root.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn healthy_is_not_the_same_as_running() {
+        assert!(is_healthy("Up 6 seconds (healthy)"));
+        for status in [
+            "Up 6 seconds (health: starting)",
+            "Up 9 minutes (unhealthy)",
+            "Exited (1) 3 seconds ago",
+        ] {
+            assert!(!is_healthy(status), "{status}");
+        }
+    }
+}

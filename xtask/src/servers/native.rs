@@ -1,0 +1,161 @@
+//! Real `mongod` and `rabbitmq-server` processes with their data below the target folder.
+//!
+//! No record of what was started is kept that could be wrong: a process is ours if its command
+//! line names our folder.
+
+mod apt;
+pub(crate) mod install;
+mod mongod;
+mod programs;
+mod rabbitmq;
+mod server;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+
+use self::{
+    programs::Programs,
+    server::{Server, Started},
+};
+use super::{Data, Fate, Launch, Servers, ports, stack::Stack};
+use crate::{process, progress::Progress, project::Project};
+
+const STOP_GRACE: Duration = Duration::from_secs(30);
+
+/// A stack of processes on this machine.
+#[derive(Debug)]
+pub(crate) struct Native {
+    pub(crate) stack: Stack,
+    /// Whether missing servers may be downloaded or installed.
+    pub(crate) offline: bool,
+}
+
+/// Path of the `mongod` that a stack runs.
+pub(crate) fn mongod(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
+    programs::mongod(project, progress, offline)
+}
+
+impl Native {
+    /// Every server's marker, the one to stop first in front.
+    fn markers(&self) -> Vec<String> {
+        let members =
+            (0..self.stack.mongo_ports.len()).map(|member| mongod::marker(&self.stack, member));
+        [rabbitmq::marker(&self.stack)]
+            .into_iter()
+            .chain(members)
+            .collect()
+    }
+
+    /// Kills what runs and deletes its data, without a word.
+    pub(crate) fn discard(&self) -> Result<()> {
+        self.end(&Progress::new(), &self.markers(), Data::Delete)?;
+        delete(&self.stack.folder)
+    }
+
+    /// In the order to start them in.
+    fn servers(&self, programs: &Programs) -> Result<Vec<Server>> {
+        let mut servers = rabbitmq::servers(&self.stack, programs)?;
+        for member in 0..self.stack.mongo_ports.len() {
+            servers.push(mongod::server(&self.stack, member, &programs.mongod)?);
+        }
+        Ok(servers)
+    }
+
+    /// Ends the processes of `markers`; those that will lose their data have nothing to put in order.
+    fn end(&self, progress: &Progress, markers: &[String], data: Data) -> Result<()> {
+        if data == Data::Delete {
+            process::kill(markers)?;
+        }
+        for marker in process::end(markers, STOP_GRACE)? {
+            progress.say(&format!(
+                "killed after {} s: {marker}",
+                STOP_GRACE.as_secs()
+            ));
+        }
+        self.end_port_mapper()
+    }
+
+    /// The port mapper goes last: the broker signs off from it.
+    fn end_port_mapper(&self) -> Result<()> {
+        let broker = rabbitmq::marker(&self.stack);
+        if process::find(&process::table()?, &broker).next().is_some() {
+            return Ok(());
+        }
+        rabbitmq::end_port_mapper(&self.stack, STOP_GRACE)
+    }
+}
+
+impl Servers for Native {
+    fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    fn launch<'a>(&'a self, project: &'a Project, progress: &Progress) -> Result<Launch<'a>> {
+        let programs = Programs::find(project, progress, self.offline)?;
+        let table = process::table()?;
+        let is_running = |server: &Server| process::find(&table, &server.marker).next().is_some();
+        let (running, missing): (Vec<_>, Vec<_>) =
+            self.servers(&programs)?.into_iter().partition(is_running);
+        ports::ensure_free(missing.iter().flat_map(Server::named_ports))?;
+        let mut awaited: Vec<_> = running
+            .into_iter()
+            .map(|server| server.awaited(None, progress))
+            .collect();
+        let mut started = Vec::new();
+        for server in missing {
+            let (process, ready) = server.start(progress)?;
+            started.push(process);
+            awaited.push(ready);
+        }
+        let finish = move |fate| match fate {
+            Fate::Run => {
+                Started::detach(&started);
+                Ok(())
+            }
+            Fate::Stop => Started::stop(&started).and_then(|()| self.end_port_mapper()),
+        };
+        Ok(Launch {
+            awaited,
+            finish: Box::new(finish),
+        })
+    }
+
+    fn is_running(&self, _project: &Project) -> Result<bool> {
+        let table = process::table()?;
+        Ok(self
+            .markers()
+            .iter()
+            .any(|marker| process::find(&table, marker).next().is_some()))
+    }
+
+    fn stop(&self, project: &Project, progress: &Progress, data: Data) -> Result<()> {
+        let line = progress.line("servers");
+        let was_running = self.is_running(project)?;
+        line.note("stopping");
+        self.end(progress, &self.markers(), data)?;
+        line.done(if was_running {
+            "stopped"
+        } else {
+            "not running"
+        });
+        if data == Data::Delete {
+            delete(&self.stack.folder)?;
+            progress.say(&format!("deleted {}", project.relative(&self.stack.folder)));
+        }
+        Ok(())
+    }
+}
+
+fn delete(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("delete {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

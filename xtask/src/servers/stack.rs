@@ -1,0 +1,164 @@
+//! A set of servers: its name, its ports, its folder and its addresses.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{
+    failure::{BAD_CONFIGURATION, Failure},
+    project::Project,
+};
+
+/// Name of the replica set, the same in every stack.
+pub(crate) const REPLICA_SET: &str = "my-replica-set";
+
+/// One replica set and one broker, on ports of 127.0.0.1 and with a folder of their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Stack {
+    pub(crate) name: &'static str,
+    /// Everything the servers write is below it.
+    pub(crate) folder: PathBuf,
+    /// The three members' ports.
+    pub(crate) mongo_ports: [u16; 3],
+    pub(crate) amqp_port: u16,
+    pub(crate) management_port: u16,
+    /// Ports between Erlang nodes; nobody else uses them.
+    pub(crate) dist_port: u16,
+    pub(crate) epmd_port: u16,
+    /// User and password of the broker beside guest.
+    pub(crate) credentials: (String, String),
+    /// Virtual host of the broker beside `/`.
+    pub(crate) vhost: String,
+}
+
+impl Stack {
+    /// The one that people work with; `docker-compose.yaml` reads the same variables.
+    ///
+    /// # Errors
+    /// When a variable does not hold a port.
+    pub(crate) fn local(project: &Project) -> Result<Self> {
+        let port = |name: &str, default: u16| match project.setting(name) {
+            None => Ok(default),
+            Some(text) => parse_port(name, &text),
+        };
+        let setting = |name: &str| project.setting(name).unwrap_or_else(|| "guest".to_owned());
+        let mongo_ports = [
+            port("MONGO_PORT_1", 30001)?,
+            port("MONGO_PORT_2", 30002)?,
+            port("MONGO_PORT_3", 30003)?,
+        ];
+        Ok(Self {
+            name: "local",
+            folder: project.target.join("local"),
+            mongo_ports,
+            amqp_port: port("RABBITMQ_PORT", 5673)?,
+            management_port: port("RABBITMQ_MANAGEMENT_PORT", 15673)?,
+            dist_port: 25673,
+            epmd_port: 4373,
+            credentials: (
+                setting("RABBITMQ_DEFAULT_USERNAME"),
+                setting("RABBITMQ_DEFAULT_PASSWORD"),
+            ),
+            vhost: project
+                .setting("RABBITMQ_VHOST")
+                .unwrap_or_else(|| "/".to_owned()),
+        })
+    }
+
+    /// The one that tests use and then throw away, out of the local one's way.
+    pub(crate) fn test(project: &Project) -> Self {
+        Self {
+            name: "test",
+            folder: project.target.join("test-servers"),
+            mongo_ports: [30011, 30012, 30013],
+            amqp_port: 5683,
+            management_port: 15683,
+            dist_port: 25683,
+            epmd_port: 4383,
+            credentials: ("guest".to_owned(), "guest".to_owned()),
+            vhost: "/".to_owned(),
+        }
+    }
+
+    pub(crate) fn mongo_uri(&self) -> String {
+        let members = self
+            .mongo_ports
+            .map(|port| format!("localhost:{port}"))
+            .join(",");
+        format!("mongodb://{members}/?replicaSet={REPLICA_SET}")
+    }
+
+    /// Address of the broker for a person to read: a password that is not the well-known one stays out.
+    pub(crate) fn amqp_uri_shown(&self) -> String {
+        let (user, password) = &self.credentials;
+        let password = if password == "guest" { "guest" } else { "***" };
+        format!("amqp://{user}:{password}@localhost:{}", self.amqp_port)
+    }
+
+    /// Address of the broker for a program.
+    pub(crate) fn amqp_uri(&self) -> String {
+        let (user, password) = (
+            percent_encoded(&self.credentials.0),
+            percent_encoded(&self.credentials.1),
+        );
+        let path = if self.vhost == "/" {
+            String::new()
+        } else {
+            format!("/{}", percent_encoded(&self.vhost))
+        };
+        format!(
+            "amqp://{user}:{password}@127.0.0.1:{}{path}",
+            self.amqp_port
+        )
+    }
+
+    pub(crate) fn management_uri(&self) -> String {
+        format!("http://127.0.0.1:{}", self.management_port)
+    }
+
+    /// Name of the member on `port`, such as `mongo2`.
+    pub(crate) fn member(&self, port: u16) -> Option<String> {
+        let index = self.mongo_ports.iter().position(|member| *member == port)?;
+        Some(format!("mongo{}", index + 1))
+    }
+}
+
+/// `text` as a part of a URI.
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+fn parse_port(name: &str, text: &str) -> Result<u16> {
+    match text.parse() {
+        Ok(port) if 0 < port => Ok(port),
+        _ => Err(Failure::new(format!("{name} is not a port: `{text}`"))
+            .hint("a port is a number from 1 to 65535")
+            .code(BAD_CONFIGURATION)
+            .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_with_any_character_fits_into_a_uri() {
+        assert_eq!(percent_encoded("p@ss:w/rd é"), "p%40ss%3Aw%2Frd%20%C3%A9");
+    }
+
+    #[test]
+    fn a_port_is_a_number_in_range() {
+        assert_eq!(parse_port("RABBITMQ_PORT", "5673").unwrap(), 5673);
+        for bad in ["0", "65536", "-1", "amqp", "5673 "] {
+            let error = parse_port("RABBITMQ_PORT", bad).unwrap_err().to_string();
+            assert!(error.contains("RABBITMQ_PORT"), "{error}");
+        }
+    }
+}

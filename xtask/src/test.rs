@@ -1,0 +1,154 @@
+//! `cargo xtask test`: every check there is, on real servers of its own.
+
+mod python;
+mod report;
+mod results;
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use self::{report::Report, results::Counts};
+use crate::{
+    cargo::Profile,
+    child::{self, Running},
+    progress::Progress,
+    project::Project,
+    servers::{
+        self,
+        native::{self, Native},
+        stack::Stack,
+    },
+};
+
+const STEP_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// Options of `test`.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Download and install nothing; fail with what is missing
+    #[arg(long)]
+    offline: bool,
+    /// Names of tests to run, and what else `cargo test` takes after `--`
+    #[arg(
+        value_name = "FILTER",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    arguments: Vec<OsString>,
+}
+
+impl Test {
+    pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
+        let progress = Progress::new();
+        let servers = Native {
+            stack: Stack::test(project),
+            offline: self.offline,
+        };
+        let mut report = Report::default();
+        check_source(project, &mut report)?;
+        // An earlier run that was killed may have left its servers behind.
+        servers.discard()?;
+        let outcome = self.run_tests(project, &progress, &servers, &mut report);
+        servers.discard()?;
+        outcome?;
+        Ok(report.conclude())
+    }
+
+    fn run_tests(
+        &self,
+        project: &Project,
+        progress: &Progress,
+        servers: &Native,
+        report: &mut Report,
+    ) -> Result<()> {
+        let started = Instant::now();
+        let python = python::packages(project, progress, self.offline)?;
+        let mongod = native::mongod(project, progress, self.offline)?;
+        servers::start(project, progress, servers, Profile::Dev)?;
+        report.step("servers", started, true);
+        let environment = [
+            ("CDC_TEST_MONGO_URI", servers.stack.mongo_uri().into()),
+            ("CDC_TEST_AMQP_URI", servers.stack.amqp_uri().into()),
+            (
+                "CDC_TEST_RABBITMQ_MANAGEMENT",
+                servers.stack.management_uri().into(),
+            ),
+            ("CDC_TEST_MONGOD", mongod.into_os_string()),
+            ("CDC_TEST_PYTHONPATH", python.into_os_string()),
+        ];
+        // Apart, so that the compiler's time does not count as the tests'.
+        let step = ("compile tests", &["test", "--workspace", "--no-run"][..]);
+        check(project, report, step)?;
+        for (name, targets) in SUITES {
+            let mut command = project.cargo();
+            command
+                .args(["test", "--workspace", "--no-fail-fast"])
+                .args(targets)
+                .args(&self.arguments);
+            command.envs(environment.iter().cloned());
+            let started = Instant::now();
+            let (passed, counts) = run_suite(project, command)?;
+            report.suite(name, started, passed, counts);
+        }
+        Ok(())
+    }
+}
+
+/// Which targets of the workspace are tested as what.
+const SUITES: [(&str, &[&str]); 3] = [
+    ("unit tests", &["--lib", "--bins"]),
+    ("doc tests", &["--doc"]),
+    ("integration tests", &["--test", "*"]),
+];
+
+fn check_source(project: &Project, report: &mut Report) -> Result<()> {
+    check(project, report, ("format", &["fmt", "--all", "--check"]))?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    check(project, report, ("clippy", &clippy))
+}
+
+/// Runs cargo as one step; it may fail without ending the others.
+fn check(project: &Project, report: &mut Report, (name, arguments): (&str, &[&str])) -> Result<()> {
+    let mut command = project.cargo();
+    command.args(arguments);
+    let started = Instant::now();
+    report::announce(name);
+    let status = child::status(command, &project.interrupt, STEP_LIMIT)?;
+    report.step(name, started, status.success());
+    Ok(())
+}
+
+/// Runs `cargo test`, passes its output on and adds up its results.
+fn run_suite(project: &Project, mut command: Command) -> Result<(bool, Counts)> {
+    let mut running = Running::start(command.stdout(Stdio::piped()))?;
+    let stdout = running
+        .child()
+        .stdout
+        .take()
+        .context("read the tests' output")?;
+    let reader = std::thread::spawn(move || {
+        let mut counts = Counts::default();
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            println!("{line}");
+            counts.add_line(&line);
+        }
+        counts
+    });
+    let status = running.wait(&project.interrupt, STEP_LIMIT)?;
+    let counts = reader.join().unwrap_or_default();
+    Ok((status.success(), counts))
+}
