@@ -14,7 +14,11 @@ fn numbers(deliveries: &[Delivery]) -> Vec<i32> {
 /// The first copies, by message id, in the order of their arrival.
 fn first_copies(deliveries: &[Delivery]) -> Vec<i32> {
     let mut seen = std::collections::HashSet::new();
-    deliveries.iter().filter(|delivery| seen.insert(delivery.message_id())).map(Delivery::number).collect()
+    deliveries
+        .iter()
+        .filter(|delivery| seen.insert(delivery.message_id()))
+        .map(Delivery::number)
+        .collect()
 }
 
 #[tokio::test]
@@ -24,7 +28,11 @@ async fn an_insert_arrives_in_the_seeds_format_with_all_properties() {
     let id = ObjectId::new();
     let before = DateTime::now().timestamp_millis();
     let document = doc! { "_id": id, "word": "quiz", "at": DateTime::from_millis(1_700_000_000_123), "score": 48 };
-    scenario.collection("moves").insert_one(document).await.unwrap();
+    scenario
+        .collection("moves")
+        .insert_one(document)
+        .await
+        .unwrap();
 
     let delivery = scenario.take(1).await.remove(0);
     let body = format!(
@@ -34,16 +42,32 @@ async fn an_insert_arrives_in_the_seeds_format_with_all_properties() {
     assert_eq!(delivery.routing_key, scenario.name);
     let properties = &delivery.properties;
     assert_eq!(*properties.delivery_mode(), Some(2));
-    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/json");
+    assert_eq!(
+        properties.content_type().as_ref().unwrap().as_str(),
+        "application/json"
+    );
     assert_eq!(properties.kind().as_ref().unwrap().as_str(), "insert");
     assert_eq!(properties.app_id().as_ref().unwrap().as_str(), "cdc");
     assert_eq!(delivery.message_id().len(), 32);
     let wall_time_ms: i64 = delivery.header("cdc-wall-time-ms").parse().unwrap();
-    assert!((before - 1_000..=before + 60_000).contains(&wall_time_ms), "{wall_time_ms} is about now");
-    assert_eq!(i64::try_from(properties.timestamp().unwrap()).unwrap(), wall_time_ms / 1000);
-    assert_eq!(delivery.header("cdc-namespace"), format!("{}.moves", scenario.name));
+    assert!(
+        (before - 1_000..=before + 60_000).contains(&wall_time_ms),
+        "{wall_time_ms} is about now"
+    );
+    assert_eq!(
+        i64::try_from(properties.timestamp().unwrap()).unwrap(),
+        wall_time_ms / 1000
+    );
+    assert_eq!(
+        delivery.header("cdc-namespace"),
+        format!("{}.moves", scenario.name)
+    );
     assert_eq!(delivery.header("cdc-operation"), "insert");
-    let (seconds, increment) = delivery.header("cdc-cluster-time").split_once(':').map(|(a, b)| (a.len(), b.len())).unwrap();
+    let (seconds, increment) = delivery
+        .header("cdc-cluster-time")
+        .split_once(':')
+        .map(|(a, b)| (a.len(), b.len()))
+        .unwrap();
     assert!(seconds == 10 && increment > 0);
     assert_eq!(engine.stop().await.code, Some(0));
 }
@@ -57,25 +81,49 @@ async fn thousands_arrive_once_and_in_order() {
     assert_eq!(numbers(&deliveries), (0..5_000).collect::<Vec<_>>());
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
-    assert!(!finished.log.contains("WARN") && !finished.log.contains("ERROR"), "{}", finished.log);
+    assert!(
+        !finished.log.contains("WARN") && !finished.log.contains("ERROR"),
+        "{}",
+        finished.log
+    );
 }
 
 #[tokio::test]
 async fn all_operations_arrive_as_whole_events_when_asked_for() {
     let mut scenario = Scenario::new("operations").await;
-    scenario.set("CDC_OPERATIONS", "insert,update,replace,delete").set("CDC_FORMAT", "event");
+    scenario
+        .set("CDC_OPERATIONS", "insert,update,replace,delete")
+        .set("CDC_FORMAT", "event");
     let engine = scenario.start().await;
     let moves = scenario.collection("moves");
-    moves.insert_one(doc! { "_id": 1, "score": 5_i64 }).await.unwrap();
-    moves.update_one(doc! { "_id": 1 }, doc! { "$set": { "score": 6_i64 } }).await.unwrap();
-    moves.replace_one(doc! { "_id": 1 }, doc! { "word": "za" }).await.unwrap();
+    moves
+        .insert_one(doc! { "_id": 1, "score": 5_i64 })
+        .await
+        .unwrap();
+    moves
+        .update_one(doc! { "_id": 1 }, doc! { "$set": { "score": 6_i64 } })
+        .await
+        .unwrap();
+    moves
+        .replace_one(doc! { "_id": 1 }, doc! { "word": "za" })
+        .await
+        .unwrap();
     moves.delete_one(doc! { "_id": 1 }).await.unwrap();
     let events: Vec<_> = scenario.take(4).await.iter().map(Delivery::json).collect();
-    let operations: Vec<_> = events.iter().map(|event| event["operationType"].as_str().unwrap()).collect();
+    let operations: Vec<_> = events
+        .iter()
+        .map(|event| event["operationType"].as_str().unwrap())
+        .collect();
     assert_eq!(operations, ["insert", "update", "replace", "delete"]);
     assert_eq!(events[0]["fullDocument"], json!({ "_id": 1, "score": 5 }));
-    assert_eq!(events[1]["updateDescription"]["updatedFields"], json!({ "score": 6 }));
-    assert!(events[1]["fullDocument"].is_object(), "an update carries the document");
+    assert_eq!(
+        events[1]["updateDescription"]["updatedFields"],
+        json!({ "score": 6 })
+    );
+    assert!(
+        events[1]["fullDocument"].is_object(),
+        "an update carries the document"
+    );
     assert_eq!(events[2]["fullDocument"], json!({ "_id": 1, "word": "za" }));
     assert_eq!(events[3]["documentKey"], json!({ "_id": 1 }));
     assert_eq!(engine.stop().await.code, Some(0));
@@ -84,12 +132,25 @@ async fn all_operations_arrive_as_whole_events_when_asked_for() {
 #[tokio::test]
 async fn a_delete_in_the_document_format_names_what_is_gone() {
     let mut scenario = Scenario::new("delete").await;
-    scenario.set("CDC_OPERATIONS", "delete").set("CDC_JSON_MODE", "canonical");
+    scenario
+        .set("CDC_OPERATIONS", "delete")
+        .set("CDC_JSON_MODE", "canonical");
     let _engine = scenario.start().await;
-    scenario.collection("moves").insert_one(doc! { "_id": 7, "score": 1 }).await.unwrap();
-    scenario.collection("moves").delete_one(doc! { "_id": 7 }).await.unwrap();
+    scenario
+        .collection("moves")
+        .insert_one(doc! { "_id": 7, "score": 1 })
+        .await
+        .unwrap();
+    scenario
+        .collection("moves")
+        .delete_one(doc! { "_id": 7 })
+        .await
+        .unwrap();
     let delivery = scenario.take(1).await.remove(0);
-    assert_eq!(delivery.json(), json!({ "type": "moves", "entry_id": "{\"$numberInt\":\"7\"}" }));
+    assert_eq!(
+        delivery.json(),
+        json!({ "type": "moves", "entry_id": "{\"$numberInt\":\"7\"}" })
+    );
 }
 
 #[tokio::test]
@@ -98,9 +159,18 @@ async fn only_the_collections_asked_for_arrive() {
     scenario.set("CDC_COLLECTIONS", "games, moves");
     let _engine = scenario.start().await;
     for collection in ["players", "games", "words", "moves"] {
-        scenario.collection(collection).insert_one(doc! { "_id": 1 }).await.unwrap();
+        scenario
+            .collection(collection)
+            .insert_one(doc! { "_id": 1 })
+            .await
+            .unwrap();
     }
-    let arrived: Vec<_> = scenario.take(2).await.iter().map(|delivery| delivery.json()["type"].clone()).collect();
+    let arrived: Vec<_> = scenario
+        .take(2)
+        .await
+        .iter()
+        .map(|delivery| delivery.json()["type"].clone())
+        .collect();
     assert_eq!(arrived, ["games", "moves"]);
     scenario.stays_empty(Duration::from_millis(300)).await;
 }
@@ -108,18 +178,31 @@ async fn only_the_collections_asked_for_arrive() {
 #[tokio::test]
 async fn changes_of_one_transaction_have_different_ids() {
     let scenario = Scenario::new("transaction").await;
-    scenario.mongo.database(&scenario.name).create_collection("moves").await.unwrap();
+    scenario
+        .mongo
+        .database(&scenario.name)
+        .create_collection("moves")
+        .await
+        .unwrap();
     let _engine = scenario.start().await;
     let mut session = scenario.mongo.start_session().await.unwrap();
     session.start_transaction().await.unwrap();
     for number in 0..20 {
         let document = doc! { "_id": number, "n": number };
-        scenario.collection("moves").insert_one(document).session(&mut session).await.unwrap();
+        scenario
+            .collection("moves")
+            .insert_one(document)
+            .session(&mut session)
+            .await
+            .unwrap();
     }
     session.commit_transaction().await.unwrap();
     let deliveries = scenario.take(20).await;
     assert_eq!(numbers(&deliveries), (0..20).collect::<Vec<_>>());
-    let times: std::collections::HashSet<_> = deliveries.iter().map(|delivery| delivery.header("cdc-cluster-time")).collect();
+    let times: std::collections::HashSet<_> = deliveries
+        .iter()
+        .map(|delivery| delivery.header("cdc-cluster-time"))
+        .collect();
     assert_eq!(times.len(), 1, "one transaction has one cluster time");
     let ids: std::collections::HashSet<_> = deliveries.iter().map(Delivery::message_id).collect();
     assert_eq!(ids.len(), 20);
@@ -130,15 +213,29 @@ async fn an_exchange_and_a_routing_key_template_are_used() {
     let mut scenario = Scenario::new("exchange").await;
     let exchange = format!("{}_exchange", scenario.name);
     scenario.declare_exchange(&exchange).await;
-    scenario.declare("words_only", lapin::types::FieldTable::default()).await;
+    scenario
+        .declare("words_only", lapin::types::FieldTable::default())
+        .await;
     let queue = format!("{}_words", scenario.name);
-    scenario.declare(&queue, lapin::types::FieldTable::default()).await;
+    scenario
+        .declare(&queue, lapin::types::FieldTable::default())
+        .await;
     scenario.bind(&queue, &exchange, "#").await;
-    scenario.set("RABBITMQ_EXCHANGE", &exchange).set("RABBITMQ_ROUTING_KEY", "{database}.{collection}.{operation}");
+    scenario.set("RABBITMQ_EXCHANGE", &exchange).set(
+        "RABBITMQ_ROUTING_KEY",
+        "{database}.{collection}.{operation}",
+    );
     let _engine = scenario.start().await;
-    scenario.collection("words").insert_one(doc! { "_id": 1 }).await.unwrap();
+    scenario
+        .collection("words")
+        .insert_one(doc! { "_id": 1 })
+        .await
+        .unwrap();
     let delivery = scenario.take_from(&queue, 1).await.remove(0);
-    assert_eq!(delivery.routing_key, format!("{}.words.insert", scenario.name));
+    assert_eq!(
+        delivery.routing_key,
+        format!("{}.words.insert", scenario.name)
+    );
 }
 
 #[tokio::test]
@@ -148,7 +245,10 @@ async fn the_start_position_is_durable_before_the_first_event() {
     scenario.start().await.kill().await;
     scenario.insert_numbers(0..10).await;
     let _engine = scenario.start().await;
-    assert_eq!(numbers(&scenario.take(10).await), (0..10).collect::<Vec<_>>());
+    assert_eq!(
+        numbers(&scenario.take(10).await),
+        (0..10).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
@@ -157,7 +257,10 @@ async fn what_was_inserted_before_the_first_start_is_not_a_change() {
     scenario.insert_numbers(0..10).await;
     let _engine = scenario.start().await;
     scenario.insert_numbers(10..20).await;
-    assert_eq!(numbers(&scenario.take(10).await), (10..20).collect::<Vec<_>>());
+    assert_eq!(
+        numbers(&scenario.take(10).await),
+        (10..20).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
@@ -166,7 +269,9 @@ async fn five_kills_under_load_lose_nothing_and_keep_the_order() {
     let mut engine = scenario.start().await;
     let writer = async {
         for chunk in 0..50 {
-            scenario.insert_numbers(chunk * 200..(chunk + 1) * 200).await;
+            scenario
+                .insert_numbers(chunk * 200..(chunk + 1) * 200)
+                .await;
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
     };
@@ -194,9 +299,16 @@ async fn a_drained_engine_replays_nothing() {
     let delivered = 1 + scenario.ready().await;
     let engine = scenario.start().await;
     let rest = 3_000 - delivered;
-    crate::support::eventually("the rest is there", async || scenario.ready().await >= 2_999).await;
+    crate::support::eventually("the rest is there", async || {
+        scenario.ready().await >= 2_999
+    })
+    .await;
     assert_eq!(engine.stop().await.code, Some(0));
-    assert_eq!(scenario.ready().await, 2_999, "{delivered} before, {rest} after, no message twice");
+    assert_eq!(
+        scenario.ready().await,
+        2_999,
+        "{delivered} before, {rest} after, no message twice"
+    );
 }
 
 #[tokio::test]
@@ -204,8 +316,16 @@ async fn a_dropped_database_does_not_end_the_engine() {
     let scenario = Scenario::new("invalidate").await;
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
-    scenario.mongo.database(&scenario.name).drop().await.unwrap();
+    scenario
+        .mongo
+        .database(&scenario.name)
+        .drop()
+        .await
+        .unwrap();
     scenario.insert_numbers(10..20).await;
-    assert_eq!(numbers(&scenario.take(20).await), (0..20).collect::<Vec<_>>());
+    assert_eq!(
+        numbers(&scenario.take(20).await),
+        (0..20).collect::<Vec<_>>()
+    );
     assert_eq!(engine.stop().await.code, Some(0));
 }

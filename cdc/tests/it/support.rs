@@ -32,12 +32,20 @@ impl Scenario {
     /// Takes a place; `label` shows in the names.
     pub(crate) async fn new(label: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let name = format!("{label}_{:x}_{}", now % 0xffff_ffff, NEXT.fetch_add(1, Ordering::Relaxed));
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_millis();
+        let name = format!(
+            "{label}_{:x}_{}",
+            now % 0xffff_ffff,
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let mongo = mongodb::Client::with_uri_str(mongo_uri()).await.unwrap();
-        let rabbit = lapin::Connection::connect(&amqp_uri(), lapin::ConnectionProperties::default())
-            .await
-            .expect("the broker of CDC_TEST_AMQP_URI answers");
+        let rabbit =
+            lapin::Connection::connect(&amqp_uri(), lapin::ConnectionProperties::default())
+                .await
+                .expect("the broker of CDC_TEST_AMQP_URI answers");
         let settings = [
             ("MONGO_DATABASE_HOST", mongo_uri()),
             ("MONGO_DATABASE_NAME", name.clone()),
@@ -46,8 +54,15 @@ impl Scenario {
             ("CDC_PIPELINE", name.clone()),
             ("CDC_CHECKPOINT_DATABASE", "cdc_test".to_owned()),
         ];
-        let settings = settings.map(|(variable, value)| (variable.to_owned(), value)).to_vec();
-        Self { name, mongo, rabbit, settings }
+        let settings = settings
+            .map(|(variable, value)| (variable.to_owned(), value))
+            .to_vec();
+        Self {
+            name,
+            mongo,
+            rabbit,
+            settings,
+        }
     }
 
     /// Changes a setting of every engine started from now on.
@@ -81,15 +96,23 @@ impl Scenario {
 
     /// This pipeline's checkpoint.
     pub(crate) async fn checkpoint(&self) -> Option<bson::Document> {
-        self.checkpoints().find_one(bson::doc! { "_id": &self.name }).await.unwrap()
+        self.checkpoints()
+            .find_one(bson::doc! { "_id": &self.name })
+            .await
+            .unwrap()
     }
 
     /// Inserts `{_id: n}` documents, in order, one command per thousand.
     pub(crate) async fn insert_numbers(&self, numbers: std::ops::Range<i32>) {
         let numbers: Vec<i32> = numbers.collect();
         for chunk in numbers.chunks(1_000) {
-            let documents = chunk.iter().map(|number| bson::doc! { "_id": number, "n": number, "pad": "x".repeat(200) });
-            self.collection("numbers").insert_many(documents).await.unwrap();
+            let documents = chunk
+                .iter()
+                .map(|number| bson::doc! { "_id": number, "n": number, "pad": "x".repeat(200) });
+            self.collection("numbers")
+                .insert_many(documents)
+                .await
+                .unwrap();
         }
     }
 }
@@ -115,7 +138,10 @@ pub(crate) fn amqp_uri() -> String {
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while !condition().await {
-        assert!(tokio::time::Instant::now() < deadline, "waited too long until {what}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "waited too long until {what}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -41,9 +41,15 @@ impl Engine {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_cdc"));
-        command.args(arguments).env_clear().current_dir(folder.path());
+        command
+            .args(arguments)
+            .env_clear()
+            .current_dir(folder.path());
         command.envs(settings.iter().map(|(variable, value)| (variable, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -57,7 +63,12 @@ impl Engine {
                 }
             })
         };
-        Self { child, log, reader: Some(reader), _folder: folder }
+        Self {
+            child,
+            log,
+            reader: Some(reader),
+            _folder: folder,
+        }
     }
 
     /// What it wrote to stderr so far.
@@ -69,14 +80,21 @@ impl Engine {
     pub(crate) async fn wait_for(&self, text: &str) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         while !self.log().contains(text) {
-            assert!(tokio::time::Instant::now() < deadline, "no `{text}` in the log:\n{}", self.log());
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "no `{text}` in the log:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success(), "kill -{name}");
     }
 
@@ -89,7 +107,10 @@ impl Engine {
         })
         .await;
         self.reader.take().unwrap().join().unwrap();
-        Finished { code: status.unwrap().code(), log: self.log() }
+        Finished {
+            code: status.unwrap().code(),
+            log: self.log(),
+        }
     }
 
     /// SIGTERM, and the end.

@@ -48,7 +48,11 @@ impl Proxy {
                 });
             }
         }));
-        Self { address, mode, _accept: accept }
+        Self {
+            address,
+            mode,
+            _accept: accept,
+        }
     }
 
     /// Passes bytes again.
@@ -99,7 +103,9 @@ async fn relay(client: TcpStream, server: TcpStream, mut mode: watch::Receiver<M
 async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: watch::Receiver<Mode>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let Ok(count) = from.read(&mut buffer).await else { return };
+        let Ok(count) = from.read(&mut buffer).await else {
+            return;
+        };
         while *mode.borrow() == Mode::Stall {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

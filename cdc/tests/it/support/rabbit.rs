@@ -6,8 +6,8 @@ use futures_util::StreamExt as _;
 use lapin::{
     BasicProperties, Channel,
     options::{
-        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-        QueuePurgeOptions,
+        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions,
+        QueueDeclareOptions, QueuePurgeOptions,
     },
     types::FieldTable,
 };
@@ -74,7 +74,11 @@ impl Scenario {
         self.take_until(&self.name.clone(), &mut enough).await
     }
 
-    async fn take_until(&self, queue: &str, enough: &mut dyn FnMut(&[Delivery]) -> bool) -> Vec<Delivery> {
+    async fn take_until(
+        &self,
+        queue: &str,
+        enough: &mut dyn FnMut(&[Delivery]) -> bool,
+    ) -> Vec<Delivery> {
         let channel = self.channel().await;
         let options = BasicConsumeOptions::default();
         let mut consumer = channel
@@ -84,9 +88,13 @@ impl Scenario {
         let mut deliveries = Vec::new();
         while !enough(&deliveries) {
             let next = tokio::time::timeout(DEADLINE, consumer.next()).await;
-            let delivery = next.unwrap_or_else(|_| panic!("only {} messages arrived", deliveries.len()));
+            let delivery =
+                next.unwrap_or_else(|_| panic!("only {} messages arrived", deliveries.len()));
             let delivery = delivery.expect("the consumer goes on").unwrap();
-            channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await.unwrap();
+            channel
+                .basic_ack(delivery.delivery_tag, BasicAckOptions::default())
+                .await
+                .unwrap();
             deliveries.push(Delivery {
                 routing_key: delivery.routing_key.to_string(),
                 properties: delivery.properties,
@@ -100,8 +108,14 @@ impl Scenario {
     /// Messages that are ready in this scenario's queue.
     pub(crate) async fn ready(&self) -> u32 {
         let channel = self.channel().await;
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let queue = channel.queue_declare(self.name.as_str().into(), options, FieldTable::default()).await.unwrap();
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let queue = channel
+            .queue_declare(self.name.as_str().into(), options, FieldTable::default())
+            .await
+            .unwrap();
         queue.message_count()
     }
 
@@ -113,28 +127,51 @@ impl Scenario {
 
     /// Declares a durable queue.
     pub(crate) async fn declare(&self, queue: &str, arguments: FieldTable) {
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.channel().await.queue_declare(queue.into(), options, arguments).await.unwrap();
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        self.channel()
+            .await
+            .queue_declare(queue.into(), options, arguments)
+            .await
+            .unwrap();
     }
 
     /// Declares a durable topic exchange.
     pub(crate) async fn declare_exchange(&self, exchange: &str) {
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let options = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
         let (channel, kind) = (self.channel().await, lapin::ExchangeKind::Topic);
-        channel.exchange_declare(exchange.into(), kind, options, FieldTable::default()).await.unwrap();
+        channel
+            .exchange_declare(exchange.into(), kind, options, FieldTable::default())
+            .await
+            .unwrap();
     }
 
     /// Binds a queue to an exchange.
     pub(crate) async fn bind(&self, queue: &str, exchange: &str, key: &str) {
         let (channel, options) = (self.channel().await, QueueBindOptions::default());
         channel
-            .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
+            .queue_bind(
+                queue.into(),
+                exchange.into(),
+                key.into(),
+                options,
+                FieldTable::default(),
+            )
             .await
             .unwrap();
     }
 
     /// Throws away what is in a queue.
     pub(crate) async fn purge(&self, queue: &str) {
-        self.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
+        self.channel()
+            .await
+            .queue_purge(queue.into(), QueuePurgeOptions::default())
+            .await
+            .unwrap();
     }
 }
