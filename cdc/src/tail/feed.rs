@@ -40,16 +40,22 @@ pub(super) struct Feed {
     keep: bool,
     /// How many messages may be taken.
     limit: u64,
-    /// The wave that is under way, and its subscription.
+    /// The subscription of the wave that is under way.
     consumer: Option<Consumer>,
     wave: Wave,
+    /// Waves so far.
     waves: u32,
+    /// Messages taken before this wave.
+    before: u64,
+    /// Whether the wave was cancelled.
+    ended: bool,
     /// A message that was taken out of turn.
     held: Option<Delivery>,
     total: Total,
     /// Whether a message that came back earlier may be next.
     after_returned: bool,
-    /// The last delivery tag that was acknowledged; on a channel they count from 1.
+    /// The last delivery tags that may be and that are acknowledged; on a channel they count from 1.
+    done: u64,
     acknowledged: u64,
     /// Whether messages come from a stream, as they say themselves.
     stream: bool,
@@ -80,9 +86,12 @@ impl Feed {
             consumer: None,
             wave: Wave::first(size_max),
             waves: 0,
+            before: 0,
+            ended: false,
             held: None,
             total: Total::default(),
             after_returned: true,
+            done: 0,
             acknowledged: 0,
             stream: false,
             offset: 0,
@@ -115,7 +124,7 @@ impl Feed {
     pub(super) async fn subscribe(&mut self) -> Result<(), Error> {
         let outcome = match &self.consumer {
             None => self.start_wave().await,
-            Some(_) if self.wave.complete() && self.wave_is_to_end() => self.end_wave().await,
+            Some(_) if self.keep && !self.stream && self.wave_full() => self.end_wave().await,
             Some(_) => Ok(()),
         };
         outcome.map_err(|error| self.lost(error))
@@ -183,27 +192,40 @@ impl Feed {
         Ok(self.held.is_none())
     }
 
-    /// Acknowledges everything up to `delivery_tag`, unless messages are to stay; says whether it did.
-    ///
-    /// A stream keeps its messages anyway; there, an acknowledgement only asks for more.
+    /// Acknowledges everything up to `delivery_tag`, or later, or never where messages are to stay; says how many were.
     ///
     /// # Errors
     /// The connection is lost.
-    pub(super) async fn acknowledge(&mut self, delivery_tag: u64) -> Result<bool, Error> {
+    pub(super) async fn acknowledge(&mut self, delivery_tag: u64) -> Result<usize, Error> {
+        // A stream keeps its messages anyway; there, an acknowledgement only asks for more.
         if self.keep && !self.stream {
-            return Ok(false);
+            return Ok(0);
         }
-        // An acknowledgement makes room for more than may be taken.
-        let room = delivery_tag.saturating_add(u64::from(self.wave.size()));
-        if room > self.limit && self.consumer.is_some() {
+        self.done = delivery_tag;
+        // An acknowledgement makes room for as many messages again, which may be more than are wanted.
+        let too_many = delivery_tag.saturating_add(u64::from(self.wave.size())) > self.limit;
+        if self.wave_full() && (too_many || self.wants_another_wave()) {
             let ended = self.end_wave().await;
             ended.map_err(|error| self.lost(error))?;
+        } else if too_many {
+            return Ok(0);
         }
-        let options = BasicAckOptions { multiple: true };
-        let sent = self.channel.basic_ack(delivery_tag, options).await;
-        sent.map_err(|error| self.lost(error))?;
-        self.acknowledged = delivery_tag;
-        Ok(true)
+        self.flush().await
+    }
+
+    /// Sends the acknowledgements that were put off; says of how many messages.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(super) async fn flush(&mut self) -> Result<usize, Error> {
+        let count = self.done - self.acknowledged;
+        if count > 0 {
+            let options = BasicAckOptions { multiple: true };
+            let sent = self.channel.basic_ack(self.done, options).await;
+            sent.map_err(|error| self.lost(error))?;
+            self.acknowledged = self.done;
+        }
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     /// Gives back, in its place, what was not acknowledged.
@@ -231,7 +253,6 @@ impl Feed {
     }
 
     fn take(&mut self, delivery: &Delivery) {
-        self.wave.take();
         self.total.add(delivery.data.len());
         self.after_returned = delivery.redelivered && returns(delivery).is_some();
         if let Some(offset) = integer(delivery, "x-stream-offset") {
@@ -252,6 +273,8 @@ impl Feed {
         // Up to 32 consumers of one channel give back in the order of their names.
         let tag = format!("cdc-tail-{:05}", self.waves);
         self.waves += 1;
+        self.before = self.total.messages();
+        self.ended = false;
         let options = BasicConsumeOptions::default();
         let consumer =
             self.channel
@@ -260,10 +283,12 @@ impl Feed {
         Ok(())
     }
 
-    /// Asks for no more; what is on its way still comes.
+    /// Ends a full wave. With room in it, messages may be on their way, and those of a quorum queue would get lost:
+    /// the broker gives them out to a subscription that is over.
     async fn end_wave(&mut self) -> lapin::Result<()> {
         match &self.consumer {
-            Some(consumer) if self.wave.end() => {
+            Some(consumer) if !self.ended => {
+                self.ended = true;
                 let tag = consumer.tag();
                 self.channel
                     .basic_cancel(tag, BasicCancelOptions::default())
@@ -273,13 +298,14 @@ impl Feed {
         }
     }
 
-    /// Messages that are kept block a wave; others give room, and a wave ends for the sake of another size.
-    fn wave_is_to_end(&self) -> bool {
-        match self.stream {
-            true => false,
-            false if self.keep => true,
-            false => self.wave.next(self.total).at_most(self.limit).size() != self.wave.size(),
-        }
+    /// Whether the broker sends no more without an acknowledgement.
+    fn wave_full(&self) -> bool {
+        let unacknowledged = self.total.messages() - self.acknowledged.max(self.before);
+        unacknowledged >= u64::from(self.wave.size())
+    }
+
+    fn wants_another_wave(&self) -> bool {
+        !self.stream && self.wave.next(self.total) != self.wave
     }
 
     fn arguments(&self) -> FieldTable {

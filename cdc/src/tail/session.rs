@@ -132,6 +132,7 @@ impl Session {
             self.blocking(Outlet::wait).await?;
         }
         self.settle(feed).await?;
+        feed.flush().await?;
         if !self.waiting.is_empty() && !self.stop.is_cancelled() && !self.config.peek {
             let count = self.waiting.len();
             warn(&format!(
@@ -264,9 +265,8 @@ impl Session {
         let Some(last) = tags.last() else {
             return Ok(());
         };
-        if feed.acknowledge(*last).await? {
-            self.seen.forget(tags.len());
-        }
+        let acknowledged = feed.acknowledge(*last).await?;
+        self.seen.forget(acknowledged);
         Ok(())
     }
 }

@@ -13,13 +13,11 @@ const BYTES: u64 = 8 << 20;
 /// What a message takes beside its body.
 const OVERHEAD: u64 = 512;
 
-/// The wave that is under way.
-#[derive(Debug, Clone, Copy)]
+/// The size of a wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wave {
     size: u64,
     size_max: u64,
-    taken: u64,
-    ended: bool,
 }
 
 /// All messages so far.
@@ -35,24 +33,7 @@ impl Wave {
         Self {
             size: FIRST.min(u64::from(size_max)),
             size_max: u64::from(size_max),
-            taken: 0,
-            ended: false,
         }
-    }
-
-    /// Counts a message.
-    pub(super) fn take(&mut self) {
-        self.taken += 1;
-    }
-
-    /// Whether as many messages came as the broker may send without an acknowledgement.
-    pub(super) fn complete(&self) -> bool {
-        self.taken >= self.size
-    }
-
-    /// Ends the wave; false where it has ended already.
-    pub(super) fn end(&mut self) -> bool {
-        !std::mem::replace(&mut self.ended, true)
     }
 
     /// The prefetch.
@@ -66,8 +47,6 @@ impl Wave {
         let fitting = (BYTES / average).clamp(1, self.size_max);
         Self {
             size: fitting.min(self.size * GROWTH),
-            taken: 0,
-            ended: false,
             ..*self
         }
     }
@@ -104,10 +83,7 @@ mod tests {
         let mut sizes = Vec::new();
         for _ in 0..6 {
             sizes.push(wave.size());
-            while !wave.complete() {
-                wave.take();
-                total.add(bytes);
-            }
+            (0..wave.size()).for_each(|_| total.add(bytes));
             wave = wave.next(total);
         }
         sizes
