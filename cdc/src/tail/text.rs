@@ -45,7 +45,7 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
 
     let mut row = Row::start(look.width, look.colour, out);
     row.column(&wall_time.map_or(UNKNOWN.to_owned(), clock), 12, DIMMED);
-    row.column(operation, 6, of_operation(operation));
+    row.column(operation, 7, of_operation(operation));
     row.column(namespace, 0, PLAIN);
     row.column(
         &shortened(id, if look.width < WIDE { 12 } else { 24 }),
