@@ -141,12 +141,10 @@ fn printable(json: &str, out: &mut Vec<u8>) {
         return;
     }
     for c in json.chars() {
-        if c < ' ' {
-            out.push(b' ');
-        } else if c.is_control() {
-            display(format_args!("\\u{:04x}", u32::from(c)), out);
-        } else {
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        match c {
+            '\n' | '\r' => out.push(b' '),
+            '\u{7f}'..='\u{9f}' => display(format_args!("\\u{:04x}", u32::from(c)), out),
+            _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
 }

@@ -107,8 +107,8 @@ impl Piece {
 
     fn cells(&self) -> usize {
         match self {
-            // Wide characters begin here; to count two for all of them cuts some rows early and wraps none.
-            Self::Char('\u{1100}'..) => 2,
+            // All wide characters are here, among some others: these cut a row early, and none is wrapped.
+            Self::Char('\u{1100}'..='\u{115f}' | '\u{231a}'..='\u{2b55}' | '\u{2e80}'..) => 2,
             Self::Char(_) => 1,
             Self::Escaped(c) => c.escape_default().count(),
             Self::Byte(_) => 4,
