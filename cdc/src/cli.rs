@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use cdc::config::{Faults, RunArgs};
+use cdc::config::{Faults, RunArgs, TailArgs};
 
 /// Every committed change in MongoDB becomes a message in RabbitMQ: in order, at least once, never silently lost.
 ///
@@ -38,7 +38,7 @@ enum Command {
     /// Watch, publish and checkpoint until SIGINT or SIGTERM (the default command)
     Run(Box<RunArgs>),
     /// Print the messages of the queue
-    Tail(tail::TailArgs),
+    Tail(Box<TailArgs>),
 }
 
 /// How the program ends when not well.

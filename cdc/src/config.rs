@@ -9,7 +9,7 @@ mod servers;
 use std::{collections::BTreeSet, time::Duration};
 
 pub use self::{
-    args::{EngineArgs, MessageArgs, MongoArgs, RabbitArgs, RunArgs},
+    args::{EngineArgs, MessageArgs, MongoArgs, RabbitArgs, RunArgs, TailArgs},
     faults::Faults,
 };
 use crate::{
@@ -49,6 +49,14 @@ pub struct TailConfig {
     pub queue: publish::Queue,
     /// Longest wait for the broker at the start.
     pub startup_timeout: Duration,
+    /// How many messages are shown at most.
+    pub count: Option<u64>,
+    /// Whether to wait for more when the queue is empty.
+    pub follow: bool,
+    /// Whether every message stays in the queue.
+    pub peek: bool,
+    /// Whether lines are JSON on a terminal too.
+    pub json: bool,
 }
 
 /// How log lines look.
@@ -115,12 +123,17 @@ impl TailConfig {
     ///
     /// # Errors
     /// All faults together; no server is asked.
-    pub fn check(args: &RabbitArgs) -> Result<Self, Faults> {
+    pub fn check(args: &TailArgs) -> Result<Self, Faults> {
         let mut faults = Faults::default();
+        let count = args.count.as_deref();
         let config = Self {
-            broker: servers::broker(args, &mut faults),
-            queue: servers::queue(args, &mut faults),
-            startup_timeout: startup_timeout(args, &mut faults),
+            broker: servers::broker(&args.rabbit, &mut faults),
+            queue: servers::queue(&args.rabbit, &mut faults),
+            startup_timeout: startup_timeout(&args.rabbit, &mut faults),
+            count: count.map(|count| faults.number("--count", Some(count), 1, 1..=u64::MAX)),
+            follow: !args.no_follow,
+            peek: args.peek,
+            json: args.json,
         };
         if faults.is_empty() {
             Ok(config)

@@ -12,6 +12,7 @@
 pub mod app;
 pub mod config;
 pub mod pipeline;
+pub mod tail;
 
 pub mod checkpoint;
 pub mod encode;

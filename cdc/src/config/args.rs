@@ -99,6 +99,26 @@ pub struct RunArgs {
     pub engine: EngineArgs,
 }
 
+/// What `tail` needs.
+#[derive(Debug, Default, Clone, Args)]
+pub struct TailArgs {
+    /// Stop after this many messages [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub count: Option<String>,
+    /// Stop when the queue is empty, instead of waiting for more
+    #[arg(long)]
+    pub no_follow: bool,
+    /// Only look: every message stays in the queue, in its place; while tail runs, no other reader gets those shown
+    #[arg(long)]
+    pub peek: bool,
+    /// One JSON object a line, which a pipe or a file gets anyway
+    #[arg(long)]
+    pub json: bool,
+    /// The broker.
+    #[command(flatten)]
+    pub rabbit: RabbitArgs,
+}
+
 /// What is watched.
 #[derive(Debug, Default, Clone, Args)]
 #[command(next_help_heading = "MongoDB")]

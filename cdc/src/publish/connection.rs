@@ -230,6 +230,27 @@ impl Connection {
         within(&self.broker, "an exchange check", check).await
     }
 
+    /// Checks that a queue exists, without declaring it, and counts its ready messages and its consumers.
+    ///
+    /// # Errors
+    /// [`Error::NoQueue`] where it does not.
+    pub async fn check_queue(&self, queue: &str) -> Result<lapin::Queue, Error> {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let check = async {
+            let channel = self.inner.create_channel().await?;
+            let found = channel
+                .queue_declare(queue.into(), options, FieldTable::default())
+                .await?;
+            channel.close(200, "OK".into()).await?;
+            Ok(found)
+        };
+        let check = check.map_err(|error| self.queue_lost(queue, error));
+        within(&self.broker, "a queue check", check).await
+    }
+
     /// Opens a channel on which every publish is confirmed.
     ///
     /// # Errors
@@ -275,6 +296,14 @@ impl Connection {
     /// Gives a channel's or connection's error the names that a person needs.
     pub fn lost(&self, error: lapin::Error) -> Error {
         self.broker.name(error)
+    }
+
+    /// As [`Connection::lost`], for an operation on `queue`, which may be what is missing.
+    pub fn queue_lost(&self, queue: &str, error: lapin::Error) -> Error {
+        match soft_error(&error) {
+            Some((AMQPSoftError::NOTFOUND, _)) => self.broker.no_queue(queue),
+            _ => self.broker.name(error),
+        }
     }
 
     /// Closes politely, within a deadline.
@@ -400,6 +429,11 @@ fn lapin_disposition(error: &lapin::Error) -> Disposition {
                     | AMQPHardError::INTERNALERROR
                     | AMQPHardError::RESOURCEERROR
             ),
+            // The broker closes a consumer's channel after half an hour without an acknowledgement.
+            // https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
+            AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
+                error.get_message().as_str().contains("timed out")
+            }
             AMQPErrorKind::Soft(_) => false,
         },
         _ => false,

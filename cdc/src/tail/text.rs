@@ -1,0 +1,143 @@
+//! A message as one line for a person: time, operation, namespace, id, lag, body.
+
+mod row;
+
+use std::{collections::HashMap, time::Duration};
+
+use anstyle::{AnsiColor, Style};
+use lapin::{
+    message::Delivery,
+    types::{AMQPValue, ShortString},
+};
+use serde_json::value::RawValue;
+
+use self::row::Row;
+
+const DIMMED: Style = Style::new().dimmed();
+const PLAIN: Style = Style::new();
+/// A lag from which on it is worth a look.
+const LATE: Duration = Duration::from_secs(10);
+/// Terminals of at least so many columns show an `ObjectId` as a whole.
+const WIDE: usize = 100;
+/// Stands where a message does not say.
+const UNKNOWN: &str = "-";
+
+/// How lines look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Columns of the terminal.
+    pub(super) width: usize,
+    /// Whether to use colours.
+    pub(super) colour: bool,
+}
+
+/// Adds the line of `delivery` to `out`, which no terminal of that width wraps; `now` is in milliseconds since 1970.
+pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>) {
+    let wall_time = wall_time(delivery);
+    let operation = header(delivery, "cdc-operation")
+        .or(delivery.properties.kind().as_ref().map(ShortString::as_str))
+        .unwrap_or(UNKNOWN);
+    let namespace = header(delivery, "cdc-namespace").unwrap_or(UNKNOWN);
+    let id = id(delivery);
+    let id = id.as_deref().unwrap_or(UNKNOWN);
+    let lag =
+        wall_time.map(|at| Duration::from_millis(now.saturating_sub(at).max(0).unsigned_abs()));
+
+    let mut row = Row::start(look.width, look.colour, out);
+    row.column(&wall_time.map_or(UNKNOWN.to_owned(), clock), 12, DIMMED);
+    row.column(operation, 7, of_operation(operation));
+    row.column(namespace, 0, PLAIN);
+    row.column(
+        &shortened(id, if look.width < WIDE { 12 } else { 24 }),
+        0,
+        DIMMED,
+    );
+    row.column(&lag.map_or(UNKNOWN.to_owned(), human), 5, of_lag(lag));
+    row.rest(&delivery.data);
+    row.end();
+}
+
+/// When the change happened, in milliseconds since 1970.
+fn wall_time(delivery: &Delivery) -> Option<i64> {
+    let headers = delivery.properties.headers().as_ref()?;
+    match headers.inner().get("cdc-wall-time-ms")? {
+        AMQPValue::LongLongInt(millis) => Some(*millis),
+        _ => None,
+    }
+}
+
+fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
+    let headers = delivery.properties.headers().as_ref()?;
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// The document's id where the body has it as `entry_id`, otherwise the message id.
+fn id(delivery: &Delivery) -> Option<String> {
+    let fields = serde_json::from_slice::<HashMap<String, &RawValue>>(&delivery.data).ok();
+    let entry_id =
+        fields.and_then(|fields| serde_json::from_str(fields.get("entry_id")?.get()).ok());
+    entry_id.or_else(|| Some(delivery.properties.message_id().as_ref()?.to_string()))
+}
+
+/// Begin and end of a long id: both tell ids apart.
+fn shortened(id: &str, cells: usize) -> String {
+    let length = id.chars().count();
+    if length <= cells {
+        return id.to_owned();
+    }
+    let begin = (cells - 1) / 2;
+    let end = cells - 1 - begin;
+    let head = id.chars().take(begin);
+    head.chain(['…'])
+        .chain(id.chars().skip(length - end))
+        .collect()
+}
+
+/// Time of day, UTC.
+fn clock(millis: i64) -> String {
+    let of_day = millis.rem_euclid(86_400_000);
+    let (seconds, millis) = (of_day / 1000, of_day % 1000);
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    format!(
+        "{:02}:{:02}:{seconds:02}.{millis:03}",
+        minutes / 60,
+        minutes % 60
+    )
+}
+
+/// A duration in the two units that matter: `12ms`, `3.4s`, `5m12s`, `3h07m`, `2d03h`.
+fn human(lag: Duration) -> String {
+    let seconds = lag.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0 => format!("{}ms", lag.as_millis()),
+        1..60 => format!("{seconds}.{}s", lag.subsec_millis() / 100),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+fn of_operation(operation: &str) -> Style {
+    let colour = match operation {
+        "insert" => AnsiColor::Green,
+        "update" | "replace" => AnsiColor::Yellow,
+        "delete" | "drop" | "dropDatabase" => AnsiColor::Red,
+        _ => AnsiColor::Cyan,
+    };
+    colour.on_default()
+}
+
+fn of_lag(lag: Option<Duration>) -> Style {
+    match lag {
+        Some(lag) if lag >= LATE => AnsiColor::Yellow.on_default(),
+        _ => DIMMED,
+    }
+}
+
+#[cfg(test)]
+mod tests;
