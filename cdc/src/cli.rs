@@ -1,10 +1,6 @@
 //! The command line: what can be typed, and how it ends.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line talks to a person"
-)]
+#![expect(clippy::print_stderr, reason = "the command line talks to a person")]
 
 mod run;
 mod tail;

@@ -84,11 +84,11 @@ impl ChangeEvent {
         let (mut token, mut document_key, mut full_document) = (None, None, None);
         let (mut database, mut collection) = (None, None);
         let base = raw.as_bytes();
-        for element in raw.iter() {
+        for element in &raw {
             let (key, value) = element.map_err(Error::Corrupt)?;
             match (key.as_str(), value) {
                 ("_id", RawBsonRef::Document(document)) => {
-                    token = Some(span(base, document.as_bytes()))
+                    token = Some(span(base, document.as_bytes()));
                 }
                 ("operationType", RawBsonRef::String(name)) => {
                     operation =
@@ -98,7 +98,7 @@ impl ChangeEvent {
                 }
                 ("clusterTime", RawBsonRef::Timestamp(time)) => cluster_time = Some(time),
                 ("wallTime", RawBsonRef::DateTime(time)) => {
-                    wall_time_ms = Some(time.timestamp_millis())
+                    wall_time_ms = Some(time.timestamp_millis());
                 }
                 ("fullDocument", RawBsonRef::Document(document)) => {
                     full_document = Some(span(base, document.as_bytes()));

@@ -24,3 +24,6 @@ pub mod message;
 pub mod mongo;
 pub mod position;
 pub mod retry;
+
+#[cfg(test)]
+mod property;

@@ -5,8 +5,11 @@
 //!
 //! Confirms: <https://www.rabbitmq.com/docs/confirms>.
 
+mod broker;
 mod connection;
+mod error;
 mod properties;
+mod queue;
 mod window;
 
 use std::{
@@ -24,7 +27,10 @@ use lapin::{
 };
 
 pub use self::{
-    connection::{Broker, Connection, Error, Queue, QueueType},
+    broker::Broker,
+    connection::Connection,
+    error::Error,
+    queue::{Queue, QueueType},
     window::{Bounds, Verdict, Window},
 };
 use crate::message::Message;

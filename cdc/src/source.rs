@@ -115,10 +115,7 @@ impl Source {
             sender,
             memory: Arc::new(Semaphore::new(PREFETCH_BYTES as usize)),
         };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the handle aborts the task when the source is dropped"
-        )]
+        // The handle ends the task when the source is dropped.
         let task = tokio::spawn(reader.run(stream));
         Ok(Self {
             receiver,

@@ -222,8 +222,7 @@ impl<T> Window<T> {
 
     /// The connection is lost: everything still here will be sent again. Returns how many entries had been sent.
     pub fn reconnect(&mut self) -> usize {
-        let sent =
-            usize::try_from(self.next - self.first).expect("no more entries than memory holds");
+        let sent = self.index(self.next).unwrap_or(self.entries.len());
         self.rewind();
         if self.mode == Mode::Settling {
             self.mode = Mode::Probing;

@@ -24,7 +24,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An open change stream of raw BSON.
 pub(super) struct Stream {
-    stream: ChangeStream<RawDocumentBuf>,
+    events: ChangeStream<RawDocumentBuf>,
     mongo: Mongo,
     idle_token: Option<ResumeToken>,
 }
@@ -55,7 +55,7 @@ impl Stream {
             .map_err(|_| late(database))?
             .map_err(|error| classify(mongo, database, error))?;
         Ok(Self {
-            stream: stream.with_type(),
+            events: stream.with_type(),
             mongo: mongo.clone(),
             idle_token: None,
         })
@@ -70,7 +70,7 @@ impl Stream {
         database: &str,
         after: &Position,
     ) -> Result<Option<Item>, Error> {
-        let read = tokio::time::timeout(READ_TIMEOUT, self.stream.next_if_any()).await;
+        let read = tokio::time::timeout(READ_TIMEOUT, self.events.next_if_any()).await;
         let event = read
             .map_err(|_| late(database))?
             .map_err(|error| classify(&self.mongo, database, error))?;
@@ -83,7 +83,7 @@ impl Stream {
                     source,
                 }),
             },
-            None if !self.stream.is_alive() => Err(Error::Closed {
+            None if !self.events.is_alive() => Err(Error::Closed {
                 database: database.to_owned(),
             }),
             None => Ok(self.idle_position().map(Item::Idle)),
@@ -92,7 +92,7 @@ impl Stream {
 
     /// The position after a read without events, where it is a new one.
     fn idle_position(&mut self) -> Option<Position> {
-        let token = self.stream.resume_token()?;
+        let token = self.events.resume_token()?;
         if self.idle_token.as_ref() == Some(&token) {
             return None;
         }

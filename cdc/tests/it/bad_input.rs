@@ -1,6 +1,9 @@
 //! What a user can get wrong gets a clear answer, and nothing is lost.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read as _, Seek as _},
+    time::{Duration, Instant},
+};
 
 use bson::doc;
 use lapin::types::{AMQPValue, FieldTable};
@@ -409,7 +412,6 @@ async fn help_tells_every_setting_and_shows_no_value() {
     });
     assert_eq!(engine.finish().await.code, Some(0));
     let mut help = String::new();
-    use std::io::{Read as _, Seek as _};
     output[0].rewind().unwrap();
     output[0].read_to_string(&mut help).unwrap();
     assert!(

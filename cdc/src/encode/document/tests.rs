@@ -6,7 +6,7 @@ use proptest::prelude::{Strategy, any, prop_assert_eq};
 
 use super::{Error, JsonMode, write};
 use crate::encode::extended_json::tests::{
-    budget, reader,
+    reader,
     tree::{Fields, Node, documents, encode_fields},
 };
 
@@ -223,7 +223,7 @@ fn the_body_of_any_document_says_what_the_model_says_wherever_its_id_stands() {
         );
         fields
     });
-    budget::run(&placed, |fields| {
+    crate::property::run(&placed, |fields| {
         let document = RawDocumentBuf::from_bytes(encode_fields(&fields))?;
         let body = body(Some(&document), None, JsonMode::Canonical)?;
         let expected = model(&fields, "an \"id\"");

@@ -1,6 +1,5 @@
 //! Tests of the writer: the cases of the BSON corpus by type, then properties.
 
-pub(in crate::encode) mod budget;
 mod hostile;
 mod invalid;
 pub(in crate::encode) mod reader;

@@ -1,1 +1,321 @@
+//! Single rules as small stories, then everything at once against a model of a broker.
 
+use std::collections::VecDeque;
+
+use proptest::{prelude::*, test_runner::TestCaseError};
+
+use super::*;
+use crate::property;
+
+fn window(events: usize) -> Window<u32> {
+    Window::new(Bounds {
+        events,
+        bytes: 1_000,
+    })
+}
+
+/// A window with the items `0..count`, all sent.
+fn sent(count: u32) -> Window<u32> {
+    let mut window = window(100);
+    (0..count).for_each(|item| window.push(item, 1));
+    assert_eq!(
+        send_all(&mut window),
+        (0..u64::from(count)).collect::<Vec<_>>()
+    );
+    window
+}
+
+fn send_all(window: &mut Window<u32>) -> Vec<u64> {
+    std::iter::from_fn(|| window.send_next().map(|next| next.sequence)).collect()
+}
+
+fn pop_all(window: &mut Window<u32>) -> Vec<u32> {
+    std::iter::from_fn(|| window.pop()).collect()
+}
+
+#[test]
+fn only_the_contiguous_confirmed_prefix_leaves() {
+    let mut window = sent(4);
+    for sequence in [3, 1, 2] {
+        window.judge(sequence, Verdict::Confirmed);
+        assert_eq!(window.pop(), None);
+    }
+    window.judge(0, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [0, 1, 2, 3]);
+    assert!(window.is_empty() && window.bytes() == 0);
+}
+
+#[test]
+fn a_full_window_has_no_room_until_something_leaves() {
+    let mut window = window(2);
+    window.push(0, 1);
+    assert_eq!(window.room(), 1);
+    window.push(1, 1);
+    assert_eq!(window.room(), 0);
+    window.send_next();
+    window.judge(0, Verdict::Confirmed);
+    assert_eq!(window.room(), 0, "confirmed is not yet taken out");
+    window.pop();
+    assert_eq!(window.room(), 1);
+}
+
+#[test]
+fn bytes_bound_the_window_and_one_larger_entry_passes_alone() {
+    let mut window = window(100);
+    window.push(0, 5_000);
+    assert_eq!(window.room(), 0);
+    window.send_next();
+    window.judge(0, Verdict::Confirmed);
+    window.pop();
+    window.push(1, 999);
+    assert!(window.room() > 0);
+    window.push(2, 1);
+    assert_eq!(window.room(), 0);
+}
+
+#[test]
+#[should_panic(expected = "pushed into a full window")]
+fn pushing_into_a_full_window_is_a_bug() {
+    let mut window = window(1);
+    window.push(0, 1);
+    window.push(1, 1);
+}
+
+#[test]
+fn after_a_nack_nothing_is_sent_until_every_verdict_is_there() {
+    let mut window = sent(3);
+    window.push(3, 1);
+    window.judge(1, Verdict::Nacked);
+    assert_eq!(window.send_next(), None);
+    assert!(!window.settle());
+    window.judge(0, Verdict::Confirmed);
+    window.judge(2, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [0]);
+    assert!(window.settle());
+    // One at a time, from the nacked one on.
+    assert_eq!(send_all(&mut window), [1]);
+    window.judge(1, Verdict::Nacked);
+    assert!(window.settle());
+    assert_eq!(send_all(&mut window), [1]);
+    window.judge(1, Verdict::Confirmed);
+    assert_eq!(
+        send_all(&mut window),
+        [2, 3],
+        "one was accepted, everything flows again"
+    );
+}
+
+#[test]
+fn a_lost_connection_sends_everything_from_the_first_unconfirmed_again() {
+    let mut window = sent(4);
+    window.judge(0, Verdict::Confirmed);
+    window.judge(2, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [0]);
+    assert_eq!(window.reconnect(), 3);
+    let again: Vec<_> =
+        std::iter::from_fn(|| window.send_next().map(|next| (next.sequence, next.again))).collect();
+    assert_eq!(again, [(1, true), (2, true), (3, true)]);
+}
+
+#[test]
+fn a_lost_connection_in_the_middle_of_settling_goes_on_one_at_a_time() {
+    let mut window = sent(3);
+    window.judge(0, Verdict::Nacked);
+    window.reconnect();
+    assert_eq!(send_all(&mut window), [0]);
+}
+
+#[test]
+fn a_returned_message_is_never_passed_even_if_its_own_confirm_looks_good() {
+    for confirm_first in [true, false] {
+        let mut window = sent(3);
+        if confirm_first {
+            window.judge(1, Verdict::Confirmed);
+        }
+        assert!(window.mark_returned(|item| *item == 1));
+        for sequence in if confirm_first {
+            vec![0, 2]
+        } else {
+            vec![0, 1, 2]
+        } {
+            window.judge(sequence, Verdict::Confirmed);
+        }
+        assert_eq!(pop_all(&mut window), [0]);
+    }
+    assert!(
+        !sent(1).mark_returned(|item| *item == 7),
+        "it is not here any more"
+    );
+}
+
+/// One thing that happens to the window or to the broker.
+#[derive(Debug, Clone)]
+enum Step {
+    Push {
+        bytes: usize,
+    },
+    Send,
+    /// The broker takes the next message from the wire, or refuses it.
+    Broker {
+        accepts: bool,
+    },
+    /// One of the verdicts on their way arrives: the one at this index.
+    Verdict {
+        index: usize,
+    },
+    Leave,
+    /// The connection breaks after the broker took this many more messages.
+    Break {
+        taken: usize,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1_usize..400).prop_map(|bytes| Step::Push { bytes }),
+        6 => Just(Step::Send),
+        8 => prop::bool::weighted(0.95).prop_map(|accepts| Step::Broker { accepts }),
+        8 => (0_usize..8).prop_map(|index| Step::Verdict { index }),
+        4 => Just(Step::Leave),
+        1 => (0_usize..8).prop_map(|taken| Step::Break { taken }),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+/// A broker with one queue, and the wire to it.
+#[derive(Default)]
+struct Broker {
+    wire: VecDeque<(u64, u32)>,
+    queue: Vec<u32>,
+    verdicts: Vec<(u64, Verdict)>,
+    nacked: bool,
+}
+
+impl Broker {
+    fn take(&mut self, accepts: bool) {
+        let Some((sequence, item)) = self.wire.pop_front() else {
+            return;
+        };
+        if accepts {
+            self.queue.push(item);
+        }
+        self.nacked |= !accepts;
+        self.verdicts.push((
+            sequence,
+            if accepts {
+                Verdict::Confirmed
+            } else {
+                Verdict::Nacked
+            },
+        ));
+    }
+}
+
+struct Model {
+    window: Window<u32>,
+    broker: Broker,
+    pushed: u32,
+    left: u32,
+}
+
+impl Model {
+    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match *step {
+            Step::Push { bytes } if self.window.room() > 0 => {
+                self.window.push(self.pushed, bytes);
+                self.pushed += 1;
+            }
+            Step::Push { .. } => {}
+            Step::Send => {
+                while let Some(next) = self.window.send_next() {
+                    let (sequence, item) = (next.sequence, *next.item);
+                    self.broker.wire.push_back((sequence, item));
+                }
+            }
+            Step::Broker { accepts } => self.broker.take(accepts),
+            Step::Verdict { index } => {
+                if !self.broker.verdicts.is_empty() {
+                    let index = index % self.broker.verdicts.len();
+                    let (sequence, verdict) = self.broker.verdicts.remove(index);
+                    self.window.judge(sequence, verdict);
+                }
+            }
+            Step::Leave => self.leave()?,
+            Step::Break { taken } => {
+                (0..taken).for_each(|_| self.broker.take(true));
+                self.broker.wire.clear();
+                self.broker.verdicts.clear();
+                self.window.reconnect();
+            }
+        }
+        prop_assert!(self.window.len() <= 16, "bounded in entries");
+        prop_assert!(self.window.bytes() < 1_000 + 400, "bounded in bytes");
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), TestCaseError> {
+        while let Some(item) = self.window.pop() {
+            prop_assert_eq!(item, self.left, "in order, nothing left out");
+            prop_assert!(
+                self.broker.queue.contains(&item),
+                "only what the broker has"
+            );
+            self.left += 1;
+        }
+        self.window.settle();
+        Ok(())
+    }
+
+    /// From now on the broker takes everything: all must leave.
+    fn finish(&mut self) -> Result<(), TestCaseError> {
+        for _ in 0..1_000 {
+            for step in [
+                Step::Send,
+                Step::Broker { accepts: true },
+                Step::Verdict { index: 0 },
+                Step::Leave,
+            ] {
+                self.step(&step)?;
+            }
+        }
+        prop_assert!(
+            self.window.is_empty(),
+            "{} entries are stuck",
+            self.window.len()
+        );
+        prop_assert_eq!(self.left, self.pushed);
+        Ok(())
+    }
+}
+
+#[test]
+fn whatever_happens_everything_is_delivered_and_in_order() {
+    property::run(&steps(), |steps| {
+        let window = Window::new(Bounds {
+            events: 16,
+            bytes: 1_000,
+        });
+        let mut model = Model {
+            window,
+            broker: Broker::default(),
+            pushed: 0,
+            left: 0,
+        };
+        steps.iter().try_for_each(|step| model.step(step))?;
+        model.finish()?;
+        let queue = &model.broker.queue;
+        let mut last_copies: Vec<usize> = Vec::new();
+        let mut first_copies: Vec<usize> = Vec::new();
+        for item in 0..model.pushed {
+            let first = queue.iter().position(|queued| *queued == item);
+            let last = queue.iter().rposition(|queued| *queued == item);
+            first_copies.push(first.expect("everything was delivered"));
+            last_copies.push(last.expect("everything was delivered"));
+        }
+        prop_assert!(last_copies.is_sorted(), "last copies in order: {queue:?}");
+        if !model.broker.nacked {
+            prop_assert!(first_copies.is_sorted(), "first copies in order: {queue:?}");
+        }
+        Ok(())
+    });
+}

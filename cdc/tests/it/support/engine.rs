@@ -129,6 +129,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            #[expect(clippy::print_stderr, reason = "a failed test shows its log")]
             eprintln!("the engine's log:\n{}", self.log());
         }
         let _ = self.child.kill();

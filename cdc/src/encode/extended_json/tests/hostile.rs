@@ -8,7 +8,7 @@ use proptest::{
 };
 
 use super::{
-    JsonMode, budget, document, reader,
+    JsonMode, document, reader,
     tree::{documents, encode_fields},
     written,
 };
@@ -39,7 +39,7 @@ fn is_an_error_or_json(bytes: &[u8]) -> TestCaseResult {
 
 #[test]
 fn any_bytes_are_an_error_or_become_json() {
-    budget::run(&vec(any::<u8>(), 0..64), |bytes| {
+    crate::property::run(&vec(any::<u8>(), 0..64), |bytes| {
         is_an_error_or_json(&bytes)
     });
 }
@@ -48,7 +48,7 @@ fn any_bytes_are_an_error_or_become_json() {
 fn any_bytes_in_the_frame_of_a_document_are_an_error_or_become_json() {
     // Small bytes are types, lengths and terminators more often.
     let bytes = vec(proptest::prop_oneof![0..0x14_u8, any::<u8>()], 0..64);
-    budget::run(&bytes, |bytes| is_an_error_or_json(&document(&bytes)));
+    crate::property::run(&bytes, |bytes| is_an_error_or_json(&document(&bytes)));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn documents_with_changed_bytes_are_an_error_or_become_json() {
         ),
         1..4,
     );
-    budget::run(&(documents(), changes), |(fields, changes)| {
+    crate::property::run(&(documents(), changes), |(fields, changes)| {
         let mut bytes = encode_fields(&fields);
         for (position, byte) in changes {
             let length = bytes.len();
@@ -73,7 +73,7 @@ fn documents_with_changed_bytes_are_an_error_or_become_json() {
 #[test]
 fn documents_cut_short_are_an_error() {
     let cut = (documents(), any::<usize>());
-    budget::run(&cut, |(fields, length)| {
+    crate::property::run(&cut, |(fields, length)| {
         let bytes = encode_fields(&fields);
         let cut = &bytes[..length % bytes.len()];
         prop_assert_eq!(written(cut, JsonMode::Relaxed).is_err(), true);
@@ -84,7 +84,7 @@ fn documents_cut_short_are_an_error() {
 
 #[test]
 fn the_first_bytes_of_every_document_are_an_error_at_every_length() {
-    budget::run(&documents(), |fields| {
+    crate::property::run(&documents(), |fields| {
         let bytes = encode_fields(&fields);
         for length in 0..bytes.len() {
             prop_assert_eq!(

@@ -3,14 +3,14 @@
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq};
 
 use super::{
-    JsonMode, budget, field, reader,
+    JsonMode, field, reader,
     tree::{documents, encode_fields},
     written,
 };
 
 #[test]
 fn canonical_text_read_back_is_the_document_byte_for_byte() {
-    budget::run(&documents(), |fields| {
+    crate::property::run(&documents(), |fields| {
         let bytes = encode_fields(&fields);
         let text = written(&bytes, JsonMode::Canonical)?;
         prop_assert_eq!(encode_fields(&reader::read(&text)), bytes, "{}", text);
@@ -20,7 +20,7 @@ fn canonical_text_read_back_is_the_document_byte_for_byte() {
 
 #[test]
 fn relaxed_text_is_json_with_the_names_of_the_document() {
-    budget::run(&documents(), |fields| {
+    crate::property::run(&documents(), |fields| {
         let text = written(&encode_fields(&fields), JsonMode::Relaxed)?;
         let json: reader::Json = serde_json::from_str(&text)?;
         let reader::Json::Object(json) = json else {
@@ -43,7 +43,7 @@ fn relaxed_doubles_are_read_as_the_same_double_and_never_as_an_integer() {
     let doubles = any::<u64>()
         .prop_map(f64::from_bits)
         .prop_filter("finite", |d| d.is_finite());
-    budget::run(&doubles, |double| {
+    crate::property::run(&doubles, |double| {
         let text = written(&field(0x01, &double.to_le_bytes()), JsonMode::Relaxed)?;
         let number = text
             .strip_prefix(r#"{"a":"#)
@@ -57,7 +57,7 @@ fn relaxed_doubles_are_read_as_the_same_double_and_never_as_an_integer() {
 
 #[test]
 fn decimals_of_any_bits_have_the_text_that_the_driver_gives_them() {
-    budget::run(&any::<[u8; 16]>(), |bits| {
+    crate::property::run(&any::<[u8; 16]>(), |bits| {
         let decimal = bson::Decimal128::from_bytes(bits);
         let expected = format!(r#"{{"a":{{"$numberDecimal":"{decimal}"}}}}"#);
         prop_assert_eq!(written(&field(0x13, &bits), JsonMode::Relaxed)?, expected);

@@ -17,7 +17,7 @@ use proptest::{
 const BUDGET_SECS_DEFAULT: u64 = 2;
 
 /// Checks values of `strategy` until the budget is spent; at least once.
-pub(in crate::encode) fn run<S>(strategy: &S, check: impl Fn(S::Value) -> TestCaseResult)
+pub(crate) fn run<S>(strategy: &S, check: impl Fn(S::Value) -> TestCaseResult)
 where
     S: Strategy,
     S::Value: Debug,

@@ -1,0 +1,87 @@
+//! Where the broker is, and who we are there.
+
+use std::fmt;
+
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+    uri::AMQPUri,
+};
+
+use super::error::Error;
+
+/// Seconds between heartbeats where the URI says nothing: a dead connection is noticed after two.
+const HEARTBEAT_SECONDS: u16 = 10;
+
+/// Where the broker is, and who we are there. Never written out as a whole.
+#[derive(Clone)]
+pub struct Broker(AMQPUri);
+
+impl Broker {
+    /// Takes a URI; a heartbeat is added where it names none.
+    pub fn new(mut uri: AMQPUri) -> Self {
+        uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        Self(uri)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        let authority = &self.0.authority;
+        format!("{}:{}", authority.host, authority.port)
+    }
+
+    /// The virtual host.
+    pub fn vhost(&self) -> String {
+        self.0.vhost.clone()
+    }
+
+    pub(super) fn uri(&self) -> &AMQPUri {
+        &self.0
+    }
+
+    fn user(&self) -> String {
+        self.0.authority.userinfo.username.clone()
+    }
+
+    /// Gives the client library's error the names that a person needs.
+    pub fn name(&self, source: lapin::Error) -> Error {
+        match refusal(&source) {
+            Some(reason) => Error::Refused {
+                address: self.address(),
+                user: self.user(),
+                vhost: self.0.vhost.clone(),
+                reason,
+            },
+            None => Error::Broker {
+                address: self.address(),
+                source,
+            },
+        }
+    }
+
+    /// Says that `queue` is not there.
+    pub fn no_queue(&self, queue: &str) -> Error {
+        Error::NoQueue {
+            queue: queue.to_owned(),
+            vhost: self.0.vhost.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.address(), self.0.vhost)
+    }
+}
+
+/// The broker's text where it refuses the user: wrong credentials, no permission, no such virtual host.
+fn refusal(error: &lapin::Error) -> Option<String> {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return None;
+    };
+    match error.kind() {
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+        | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Some(error.get_message().to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,133 @@
+//! What can go wrong with the broker, and whether another attempt may help.
+
+use std::time::Duration;
+
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+};
+
+use crate::retry::Disposition;
+
+/// A failure of the broker or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection, or a connection that was lost.
+    #[error("rabbitmq at {address}")]
+    Broker {
+        /// Host and port.
+        address: String,
+        /// The cause.
+        #[source]
+        source: lapin::Error,
+    },
+    /// No answer within a deadline.
+    #[error("rabbitmq at {address}: no answer to {what} within {} ms", .after.as_millis())]
+    TimedOut {
+        /// Host and port.
+        address: String,
+        /// What was asked.
+        what: &'static str,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The user is unknown, the password wrong, or the virtual host closed to the user.
+    #[error("rabbitmq at {address} refused user `{user}` on virtual host `{vhost}`: {reason}")]
+    Refused {
+        /// Host and port.
+        address: String,
+        /// The user.
+        user: String,
+        /// The virtual host.
+        vhost: String,
+        /// What the broker said.
+        reason: String,
+    },
+    /// The queue exists with other properties.
+    #[error("queue `{queue}` exists with other properties: {difference}")]
+    QueueDiffers {
+        /// The queue.
+        queue: String,
+        /// What the broker said.
+        difference: String,
+    },
+    /// The exchange does not exist.
+    #[error("exchange `{exchange}` does not exist on virtual host `{vhost}`")]
+    NoExchange {
+        /// The exchange.
+        exchange: String,
+        /// The virtual host.
+        vhost: String,
+    },
+    /// The queue does not exist.
+    #[error("queue `{queue}` does not exist on virtual host `{vhost}`")]
+    NoQueue {
+        /// The queue.
+        queue: String,
+        /// The virtual host.
+        vhost: String,
+    },
+}
+
+impl Error {
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Broker { source, .. } => lapin_disposition(source),
+            Self::TimedOut { .. } => Disposition::Retry,
+            Self::Refused { .. }
+            | Self::QueueDiffers { .. }
+            | Self::NoExchange { .. }
+            | Self::NoQueue { .. } => Disposition::Halt,
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Broker { .. } | Self::TimedOut { .. } => Some("cargo xtask local-start"),
+            Self::Refused { .. } => Some(
+                "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
+                 or give the user permissions there",
+            ),
+            Self::QueueDiffers { .. } => Some(
+                "the queue was left as it is: set CDC_QUEUE_TYPE to its type, choose another RABBITMQ_QUEUE_NAME, \
+                 or delete the queue once it is empty",
+            ),
+            Self::NoExchange { .. } => {
+                Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
+            }
+            Self::NoQueue { .. } => Some("the engine declares it: cargo xtask local-start-cdc"),
+        }
+    }
+}
+
+fn lapin_disposition(error: &lapin::Error) -> Disposition {
+    let retriable = match error.kind() {
+        ErrorKind::IOError(_)
+        | ErrorKind::MissingHeartbeatError
+        | ErrorKind::InvalidChannel(_)
+        | ErrorKind::InvalidChannelState(..)
+        | ErrorKind::InvalidConnectionState(_) => true,
+        ErrorKind::ProtocolError(error) => match error.kind() {
+            AMQPErrorKind::Hard(kind) => matches!(
+                kind,
+                AMQPHardError::CONNECTIONFORCED
+                    | AMQPHardError::INTERNALERROR
+                    | AMQPHardError::RESOURCEERROR
+            ),
+            // The broker closes a consumer's channel after half an hour without an acknowledgement.
+            // https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
+            AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
+                error.get_message().as_str().contains("timed out")
+            }
+            AMQPErrorKind::Soft(_) => false,
+        },
+        _ => false,
+    };
+    if retriable {
+        Disposition::Retry
+    } else {
+        Disposition::Halt
+    }
+}
