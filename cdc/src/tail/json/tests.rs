@@ -89,7 +89,7 @@ fn a_message_without_properties_has_those_of_its_delivery() {
 fn a_json_body_keeps_its_order_its_numbers_and_its_repeated_fields() {
     for body in [
         r#"{"z":1,"a":1.0,"big":123456789012345678901234567890,"tiny":1e-400,"z":2}"#,
-        r#"[1, 2,	3]"#,
+        r"[1, 2,	3]",
         "null",
         "-0",
         r#""日本語 \u00e9""#,
