@@ -83,18 +83,26 @@ async fn tail(config: TailConfig, stop: CancellationToken) -> Result<(), Error> 
                 warn(&format!("{}; connecting again", chain(&error)));
                 session.connection_lost();
             }
-            outcome => {
-                let finished = session.finish(&mut feed).await;
-                feed.close().await;
-                return outcome.and(finished);
-            }
+            Ok(()) => return end(session.wait_for_reader().await, session, feed).await,
+            Err(error) => return end(Err(error), session, feed).await,
         }
         match connect(session.config(), &stop, None).await? {
-            Some(again) => feed = again.limit(session.wanted()),
+            Some(again) => feed = again.after(&feed).limit(session.wanted()),
             None => return Ok(()),
         }
         warn("connected again");
     }
+}
+
+/// Acknowledges what can be, and gives the rest back.
+async fn end(
+    outcome: Result<(), Error>,
+    mut session: Session,
+    mut feed: Feed,
+) -> Result<(), Error> {
+    let finished = session.finish(&mut feed).await;
+    feed.close().await;
+    outcome.and(finished)
 }
 
 /// Connects, again and again until `deadline`; nothing where it was stopped.

@@ -57,10 +57,8 @@ pub(super) struct Feed {
     /// The last delivery tags that may be and that are acknowledged; on a channel they count from 1.
     done: u64,
     acknowledged: u64,
-    /// Whether messages come from a stream, as they say themselves.
-    stream: bool,
-    /// Where a stream goes on.
-    offset: i64,
+    /// Where a stream goes on; its messages say themselves that they are of one.
+    offset: Option<i64>,
 }
 
 impl Feed {
@@ -93,8 +91,7 @@ impl Feed {
             after_returned: true,
             done: 0,
             acknowledged: 0,
-            stream: false,
-            offset: 0,
+            offset: None,
         })
     }
 
@@ -114,6 +111,13 @@ impl Feed {
         self
     }
 
+    /// Goes on where `lost` was, in a stream; a queue knows by itself.
+    pub(super) fn after(mut self, lost: &Self) -> Self {
+        let held = i64::from(lost.held.is_some());
+        self.offset = lost.offset.map(|offset| offset - held);
+        self
+    }
+
     /// Sees to it that messages can arrive.
     ///
     /// # Errors
@@ -124,7 +128,9 @@ impl Feed {
     pub(super) async fn subscribe(&mut self) -> Result<(), Error> {
         let outcome = match &self.consumer {
             None => self.start_wave().await,
-            Some(_) if self.keep && !self.stream && self.wave_full() => self.end_wave().await,
+            Some(_) if self.keep && self.offset.is_none() && self.wave_full() => {
+                self.end_wave().await
+            }
             Some(_) => Ok(()),
         };
         outcome.map_err(|error| self.lost(error))
@@ -198,7 +204,7 @@ impl Feed {
     /// The connection is lost.
     pub(super) async fn acknowledge(&mut self, delivery_tag: u64) -> Result<usize, Error> {
         // A stream keeps its messages anyway; there, an acknowledgement only asks for more.
-        if self.keep && !self.stream {
+        if self.keep && self.offset.is_none() {
             return Ok(0);
         }
         self.done = delivery_tag;
@@ -236,7 +242,7 @@ impl Feed {
     }
 
     async fn take_what_came_back(&mut self) -> Result<(), Error> {
-        if self.stream || self.acknowledged >= self.limit {
+        if self.offset.is_some() || self.acknowledged >= self.limit {
             return Ok(());
         }
         self.keep = true;
@@ -256,8 +262,7 @@ impl Feed {
         self.total.add(delivery.data.len());
         self.after_returned = delivery.redelivered && returns(delivery).is_some();
         if let Some(offset) = integer(delivery, "x-stream-offset") {
-            self.offset = offset + 1;
-            self.stream = true;
+            self.offset = Some(offset + 1);
         }
     }
 
@@ -305,7 +310,7 @@ impl Feed {
     }
 
     fn wants_another_wave(&self) -> bool {
-        !self.stream && self.wave.next(self.total) != self.wave
+        self.offset.is_none() && self.wave.next(self.total) != self.wave
     }
 
     fn arguments(&self) -> FieldTable {
@@ -313,7 +318,7 @@ impl Feed {
         if self.queue.kind == QueueType::Stream {
             arguments.insert(
                 "x-stream-offset".into(),
-                AMQPValue::LongLongInt(self.offset),
+                AMQPValue::LongLongInt(self.offset.unwrap_or(0)),
             );
         }
         arguments

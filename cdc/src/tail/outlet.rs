@@ -130,12 +130,14 @@ impl Outlet {
     /// # Errors
     /// The reader has gone.
     pub(super) fn wait(&mut self) -> io::Result<()> {
-        let since = Instant::now();
+        let mut since = Instant::now();
         let mut looks = 0;
         let mut nap = NAPS.0;
         loop {
             let gone = self.reader_gone();
-            self.count();
+            if self.count() > 0 {
+                since = Instant::now();
+            }
             if self.ends.is_empty() {
                 return Ok(());
             }
@@ -144,8 +146,9 @@ impl Outlet {
             }
             if self
                 .patience
-                .is_some_and(|patience| since.elapsed() > patience)
+                .is_some_and(|patience| since.elapsed() >= patience)
             {
+                self.patience = Some(Duration::ZERO);
                 return Ok(());
             }
             looks += 1;
@@ -194,8 +197,8 @@ impl Outlet {
         Ok(())
     }
 
-    /// Counts the lines that have left.
-    fn count(&mut self) {
+    /// Counts the lines that have left, and says how many have just now.
+    fn count(&mut self) -> usize {
         let unread = if self.kind == Kind::Pipe {
             ioctl_fionread(&self.file).unwrap_or(0)
         } else {
@@ -205,6 +208,7 @@ impl Outlet {
         let left = self.ends.partition_point(|end| *end <= read);
         self.ends.drain(..left);
         self.left.0.fetch_add(left as u64, Ordering::Relaxed);
+        left
     }
 
     fn reader_gone(&self) -> bool {

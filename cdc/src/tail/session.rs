@@ -27,7 +27,7 @@ const BATCH: (usize, usize) = (2048, 256 << 10);
 /// Longest wait for a write that is under way when a signal comes.
 const WRITE_GRACE: Duration = Duration::from_millis(200);
 /// Longest wait for a reader that takes nothing, where tail is to end by itself.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a queue has to be found empty: a busy broker may answer so in error.
 const EMPTY: u32 = 2;
 /// Width where the terminal tells none.
@@ -123,23 +123,37 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for lines that a slow reader has not taken yet, and acknowledges those that have left.
+    /// Waits until the reader has taken the last lines, or for as long as there is patience.
     ///
     /// # Errors
-    /// As [`Session::run`].
-    pub(super) async fn finish(&mut self, feed: &mut Feed) -> Result<(), Error> {
-        if !self.waiting.is_empty() && !self.stop.is_cancelled() {
-            self.blocking(Outlet::wait).await?;
+    /// Standard output cannot be written to.
+    pub(super) async fn wait_for_reader(&mut self) -> Result<(), Error> {
+        if self.waiting.is_empty() || self.stop.is_cancelled() {
+            return Ok(());
         }
-        self.settle(feed).await?;
-        feed.flush().await?;
-        if !self.waiting.is_empty() && !self.stop.is_cancelled() && !self.config.peek {
-            let count = self.waiting.len();
+        self.blocking(Outlet::wait).await?;
+        let unread = self.waiting.len() - self.just_left();
+        if unread > 0 && !self.stop.is_cancelled() && !self.config.peek {
             warn(&format!(
-                "{count} lines wait for a reader, their messages stay in the queue"
+                "{unread} lines wait for their reader, and their messages stay in the queue"
             ));
         }
         Ok(())
+    }
+
+    /// Acknowledges everything whose lines have left.
+    ///
+    /// # Errors
+    /// The connection is lost. That is no matter after a signal: what was not acknowledged stays in the queue.
+    pub(super) async fn finish(&mut self, feed: &mut Feed) -> Result<(), Error> {
+        let finished = match self.settle(feed).await {
+            Ok(()) => feed.flush().await.map(drop).map_err(Error::Broker),
+            Err(error) => Err(error),
+        };
+        match finished {
+            Err(_) if self.stop.is_cancelled() => Ok(()),
+            finished => finished,
+        }
     }
 
     /// From now on nothing that is unacknowledged can be acknowledged.
@@ -258,9 +272,8 @@ impl Session {
 
     /// Acknowledges the messages whose lines have left.
     async fn settle(&mut self, feed: &mut Feed) -> Result<(), Error> {
-        let lines = self.left.lines();
-        let left = usize::try_from(lines - self.settled).unwrap_or(usize::MAX);
-        self.settled = lines;
+        let left = self.just_left();
+        self.settled += left as u64;
         let tags: Vec<u64> = self.waiting.drain(..left).flatten().collect();
         let Some(last) = tags.last() else {
             return Ok(());
@@ -268,6 +281,11 @@ impl Session {
         let acknowledged = feed.acknowledge(*last).await?;
         self.seen.forget(acknowledged);
         Ok(())
+    }
+
+    /// Lines that have left and are not accounted for.
+    fn just_left(&self) -> usize {
+        usize::try_from(self.left.lines() - self.settled).unwrap_or(usize::MAX)
     }
 }
 
