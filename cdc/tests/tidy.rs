@@ -1,0 +1,236 @@
+//! Checks of the tree itself: who imports whom, and whether the documents name what the code has.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Who may import whom, from the outside in. A room is a file of `src` with the folder of its name.
+const EDGES: [(&str, &[&str]); 14] = [
+    (
+        "app",
+        &[
+            "checkpoint",
+            "config",
+            "mongo",
+            "pipeline",
+            "position",
+            "publish",
+            "retry",
+            "source",
+        ],
+    ),
+    ("tail", &["config", "publish", "retry"]),
+    (
+        "config",
+        &[
+            "checkpoint",
+            "encode",
+            "event",
+            "pipeline",
+            "publish",
+            "source",
+        ],
+    ),
+    (
+        "pipeline",
+        &[
+            "checkpoint",
+            "encode",
+            "event",
+            "message",
+            "position",
+            "publish",
+            "retry",
+            "source",
+        ],
+    ),
+    ("source", &["event", "mongo", "position", "retry"]),
+    ("encode", &["event", "message"]),
+    ("publish", &["message", "retry"]),
+    ("checkpoint", &["mongo", "position", "retry"]),
+    ("message", &["event"]),
+    ("event", &["position"]),
+    ("mongo", &["retry"]),
+    ("position", &[]),
+    ("retry", &[]),
+    ("property", &[]),
+];
+/// Rooms of the binary, which reach the library by its name.
+const BINARY: [&str; 4] = ["main", "lib", "cli", "dotenv"];
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let edges: BTreeMap<_, _> = EDGES.into_iter().collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut looked_at = BTreeSet::new();
+    for file in rust_files(&source) {
+        let inside = file.strip_prefix(&source).unwrap();
+        let first = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap();
+        let room = first.trim_end_matches(".rs").to_owned();
+        if BINARY.contains(&room.as_str()) {
+            continue;
+        }
+        let allowed = edges
+            .get(room.as_str())
+            .unwrap_or_else(|| panic!("{room} is not in EDGES"));
+        for import in imports(&fs::read_to_string(&file).unwrap()) {
+            let fine = import == room || import == "property" || allowed.contains(&import.as_str());
+            assert!(
+                fine,
+                "{} imports `{import}`, which EDGES does not allow",
+                inside.display()
+            );
+        }
+        looked_at.insert(room);
+    }
+    assert_eq!(
+        looked_at.len(),
+        EDGES.len(),
+        "EDGES names rooms that are gone"
+    );
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let text = "use crate::{\n    event::{self, Operation},\n    mongo,\n};\nuse crate::retry::chain;\n// crate::comment\n";
+    assert_eq!(
+        imports(text),
+        BTreeSet::from(["event", "mongo", "retry"].map(str::to_owned))
+    );
+}
+
+#[test]
+fn every_setting_is_in_the_example_and_in_the_readme() {
+    let arguments = read("cdc/src/config/args.rs");
+    let variables: Vec<&str> = arguments
+        .split("env = \"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0)
+        .collect();
+    assert!(variables.len() > 20, "{variables:?}");
+    let (example, readme) = (read(".env.example"), read("README.md"));
+    for variable in &variables {
+        let set = |line: &str| {
+            line.trim_start_matches('#')
+                .starts_with(&format!("{variable}="))
+        };
+        assert!(
+            example.lines().any(set),
+            "{variable} is not in .env.example"
+        );
+        assert!(
+            readme.contains(&format!("`{variable}`")),
+            "{variable} is not in README.md"
+        );
+    }
+}
+
+#[test]
+fn the_example_is_a_file_that_the_engine_reads() {
+    for statement in dotenvy::from_path_iter(root().join(".env.example")).unwrap() {
+        statement.unwrap();
+    }
+}
+
+#[test]
+fn the_changelog_begins_with_the_present_version() {
+    let changelog = read("CHANGELOG.md");
+    let first = changelog
+        .lines()
+        .find_map(|line| line.strip_prefix("## "))
+        .unwrap();
+    assert!(first.starts_with(env!("CARGO_PKG_VERSION")), "{first}");
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        for target in read(document)
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split_once(')').unwrap().0)
+        {
+            let target = target.split('#').next().unwrap();
+            let is_file = !target.is_empty() && !target.contains("://");
+            assert!(
+                !is_file || root().join(target).exists(),
+                "{document} links to {target}"
+            );
+        }
+    }
+}
+
+/// The first names after `crate::`, outside comments.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    let code = code.join("\n");
+    let mut names = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(top_level_names(group)),
+            None => names.extend(name(rest)),
+        }
+    }
+    names
+}
+
+/// The names at the first level of a group whose brace is already open.
+fn top_level_names(group: &str) -> Vec<String> {
+    let (mut depth, mut names, mut at_start) = (0, Vec::new(), true);
+    for (index, character) in group.char_indices() {
+        match character {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => at_start = true,
+            _ if at_start && !character.is_whitespace() => {
+                names.extend(name(&group[index..]));
+                at_start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn name(text: &str) -> Option<String> {
+    let name: String = text
+        .chars()
+        .take_while(|character| character.is_alphanumeric() || *character == '_')
+        .collect();
+    name.starts_with(char::is_lowercase).then_some(name)
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
