@@ -45,7 +45,7 @@ impl Failure {
     /// Adds lines that show what went wrong, such as a compiler's output.
     pub(crate) fn evidence(self, evidence: impl Into<String>) -> Self {
         Self {
-            evidence: Some(evidence.into()),
+            evidence: Some(evidence.into()).filter(|evidence| !evidence.is_empty()),
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! One line of progress per service: moving on a terminal, plain lines anywhere else.
 
 use std::{
+    cell::Cell,
     env,
     io::{self, IsTerminal},
     time::{Duration, Instant},
@@ -9,6 +10,8 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(100);
+/// How often a plain line tells that something still goes on.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where the lines go: standard error, so that standard output holds results only.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Progress {
 pub(crate) struct Line {
     name: String,
     started: Instant,
+    /// When the last plain line was printed.
+    said: Cell<Instant>,
     bar: Option<ProgressBar>,
 }
 
@@ -45,6 +50,7 @@ impl Progress {
         Line {
             name: name.to_owned(),
             started: Instant::now(),
+            said: Cell::new(Instant::now()),
             bar,
         }
     }
@@ -59,19 +65,22 @@ impl Progress {
 }
 
 impl Line {
-    /// What is happening now; seen on a terminal only, since it changes often.
+    /// What is happening now, which changes often: as a plain line, only now and then.
     pub(crate) fn note(&self, text: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(text.to_owned());
+        match &self.bar {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None if PLAIN_INTERVAL < self.said.get().elapsed() => self.say(text),
+            None => {}
         }
     }
 
     /// A state that has been reached and is not the last one.
     pub(crate) fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.set_message(text.to_owned()),
-            None => eprintln!("{:<12} {text}", self.name),
+        if let Some(bar) = &self.bar {
+            return bar.set_message(text.to_owned());
         }
+        self.said.set(Instant::now());
+        eprintln!("{:<12} {text}", self.name);
     }
 
     /// The last state, with the time it took to get there.

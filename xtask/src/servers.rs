@@ -45,6 +45,8 @@ pub(crate) enum Data {
 /// Servers on their way up.
 pub(crate) struct Launch<'a> {
     pub(crate) awaited: Vec<Awaited<'a>>,
+    /// Whether anything was started that was not running already.
+    pub(crate) has_started: bool,
     /// To be called once, with what is to become of those that this launch has started.
     pub(crate) finish: Box<dyn FnOnce(Fate) -> Result<()> + 'a>,
 }
@@ -71,11 +73,9 @@ pub(crate) fn start(
     awaited.extend(launch.awaited);
     let ready = wait::all_ready(awaited, &project.interrupt)
         .and_then(|()| replica_set::initiate(project, progress, servers.stack()));
-    if ready.is_err() {
+    if ready.is_err() && launch.has_started {
         progress.say("stopping what was started");
-        (launch.finish)(Fate::Stop)?;
-    } else {
-        (launch.finish)(Fate::Run)?;
     }
+    (launch.finish)(if ready.is_ok() { Fate::Run } else { Fate::Stop })?;
     ready
 }

@@ -85,6 +85,7 @@ impl Servers for Docker {
     fn launch<'a>(&'a self, project: &'a Project, progress: &Progress) -> Result<Launch<'a>> {
         images::ensure(project, progress, self.offline)?;
         let before = Vec::from_iter(containers::running(project)?);
+        let has_started = before.len() < SERVICES.len();
         if before.is_empty() {
             self.ensure_ports_are_free()?;
         }
@@ -103,6 +104,7 @@ impl Servers for Docker {
         let awaited = SERVICES.map(|service| await_service(project, progress, &health, service));
         Ok(Launch {
             awaited: awaited.into(),
+            has_started,
             finish: Box::new(finish),
         })
     }

@@ -112,6 +112,7 @@ impl Servers for Native {
             started.push(process);
             awaited.push(ready);
         }
+        let has_started = !started.is_empty();
         let finish = move |fate| match fate {
             Fate::Run => {
                 Started::detach(&started);
@@ -121,6 +122,7 @@ impl Servers for Native {
         };
         Ok(Launch {
             awaited,
+            has_started,
             finish: Box::new(finish),
         })
     }

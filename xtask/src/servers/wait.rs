@@ -79,7 +79,7 @@ impl Awaited<'_> {
             self.name,
             self.limit.as_secs()
         );
-        let failure = Failure::new(text);
+        let failure = Failure::new(text).hint("`cargo xtask local-stop`, then start again");
         match (self.evidence)() {
             Some(evidence) => failure.evidence(evidence).into(),
             None => failure.into(),

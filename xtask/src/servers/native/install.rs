@@ -149,7 +149,7 @@ pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) ->
         project,
         progress,
         "rabbitmq-server",
-        "the broker, with Erlang: about 60 MB to download, 110 MB installed",
+        "the broker, with Erlang: about 35 MB to download, 60 MB installed",
     )
 }
 

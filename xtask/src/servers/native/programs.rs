@@ -10,7 +10,12 @@ use anyhow::Result;
 use xshell::cmd;
 
 use super::install;
-use crate::{child, failure::Failure, progress::Progress, project::Project};
+use crate::{
+    child,
+    failure::{BAD_CONFIGURATION, Failure},
+    progress::Progress,
+    project::Project,
+};
 
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
@@ -102,6 +107,7 @@ fn named_by(project: &Project, variable: &str) -> Result<Option<PathBuf>> {
         "{variable} names `{}`, which is no file",
         path.display()
     ))
+    .code(BAD_CONFIGURATION)
     .into())
 }
 
