@@ -40,6 +40,8 @@ pub struct Copy {
     pub message: Option<MessageId>,
     /// What its body says.
     pub body: Fingerprint,
+    /// Whether the broker has handed over this very message before.
+    pub redelivered: bool,
 }
 
 /// What one copy was.
@@ -51,6 +53,8 @@ pub enum Arrival {
     Altered(usize),
     /// One more copy of a document that had arrived.
     Replay(usize),
+    /// A copy that had arrived, handed over once more because the consumer had to reconnect.
+    Again(usize),
     /// A message of somebody else.
     Foreign,
 }
@@ -66,7 +70,7 @@ pub struct Report {
     pub missing: usize,
     /// First copies that came after the first copy of a later document.
     pub out_of_order: usize,
-    /// Further copies of documents that had arrived.
+    /// Further copies of documents that had arrived, not counting what the broker redelivered.
     pub replayed: usize,
     /// Copies whose content was altered.
     pub altered: usize,
@@ -128,7 +132,7 @@ impl Checker {
             self.latest = self.latest.max(Some(index));
         }
         self.report.misnamed += usize::from(!self.is_well_named(copy.message, number, first));
-        self.count(index, first, unaltered)
+        self.count(index, first, copy.redelivered, unaltered)
     }
 
     /// The verdict so far.
@@ -144,8 +148,9 @@ impl Checker {
         self.outstanding == 0
     }
 
-    fn count(&mut self, index: usize, first: bool, unaltered: bool) -> Arrival {
-        self.report.replayed += usize::from(!first);
+    fn count(&mut self, index: usize, first: bool, again: bool, unaltered: bool) -> Arrival {
+        let replay = !first && !again;
+        self.report.replayed += usize::from(replay);
         if !unaltered {
             self.report.altered += 1;
             self.mangled += usize::from(first);
@@ -155,7 +160,11 @@ impl Checker {
             self.report.delivered += 1;
             return Arrival::First(index);
         }
-        Arrival::Replay(index)
+        if replay {
+            Arrival::Replay(index)
+        } else {
+            Arrival::Again(index)
+        }
     }
 
     /// One document, one `message_id`: the same for each copy, and nobody else's.

@@ -1,12 +1,12 @@
 //! Listens to the engine's queue without taking anything from it.
 //!
-//! Nothing is acknowledged and nothing is held back: the broker hands over every message, and takes
-//! every one back when the channel closes. Measured on 3.10.8 and 4.0.5, classic and quorum: none is
-//! lost and the order is kept. It must be *every* message, and the close of the channel: a quorum
-//! queue of 3.10 moves what is returned to its end, and between a cancel and a nack others slip in.
+//! Nothing is acknowledged and the broker takes every message back when the channel closes. Measured
+//! on 3.10.8 and 4.0.5, classic and quorum: none is lost and the order is kept. It must be the close
+//! of the channel: a quorum queue of 3.10 moves a message that was nacked to its end.
 //!
-//! A quorum queue of 4.0 and later drops a message that was put back more than 20 times
-//! (`x-delivery-limit`), so the listener notes how often that has happened.
+//! Quorum queues set two limits. They hand over at most 65,535 messages ([`QUORUM_PREFETCH`]), and
+//! from 4.0 on they drop a message that was put back more than 20 times (`x-delivery-limit`), so the
+//! listener counts what it holds and notes how often that was put back before.
 
 use std::time::Duration;
 
@@ -40,7 +40,10 @@ const BACKLOG_SILENCE: Duration = Duration::from_secs(1);
 /// Above the consumers of other programs (0): ours sees each message first.
 const PRIORITY: i32 = 100;
 
-/// Messages that were on their way when a stream is listened to; it needs a bound.
+/// The most that a quorum queue hands over; without a number it would be 2,000 (measured).
+pub const QUORUM_PREFETCH: u16 = u16::MAX;
+
+/// Messages of a stream that are on their way; it needs a bound and frees a place by an ack.
 const STREAM_PREFETCH: u16 = 1_000;
 
 /// An open ear at the queue.
@@ -55,6 +58,8 @@ pub struct Listener {
     pub backlog: u32,
     /// The most times that one of the messages was delivered and put back before.
     pub put_back: i64,
+    /// Messages that we hold now.
+    pub held: usize,
 }
 
 impl std::fmt::Debug for Listener {
@@ -80,6 +85,7 @@ impl Listener {
             other_consumers: queue.consumer_count(),
             backlog: queue.message_count(),
             put_back: 0,
+            held: 0,
         })
     }
 
@@ -117,6 +123,7 @@ impl Listener {
                 self.reopen().await?;
                 continue;
             }
+            self.held += messages.len();
             let counts = messages.iter().filter_map(delivery_count);
             self.put_back = counts.fold(self.put_back, i64::max);
             if self.settings.cdc_queue_type == QueueType::Stream {
@@ -127,6 +134,12 @@ impl Listener {
             }
             return Ok((moment, messages));
         }
+    }
+
+    /// Whether the queue hands over `more` messages while we hold what we have.
+    pub fn can_hold(&self, more: usize) -> bool {
+        self.settings.cdc_queue_type != QueueType::Quorum
+            || self.held + more <= usize::from(QUORUM_PREFETCH)
     }
 
     /// Stops listening and returns when every message is back in its place.
@@ -171,16 +184,23 @@ fn delivery_count(message: &Delivery) -> Option<i64> {
 
 async fn consume(channel: &Channel, settings: &Settings) -> Result<Consumer> {
     let mut arguments = FieldTable::default();
-    if settings.cdc_queue_type == QueueType::Stream {
-        let qos = channel.basic_qos(STREAM_PREFETCH, BasicQosOptions::default());
-        qos.await.context("set the prefetch of the stream")?;
-        arguments.insert(
-            "x-stream-offset".into(),
-            AMQPValue::LongString("next".into()),
-        );
-    } else {
+    let prefetch = match settings.cdc_queue_type {
+        // No bound.
+        QueueType::Classic => 0,
+        QueueType::Quorum => QUORUM_PREFETCH,
+        QueueType::Stream => {
+            arguments.insert(
+                "x-stream-offset".into(),
+                AMQPValue::LongString("next".into()),
+            );
+            STREAM_PREFETCH
+        }
+    };
+    if settings.cdc_queue_type != QueueType::Stream {
         arguments.insert("x-priority".into(), AMQPValue::LongInt(PRIORITY));
     }
+    let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
+    qos.await.context("set the prefetch")?;
     let name = settings.rabbitmq_queue_name.as_str();
     channel
         .basic_consume(

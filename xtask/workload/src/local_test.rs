@@ -14,8 +14,14 @@ use tokio::time::{Instant, sleep};
 
 use self::{book::Book, run::Run};
 use crate::{
-    body::Style, checker::Report, hint::Hinted, listener::Listener, progress::Progress,
-    scrabble::Generator, settings::Settings, store,
+    body::Style,
+    checker::Report,
+    hint::Hinted,
+    listener::{Listener, QUORUM_PREFETCH},
+    progress::Progress,
+    scrabble::Generator,
+    settings::Settings,
+    store,
 };
 
 /// Pause between two looks for the checkpoint.
@@ -74,6 +80,11 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
         progress.note(&other_consumers_line(&listener, settings));
     }
     listener.skip_backlog().await?;
+    if !listener.can_hold(args.count) {
+        let held = listener.held;
+        listener.close().await;
+        return Err(full(held, settings).into());
+    }
     if PUT_BACK_OFTEN <= listener.put_back {
         progress.note(&put_back_line(&listener, settings));
     }
@@ -91,11 +102,15 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
         book,
     };
     let outcome = run.carry_out(&client, &mut listener).await;
+    let (held, is_full) = (listener.held, !listener.can_hold(1));
     listener.close().await;
 
     let book = run.book.into_inner();
     book.summarise(&args.label);
     outcome?;
+    if is_full && !book.is_settled() {
+        return Err(full(held, settings).into());
+    }
     verdict(&book.report(), book.first_difference(), settings)
 }
 
@@ -163,6 +178,16 @@ fn other_consumers_line(listener: &Listener, settings: &Settings) -> String {
     format!(
         "warning: queue `{}` has {} other consumer(s), which may take messages away\n\nhint: stop them, `cargo xtask consume` for one, to find every message in the queue after this test\n",
         settings.rabbitmq_queue_name, listener.other_consumers
+    )
+}
+
+fn full(held: usize, settings: &Settings) -> Hinted {
+    let queue = &settings.rabbitmq_queue_name;
+    Hinted::new(
+        format!(
+            "queue `{queue}` holds {held} messages or more, and a quorum queue hands over no more than {QUORUM_PREFETCH}"
+        ),
+        "consume what is in it, or insert fewer documents",
     )
 }
 

@@ -9,6 +9,7 @@ use mongodb::{
     error::{Error, ErrorKind},
     options::{ClientOptions, ServerAddress},
 };
+use tokio::net::TcpStream;
 
 use crate::{hint::Hinted, settings::Settings};
 
@@ -25,13 +26,17 @@ pub async fn connect(settings: &Settings) -> Result<Client> {
     options.app_name = Some("cdc-workload".to_owned());
     options.server_selection_timeout = Some(ANSWER_TIMEOUT);
     options.connect_timeout = Some(ANSWER_TIMEOUT);
-    let client = Client::with_options(options).context("set up the mongodb client")?;
+    let client = Client::with_options(options.clone()).context("set up the mongodb client")?;
     let admin = client.database("admin");
-    let ping = admin.run_command(doc! { "ping": 1 });
+    let ping = async {
+        anybody_home(&options.hosts).await?;
+        let answer = admin.run_command(doc! { "ping": 1 }).await;
+        answer.map_err(|error| brief(&error))
+    };
     let answer = tokio::time::timeout(ANSWER_TIMEOUT + Duration::from_secs(1), ping).await;
     let cause = match answer {
         Ok(Ok(_)) => return Ok(client),
-        Ok(Err(error)) => brief(&error),
+        Ok(Err(cause)) => cause,
         Err(_) => format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
     };
     Err(Hinted::new(
@@ -39,6 +44,36 @@ pub async fn connect(settings: &Settings) -> Result<Client> {
         "cargo xtask local-start, or set MONGO_DATABASE_HOST",
     )
     .into())
+}
+
+/// Whether something listens at `address`, and if not, why.
+///
+/// The driver keeps trying until its timeout and does not tell the cause.
+///
+/// # Errors
+/// The cause, if nothing does.
+pub async fn knock(address: &ServerAddress, timeout: Duration) -> Result<(), String> {
+    if !matches!(address, ServerAddress::Tcp { .. }) {
+        return Ok(());
+    }
+    let connecting = TcpStream::connect(address.to_string());
+    match tokio::time::timeout(timeout, connecting).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer".to_owned()),
+    }
+}
+
+/// Fails at once if every member refuses.
+async fn anybody_home(addresses: &[ServerAddress]) -> Result<(), String> {
+    let mut outcome = Ok(());
+    for address in addresses {
+        outcome = knock(address, ANSWER_TIMEOUT).await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
 }
 
 /// Parses a connection string.

@@ -28,6 +28,7 @@ fn copy(index: usize) -> Copy {
         document: key(index),
         message: Some(MessageId(1000 + index as u64)),
         body: body(index),
+        redelivered: false,
     }
 }
 
@@ -115,6 +116,24 @@ fn a_replay_after_a_restart_is_counted_and_in_order() {
         (3, 0, 0)
     );
     assert_eq!(report.delivered, 6);
+}
+
+#[test]
+fn what_the_broker_redelivers_is_no_replay() {
+    let mut checker = run_of(2);
+    checker.received(copy(0));
+    let again = |index| Copy {
+        redelivered: true,
+        ..copy(index)
+    };
+    assert_eq!(checker.received(again(0)), Arrival::Again(0));
+    // Handed over before, and lost on the way: for the consumer it is the first copy.
+    assert_eq!(checker.received(again(1)), Arrival::First(1));
+    let report = checker.report();
+    assert_eq!(
+        (report.delivered, report.replayed, report.misnamed),
+        (2, 0, 0)
+    );
 }
 
 #[test]

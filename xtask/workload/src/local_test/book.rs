@@ -71,6 +71,7 @@ impl Book {
             document: DocumentKey::new(&body.collection, &body.id),
             message: message.properties.message_id().as_ref().map(message_id),
             body: Fingerprint::of(&body.content),
+            redelivered: message.redelivered,
         };
         match self.checker.received(copy) {
             Arrival::First(index) => {
@@ -80,7 +81,7 @@ impl Book {
             Arrival::Altered(index) if self.difference.is_none() => {
                 self.difference = Some(self.difference(index, &body));
             }
-            Arrival::Altered(_) | Arrival::Replay(_) | Arrival::Foreign => {}
+            Arrival::Altered(_) | Arrival::Replay(_) | Arrival::Again(_) | Arrival::Foreign => {}
         }
     }
 

@@ -9,7 +9,6 @@ use mongodb::{
     error::{Error, ErrorKind},
     options::{ClientOptions, ServerAddress},
 };
-use tokio::net::TcpStream;
 
 use crate::{hint::Hinted, store};
 
@@ -67,7 +66,7 @@ impl Member {
     /// Asks the member for its state; no answer is a state too.
     pub(super) async fn state(&self) -> State {
         // A refused connection tells at once, and why; the driver would look for 2 s.
-        if let Err(cause) = self.knock().await {
+        if let Err(cause) = store::knock(&self.address, ANSWER_TIMEOUT).await {
             return State::Silent(cause);
         }
         match tokio::time::timeout(ANSWER_TIMEOUT, self.ask()).await {
@@ -75,15 +74,6 @@ impl Member {
             Ok(Err(error)) if wants_credentials(&error) => State::NeedsCredentials,
             Ok(Err(error)) => State::Silent(store::brief(&error)),
             Err(_) => State::Silent("no answer".to_owned()),
-        }
-    }
-
-    async fn knock(&self) -> Result<(), String> {
-        let connecting = TcpStream::connect(self.address.to_string());
-        match tokio::time::timeout(ANSWER_TIMEOUT, connecting).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer".to_owned()),
         }
     }
 
