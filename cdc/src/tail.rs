@@ -69,7 +69,7 @@ pub async fn run(config: TailConfig) -> Result<(), Error> {
 }
 
 async fn tail(config: TailConfig, stop: CancellationToken) -> Result<(), Error> {
-    let outlet = Outlet::stdout(session::patience(&config)).map_err(Error::Output)?;
+    let outlet = Outlet::stdout(session::patience(&config), stop.clone()).map_err(Error::Output)?;
     stop_when_closed(&outlet, stop.clone())?;
     let deadline = Instant::now() + config.startup_timeout;
     let Some(mut feed) = connect(&config, &stop, Some(deadline)).await? else {

@@ -279,7 +279,7 @@ impl Session {
             return Ok(());
         };
         let acknowledged = feed.acknowledge(*last).await?;
-        self.seen.forget(acknowledged);
+        self.seen.acknowledged(acknowledged);
         Ok(())
     }
 

@@ -5,3 +5,4 @@ mod delivery;
 mod reader_parity;
 mod recovery;
 mod support;
+mod tail;

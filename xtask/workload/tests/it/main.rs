@@ -2,7 +2,10 @@
 //!
 //! An engine that loses, swaps or alters something must be caught; a faithful one must pass.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
 
 mod engine;
 
