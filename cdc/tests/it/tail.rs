@@ -235,6 +235,25 @@ async fn peek_leaves_every_message_in_its_place() {
 }
 
 #[tokio::test]
+async fn peek_ends_before_it_wears_messages_out() {
+    let scenario = Scenario::new("tail_worn").await;
+    fill(&scenario, "quorum", 0..30).await;
+    for look in 0..17 {
+        let (numbers, finished) = Tail::start(&scenario, &["--peek", "--count", "1"])
+            .rest()
+            .await;
+        assert_eq!(numbers, [0]);
+        let code = if look < 15 { 0 } else { 1 };
+        assert_eq!(finished.code, Some(code), "look {look}: {}", finished.log);
+        let told = finished
+            .log
+            .contains(&format!("was given out {look} times before"));
+        assert_eq!(told, look >= 15, "{}", finished.log);
+    }
+    holds(&scenario, 0..30).await;
+}
+
+#[tokio::test]
 async fn peek_that_is_killed_leaves_every_message_in_its_place() {
     for kind in KINDS {
         let scenario = Scenario::new("tail_peek_kill").await;
