@@ -35,6 +35,17 @@ pub enum Error {
     /// RabbitMQ cannot be used.
     #[error(transparent)]
     Broker(#[from] publish::Error),
+    /// Another look may be the last one.
+    #[error(
+        "a message of queue `{queue}` was given out {count} times before, and looking at it counts: a quorum queue \
+         drops a message that exceeds its delivery limit, which is 20 by default from RabbitMQ 4.0 on"
+    )]
+    LookedTooOften {
+        /// The queue.
+        queue: String,
+        /// What the broker counts.
+        count: i64,
+    },
     /// Standard output cannot be written to.
     #[error("write to standard output")]
     Output(#[source] io::Error),
@@ -69,7 +80,7 @@ pub async fn run(config: TailConfig) -> Result<(), Error> {
 }
 
 async fn tail(config: TailConfig, stop: CancellationToken) -> Result<(), Error> {
-    let outlet = Outlet::stdout(session::patience(&config)).map_err(Error::Output)?;
+    let outlet = Outlet::stdout(session::patience(&config), stop.clone()).map_err(Error::Output)?;
     stop_when_closed(&outlet, stop.clone())?;
     let deadline = Instant::now() + config.startup_timeout;
     let Some(mut feed) = connect(&config, &stop, Some(deadline)).await? else {
@@ -173,6 +184,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Broker(error) => error.hint(),
+            Self::LookedTooOften { .. } => {
+                Some("read the messages without --peek, which takes them")
+            }
             Self::Output(_) | Self::Signals(_) => None,
         }
     }

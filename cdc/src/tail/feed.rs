@@ -236,18 +236,22 @@ impl Feed {
 
     /// Gives back, in its place, what was not acknowledged.
     pub(super) async fn close(mut self) {
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.take_what_came_back()).await;
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.channel.close(200, "OK".into())).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.stand_still()).await;
+        let close = self.channel.close(200, "OK".into());
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, close).await;
         self.connection.close().await;
     }
 
-    async fn take_what_came_back(&mut self) -> Result<(), Error> {
-        if self.offset.is_some() || self.acknowledged >= self.limit {
+    /// Brings about that nothing is on its way, in either direction.
+    async fn stand_still(&mut self) -> Result<(), Error> {
+        let all_back = self.acknowledged == self.total.messages();
+        let nothing_comes = self.consumer.is_none() || self.ended;
+        if self.offset.is_some() || all_back && nothing_comes {
             return Ok(());
         }
         self.keep = true;
         self.limit = u64::MAX;
-        while self.after_returned {
+        while self.after_returned || self.wave_open() {
             self.subscribe().await?;
             match tokio::time::timeout(QUIET, self.next()).await {
                 Ok(next) => drop(next?),
@@ -255,7 +259,13 @@ impl Feed {
                 Err(_) => {}
             }
         }
-        Ok(())
+        // The channel of a quorum queue may still hold acknowledgements, which its end would drop. When the answer to
+        // the cancellation comes, it has heard that all earlier ones were dealt with; when the second answer comes, it
+        // has sent the rest.
+        let ended = self.end_wave().await;
+        ended.map_err(|error| self.lost(error))?;
+        let answered = self.channel.basic_qos(1, BasicQosOptions::default()).await;
+        answered.map_err(|error| self.lost(error))
     }
 
     fn take(&mut self, delivery: &Delivery) {
@@ -288,8 +298,7 @@ impl Feed {
         Ok(())
     }
 
-    /// Ends a full wave. With room in it, messages may be on their way, and those of a quorum queue would get lost:
-    /// the broker gives them out to a subscription that is over.
+    /// Ends a wave on which nothing is on its way: a quorum queue would put that behind all other messages.
     async fn end_wave(&mut self) -> lapin::Result<()> {
         match &self.consumer {
             Some(consumer) if !self.ended => {
@@ -307,6 +316,11 @@ impl Feed {
     fn wave_full(&self) -> bool {
         let unacknowledged = self.total.messages() - self.acknowledged.max(self.before);
         unacknowledged >= u64::from(self.wave.size())
+    }
+
+    /// Whether messages may be on their way.
+    fn wave_open(&self) -> bool {
+        self.consumer.is_some() && !self.ended && !self.wave_full()
     }
 
     fn wants_another_wave(&self) -> bool {

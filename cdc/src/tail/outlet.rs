@@ -20,6 +20,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::ioctl_fionread,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Looks for the reader without a nap in between, since most readers are waiting already.
 const LOOKS: u32 = 100;
@@ -37,6 +38,7 @@ pub(super) struct Outlet {
     /// Where each line that has not left yet ends.
     ends: VecDeque<u64>,
     left: Left,
+    stop: CancellationToken,
 }
 
 /// How many lines have left; can be read during a write.
@@ -63,7 +65,7 @@ impl Outlet {
     ///
     /// # Errors
     /// It cannot be duplicated.
-    pub(super) fn stdout(patience: Option<Duration>) -> io::Result<Self> {
+    pub(super) fn stdout(patience: Option<Duration>, stop: CancellationToken) -> io::Result<Self> {
         let stdout = io::stdout();
         let file = File::from(stdout.as_fd().try_clone_to_owned()?);
         let kind = if stdout.is_terminal() {
@@ -80,6 +82,7 @@ impl Outlet {
             written: 0,
             ends: VecDeque::new(),
             left: Left::default(),
+            stop,
         })
     }
 
@@ -108,7 +111,7 @@ impl Outlet {
         Ok(move || while poll(&mut [watch(&file)], None).is_err() {})
     }
 
-    /// Writes `lines` and waits until they have left, or for as long as there is patience.
+    /// Writes `lines` and waits until they have left, or for as long as there is patience; stops between two lines.
     ///
     /// # Errors
     /// Lines that have left before the error are counted.
@@ -138,7 +141,7 @@ impl Outlet {
             if self.count() > 0 {
                 since = Instant::now();
             }
-            if self.ends.is_empty() {
+            if self.ends.is_empty() || self.stop.is_cancelled() {
                 return Ok(());
             }
             if gone {
@@ -166,6 +169,9 @@ impl Outlet {
         let mut in_step = self.ends.is_empty();
         let mut begin = 0;
         for end in &lines.ends {
+            if self.stop.is_cancelled() {
+                break;
+            }
             let line = &lines.text[begin..*end];
             begin = *end;
             self.ends.push_back(self.written + line.len() as u64);

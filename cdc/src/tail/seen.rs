@@ -1,16 +1,21 @@
 //! Which messages this run has shown, so that a lost connection shows none of them twice.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
 use lapin::message::Delivery;
 
-/// The messages that were shown and that the queue still holds, by a hash of what identifies them.
+/// How many acknowledged messages are remembered: their acknowledgements may have been lost with the connection.
+const ACKNOWLEDGED_MAX: usize = 4096;
+
+/// The messages that were shown and may come again, by a hash of what identifies them.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    held: Vec<u64>,
+    /// In the order in which they were shown; the oldest are acknowledged.
+    shown: VecDeque<u64>,
+    acknowledged: usize,
     /// How often each may come again, after a connection was lost.
     again: HashMap<u64, u32>,
 }
@@ -18,17 +23,21 @@ pub(super) struct Seen {
 impl Seen {
     /// Remembers a message that was shown and not acknowledged.
     pub(super) fn add(&mut self, delivery: &Delivery) {
-        self.held.push(key(delivery));
+        self.shown.push_back(key(delivery));
     }
 
-    /// Forgets the `count` oldest, which were acknowledged.
-    pub(super) fn forget(&mut self, count: usize) {
-        self.held.drain(..count);
+    /// The `count` oldest that were not acknowledged are so now.
+    pub(super) fn acknowledged(&mut self, count: usize) {
+        self.acknowledged += count;
+        let excess = self.acknowledged.saturating_sub(ACKNOWLEDGED_MAX);
+        self.shown.drain(..excess);
+        self.acknowledged -= excess;
     }
 
     /// From now on the broker gives out again what it still holds.
     pub(super) fn connection_lost(&mut self) {
-        for key in self.held.drain(..).rev() {
+        self.acknowledged = 0;
+        for key in self.shown.drain(..) {
             *self.again.entry(key).or_default() += 1;
         }
     }
@@ -40,7 +49,11 @@ impl Seen {
 
     /// Whether `delivery` is one that was shown before the connection was lost; true once for each time it was shown.
     pub(super) fn comes_again(&mut self, delivery: &Delivery) -> bool {
-        if self.again.is_empty() || !delivery.redelivered {
+        if !delivery.redelivered {
+            // What comes again comes first.
+            self.again.clear();
+        }
+        if self.again.is_empty() {
             return false;
         }
         let key = key(delivery);
@@ -79,16 +92,20 @@ mod tests {
         delivery
     }
 
-    #[test]
-    fn what_was_shown_comes_again_once_for_each_time_it_was_shown() {
+    fn seen(ids: &[&str]) -> Seen {
         let mut seen = Seen::default();
-        for id in ["a", "b", "a"] {
+        for id in ids {
             seen.add(&delivery(id, false));
         }
+        seen
+    }
+
+    #[test]
+    fn what_was_shown_comes_again_once_for_each_time_it_was_shown() {
+        let mut seen = seen(&["a", "b", "a"]);
         assert!(!seen.comes_again(&delivery("a", true)), "nothing was lost");
         seen.connection_lost();
         assert_eq!(seen.expected(), 3);
-        assert!(!seen.comes_again(&delivery("a", false)), "a copy of it");
         assert!(seen.comes_again(&delivery("a", true)));
         assert!(seen.comes_again(&delivery("a", true)));
         assert!(!seen.comes_again(&delivery("a", true)));
@@ -96,11 +113,31 @@ mod tests {
     }
 
     #[test]
-    fn what_was_acknowledged_is_forgotten() {
-        let mut seen = Seen::default();
-        seen.add(&delivery("a", false));
-        seen.add(&delivery("b", false));
-        seen.forget(1);
+    fn nothing_comes_again_after_a_new_message() {
+        let mut seen = seen(&["a", "b"]);
+        seen.connection_lost();
+        assert!(seen.comes_again(&delivery("a", true)));
+        assert!(!seen.comes_again(&delivery("b", false)), "a copy of b");
+        assert!(!seen.comes_again(&delivery("b", true)));
+    }
+
+    #[test]
+    fn an_acknowledged_message_may_come_again_since_the_broker_confirms_none() {
+        let mut seen = seen(&["a", "b"]);
+        seen.acknowledged(1);
+        seen.connection_lost();
+        assert!(seen.comes_again(&delivery("a", true)));
+        assert!(seen.comes_again(&delivery("b", true)));
+    }
+
+    #[test]
+    fn acknowledged_messages_are_not_remembered_for_ever() {
+        let mut seen = seen(&["a", "b"]);
+        seen.acknowledged(2);
+        for _ in 0..ACKNOWLEDGED_MAX - 1 {
+            seen.add(&delivery("c", false));
+            seen.acknowledged(1);
+        }
         seen.connection_lost();
         assert!(!seen.comes_again(&delivery("a", true)));
         assert!(seen.comes_again(&delivery("b", true)));

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
+    ops::RangeInclusive,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -30,6 +31,8 @@ const WRITE_GRACE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a queue has to be found empty: a busy broker may answer so in error.
 const EMPTY: u32 = 2;
+/// Near the delivery limit of a quorum queue, where it is the default; what was given out more often has no such limit.
+const LOOKS_LIMIT: RangeInclusive<i64> = 15..=20;
 /// Width where the terminal tells none.
 const WIDTH: usize = 80;
 
@@ -48,8 +51,10 @@ pub(super) struct Session {
     waiting: VecDeque<Option<u64>>,
     seen: Seen,
     shown: u64,
-    /// Whether the queue's count of deliveries was spoken of.
-    warned: bool,
+    /// How often the most worn message was given out before, as a quorum queue counts.
+    looks: i64,
+    /// Whether a message is near the limit of that.
+    worn: bool,
 }
 
 /// How long a reader that takes nothing is waited for.
@@ -71,7 +76,8 @@ impl Session {
             waiting: VecDeque::new(),
             seen: Seen::default(),
             shown: 0,
-            warned: false,
+            looks: 0,
+            worn: false,
         }
     }
 
@@ -119,6 +125,7 @@ impl Session {
             let lines = self.render(first, feed);
             self.write(lines).await?;
             self.settle(feed).await?;
+            self.check_looks()?;
         }
         Ok(())
     }
@@ -220,21 +227,35 @@ impl Session {
         lines.ends.push(lines.text.len());
         self.waiting.push_back(Some(delivery.delivery_tag));
         self.seen.add(delivery);
-        self.warn_of_limit(delivery);
+        self.count_looks(delivery);
     }
 
-    fn warn_of_limit(&mut self, delivery: &Delivery) {
-        let Some(count) = feed::returns(delivery) else {
+    /// Counts how often messages were given out before; a look adds one.
+    fn count_looks(&mut self, delivery: &Delivery) {
+        let Some(count) = feed::returns(delivery).filter(|_| self.config.peek) else {
             return;
         };
-        if self.config.peek && !self.warned {
-            self.warned = true;
+        if self.looks == 0 {
             warn(&format!(
-                "queue `{}` counts every look as a delivery, {count} before this one: a quorum queue drops a message \
-                 that exceeds its delivery limit, which is 20 by default from RabbitMQ 4.0 on",
+                "queue `{}` counts every look as a delivery, {count} before this one",
                 self.config.queue.name
             ));
         }
+        if LOOKS_LIMIT.contains(&count) {
+            self.worn = true;
+        }
+        self.looks = self.looks.max(count);
+    }
+
+    /// Ends before looking destroys messages; whoever looks on has been told so more than once.
+    fn check_looks(&self) -> Result<(), Error> {
+        if self.worn {
+            return Err(Error::LookedTooOften {
+                queue: self.config.queue.name.clone(),
+                count: self.looks,
+            });
+        }
+        Ok(())
     }
 
     async fn write(&mut self, lines: Lines) -> Result<(), Error> {
@@ -279,7 +300,7 @@ impl Session {
             return Ok(());
         };
         let acknowledged = feed.acknowledge(*last).await?;
-        self.seen.forget(acknowledged);
+        self.seen.acknowledged(acknowledged);
         Ok(())
     }
 

@@ -7,3 +7,4 @@ mod delivery;
 mod reader_parity;
 mod recovery;
 mod support;
+mod tail;

@@ -1,0 +1,498 @@
+//! `cdc tail`: shows messages, and loses none, whatever ends it.
+
+use std::{
+    io::{BufRead as _, BufReader, PipeReader},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use lapin::{
+    BasicProperties,
+    options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+
+use crate::support::{Engine, Finished, Proxy, Scenario, amqp_uri, eventually};
+
+const KINDS: [&str; 2] = ["classic", "quorum"];
+
+/// A running `cdc tail` and the reading end of its standard output.
+struct Tail {
+    child: Engine,
+    /// Away while a line is waited for.
+    lines: Option<BufReader<PipeReader>>,
+}
+
+impl Tail {
+    fn start(scenario: &Scenario, arguments: &[&str]) -> Self {
+        Self::start_with(&settings(scenario, amqp_uri()), arguments)
+    }
+
+    fn start_with(settings: &[(String, String)], arguments: &[&str]) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let arguments = [&["tail"], arguments].concat();
+        let redirect = |command: &mut Command| {
+            command.stdout(writer);
+        };
+        Self {
+            child: Engine::spawn_with(&arguments, settings, redirect),
+            lines: Some(BufReader::new(reader)),
+        }
+    }
+
+    /// Waits for a line and gives the number in its message.
+    async fn number(&mut self) -> i64 {
+        let mut lines = self.lines.take().unwrap();
+        let read = move || {
+            let mut line = String::new();
+            lines.read_line(&mut line).unwrap();
+            (number(&line), lines)
+        };
+        let (number, lines) = tokio::task::spawn_blocking(read).await.unwrap();
+        self.lines = Some(lines);
+        number
+    }
+
+    async fn numbers(&mut self, count: i64) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(self.number().await);
+        }
+        numbers
+    }
+
+    /// All lines up to the end.
+    async fn rest(self) -> (Vec<i64>, Finished) {
+        let lines = self.lines.unwrap();
+        let read = || lines.lines().map(|line| number(&line.unwrap())).collect();
+        let numbers = tokio::task::spawn_blocking(read).await.unwrap();
+        (numbers, self.child.finish().await)
+    }
+
+    /// Closes the reading end and waits for the end.
+    async fn close(self) -> Finished {
+        drop(self.lines);
+        self.child.finish().await
+    }
+}
+
+fn settings(scenario: &Scenario, uri: String) -> Vec<(String, String)> {
+    let queue = scenario.name.clone();
+    [("RABBITMQ_URI", uri), ("RABBITMQ_QUEUE_NAME", queue)]
+        .map(|(variable, value)| (variable.to_owned(), value))
+        .to_vec()
+}
+
+fn number(line: &str) -> i64 {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
+    line["body"]["n"].as_i64().unwrap()
+}
+
+/// Declares the scenario's queue and puts the numbers of `range` in it.
+async fn fill(scenario: &Scenario, kind: &str, range: std::ops::Range<i64>) {
+    let channel = scenario.channel().await;
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
+    let name = scenario.name.as_str();
+    channel
+        .queue_declare(name.into(), options, arguments)
+        .await
+        .unwrap();
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await
+        .unwrap();
+    let mut confirms = Vec::new();
+    for n in range {
+        let properties = BasicProperties::default().with_message_id(format!("{n:032x}").into());
+        let body = format!(r#"{{"n":{n},"pad":"{}"}}"#, "x".repeat(300));
+        let options = BasicPublishOptions::default();
+        let publish =
+            channel.basic_publish("".into(), name.into(), options, body.as_bytes(), properties);
+        confirms.push(publish.await.unwrap());
+    }
+    for confirm in confirms {
+        assert!(confirm.await.unwrap().is_ack());
+    }
+    channel.close(200, "OK".into()).await.unwrap();
+}
+
+/// Asserts that the queue holds exactly `range`, in order, and empties it.
+async fn holds(scenario: &Scenario, range: std::ops::Range<i64>) {
+    let count = u32::try_from(range.end - range.start).unwrap();
+    eventually("everything is back in the queue", async || {
+        scenario.ready().await >= count
+    })
+    .await;
+    let channel = scenario.channel().await;
+    let mut numbers = Vec::new();
+    // Not acknowledged one by one: a quorum queue's channel may drop some of many acknowledgements when it is closed.
+    let options = BasicGetOptions { no_ack: true };
+    while let Some(message) = channel
+        .basic_get(scenario.name.as_str().into(), options)
+        .await
+        .unwrap()
+    {
+        let body: serde_json::Value = serde_json::from_slice(&message.data).unwrap();
+        numbers.push(body["n"].as_i64().unwrap());
+    }
+    assert_eq!(numbers, ordered(range));
+}
+
+fn ordered(range: std::ops::Range<i64>) -> Vec<i64> {
+    range.collect()
+}
+
+#[tokio::test]
+async fn count_takes_as_many_and_leaves_the_rest_in_its_order() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_count").await;
+        fill(&scenario, kind, 0..300).await;
+        let mut next = 0;
+        for count in [1, 7, 100] {
+            let tail = Tail::start(&scenario, &["--count", &count.to_string()]);
+            let (numbers, finished) = tail.rest().await;
+            assert_eq!(numbers, ordered(next..next + count), "{kind}");
+            assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
+            next += count;
+        }
+        holds(&scenario, next..300).await;
+    }
+}
+
+#[tokio::test]
+async fn no_follow_ends_when_the_queue_is_empty() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_no_follow").await;
+        fill(&scenario, kind, 0..5_000).await;
+        let (numbers, finished) = Tail::start(&scenario, &["--no-follow"]).rest().await;
+        assert_eq!(numbers, ordered(0..5_000), "{kind}");
+        assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
+        scenario.stays_empty(Duration::from_millis(200)).await;
+        let (numbers, finished) = Tail::start(&scenario, &["--no-follow"]).rest().await;
+        assert_eq!(
+            (numbers.len(), finished.code),
+            (0, Some(0)),
+            "an empty queue"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_shown_as_soon_as_it_comes() {
+    let scenario = Scenario::new("tail_follow").await;
+    fill(&scenario, "classic", 0..1).await;
+    let mut tail = Tail::start(&scenario, &[]);
+    assert_eq!(tail.number().await, 0);
+    let mut late = Vec::new();
+    for n in 1..20 {
+        fill(&scenario, "classic", n..n + 1).await;
+        let published = Instant::now();
+        assert_eq!(tail.number().await, n);
+        late.push(published.elapsed());
+    }
+    // Most of them: the machine may be busy.
+    late.sort();
+    assert!(late[10] < Duration::from_millis(50), "{late:?}");
+    tail.child.signal("INT");
+    let (numbers, finished) = tail.rest().await;
+    assert_eq!(
+        (numbers.len(), finished.code, finished.log.as_str()),
+        (0, Some(0), "")
+    );
+    scenario.stays_empty(Duration::from_millis(200)).await;
+}
+
+#[tokio::test]
+async fn peek_leaves_every_message_in_its_place() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_peek").await;
+        fill(&scenario, kind, 0..2_000).await;
+        // The second look meets messages that came back, the third takes fewer than those.
+        for (arguments, count) in [
+            (&["--no-follow"][..], 2_000),
+            (&["--count", "50"], 50),
+            (&["--count", "3"], 3),
+        ] {
+            let arguments = [&["--peek"], arguments].concat();
+            let (numbers, finished) = Tail::start(&scenario, &arguments).rest().await;
+            assert_eq!(numbers, ordered(0..count), "{kind} {arguments:?}");
+            assert_eq!(finished.code, Some(0));
+            let warned = finished.log.contains("counts every look as a delivery");
+            assert_eq!(
+                warned,
+                kind == "quorum" && count < 2_000,
+                "{}",
+                finished.log
+            );
+        }
+        holds(&scenario, 0..2_000).await;
+    }
+}
+
+#[tokio::test]
+async fn peek_ends_before_it_wears_messages_out() {
+    let scenario = Scenario::new("tail_worn").await;
+    fill(&scenario, "quorum", 0..30).await;
+    for look in 0..17 {
+        let (numbers, finished) = Tail::start(&scenario, &["--peek", "--count", "1"])
+            .rest()
+            .await;
+        assert_eq!(numbers, [0]);
+        let code = if look < 15 { 0 } else { 1 };
+        assert_eq!(finished.code, Some(code), "look {look}: {}", finished.log);
+        let told = finished
+            .log
+            .contains(&format!("was given out {look} times before"));
+        assert_eq!(told, look >= 15, "{}", finished.log);
+    }
+    holds(&scenario, 0..30).await;
+}
+
+#[tokio::test]
+async fn peek_that_is_killed_leaves_every_message_in_its_place() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_peek_kill").await;
+        fill(&scenario, kind, 0..2_000).await;
+        let mut tail = Tail::start(&scenario, &["--peek"]);
+        tail.numbers(1_000).await;
+        tail.child.kill().await;
+        holds(&scenario, 0..2_000).await;
+    }
+}
+
+#[tokio::test]
+async fn a_closed_pipe_loses_nothing_that_was_not_read() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_head").await;
+        fill(&scenario, kind, 0..1_000).await;
+        let mut next = 0;
+        for count in [1, 3, 20, 200] {
+            let mut tail = Tail::start(&scenario, &[]);
+            assert_eq!(
+                tail.numbers(count).await,
+                ordered(next..next + count),
+                "{kind}"
+            );
+            let finished = tail.close().await;
+            assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
+            next += count;
+        }
+        holds(&scenario, next..1_000).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_that_is_closed_while_nothing_comes_is_an_end() {
+    let scenario = Scenario::new("tail_idle").await;
+    fill(&scenario, "classic", 0..1).await;
+    let mut tail = Tail::start(&scenario, &[]);
+    assert_eq!(tail.number().await, 0);
+    assert_eq!(tail.close().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_message_is_acknowledged_only_after_its_line_was_read() {
+    let scenario = Scenario::new("tail_unread").await;
+    fill(&scenario, "classic", 0..10).await;
+    let tail = Tail::start(&scenario, &[]);
+    // Nobody reads. All messages are on their way, none is gone.
+    eventually("messages are given out", async || {
+        scenario.ready().await < 10
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    tail.child.signal("TERM");
+    let finished = tail.child.finish().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    holds(&scenario, 0..10).await;
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_loses_nothing() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_kill").await;
+        fill(&scenario, kind, 0..5_000).await;
+        let mut tail = Tail::start(&scenario, &[]);
+        let read = 1_234;
+        tail.numbers(read).await;
+        tail.child.kill().await;
+        let (numbers, _) = Tail::start(&scenario, &["--no-follow"]).rest().await;
+        let first = numbers[0];
+        assert!(
+            first <= read,
+            "{kind}: {first} comes after the {read} that were read"
+        );
+        assert_eq!(numbers, ordered(first..5_000), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_signal_puts_back_what_was_not_shown() {
+    for kind in KINDS {
+        let scenario = Scenario::new("tail_signal").await;
+        fill(&scenario, kind, 0..1_000).await;
+        let mut tail = Tail::start(&scenario, &[]);
+        assert_eq!(tail.numbers(10).await, ordered(0..10));
+        tail.child.signal("TERM");
+        // One more line may have been in the pipe.
+        let (more, finished) = tail.rest().await;
+        assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
+        assert!(more.len() <= 1, "{more:?}");
+        let (numbers, _) = Tail::start(&scenario, &["--no-follow"]).rest().await;
+        assert!(
+            numbers[0] <= 10 + more.len() as i64,
+            "{kind}: {}",
+            numbers[0]
+        );
+        assert_eq!(numbers, ordered(numbers[0]..1_000), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_said_and_shows_nothing_twice() {
+    for arguments in [&["--peek"][..], &[]] {
+        let scenario = Scenario::new("tail_cut").await;
+        fill(&scenario, "classic", 0..100).await;
+        let uri = amqp_uri();
+        let (_, address) = uri.rsplit_once('@').unwrap();
+        let (address, _) = address.split_once('/').unwrap_or((address, ""));
+        let proxy = Proxy::start(address.to_owned()).await;
+        let uri = uri.replace(address, &proxy.address.to_string());
+        let mut tail = Tail::start_with(&settings(&scenario, uri), arguments);
+        assert_eq!(tail.numbers(100).await, ordered(0..100));
+        proxy.cut();
+        tail.child.wait_for("connected again").await;
+        fill(&scenario, "classic", 100..110).await;
+        assert_eq!(tail.numbers(10).await, ordered(100..110), "{arguments:?}");
+        tail.child.signal("TERM");
+        let (more, finished) = tail.rest().await;
+        assert_eq!(
+            (more.len(), finished.code),
+            (0, Some(0)),
+            "{}",
+            finished.log
+        );
+        assert!(
+            finished.log.contains("connecting again"),
+            "{}",
+            finished.log
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_consumer_is_said() {
+    let scenario = Scenario::new("tail_other").await;
+    fill(&scenario, "classic", 0..1).await;
+    let mut first = Tail::start(&scenario, &["--peek"]);
+    assert_eq!(first.number().await, 0);
+    let (numbers, finished) = Tail::start(&scenario, &["--peek", "--no-follow"])
+        .rest()
+        .await;
+    assert_eq!((numbers.len(), finished.code), (0, Some(0)));
+    assert!(
+        finished.log.contains("has another consumer"),
+        "{}",
+        finished.log
+    );
+}
+
+#[tokio::test]
+async fn a_stream_is_shown_from_its_begin_every_time() {
+    let scenario = Scenario::new("tail_stream").await;
+    fill(&scenario, "stream", 0..500).await;
+    let mut settings = settings(&scenario, amqp_uri());
+    settings.push(("CDC_QUEUE_TYPE".to_owned(), "stream".to_owned()));
+    for (arguments, count) in [
+        (&["--no-follow"][..], 500),
+        (&["--peek", "--count", "7"], 7),
+        (&["--no-follow"], 500),
+    ] {
+        let (numbers, finished) = Tail::start_with(&settings, arguments).rest().await;
+        assert_eq!(numbers, ordered(0..count), "{arguments:?}");
+        assert_eq!(finished.code, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_missing_queue_is_an_error_and_stays_missing() {
+    let scenario = Scenario::new("tail_missing").await;
+    for _ in 0..2 {
+        let (numbers, finished) = Tail::start(&scenario, &[]).rest().await;
+        assert_eq!((numbers.len(), finished.code), (0, Some(1)));
+        let expected = format!(
+            "error: queue `{}` does not exist on virtual host `/`\n\nhint: ",
+            scenario.name
+        );
+        assert!(finished.log.starts_with(&expected), "{}", finished.log);
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_is_waited_for_and_then_named() {
+    let scenario = Scenario::new("tail_away").await;
+    let mut settings = settings(&scenario, "amqp://guest:guest@127.0.0.1:1".to_owned());
+    settings.push(("CDC_STARTUP_TIMEOUT_MS".to_owned(), "600".to_owned()));
+    let started = Instant::now();
+    let (_, finished) = Tail::start_with(&settings, &[]).rest().await;
+    assert!(started.elapsed() >= Duration::from_millis(600));
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished.log.contains("\nerror: rabbitmq at 127.0.0.1:1"),
+        "{}",
+        finished.log
+    );
+    assert!(
+        finished.log.ends_with("hint: cargo xtask local-start\n"),
+        "{}",
+        finished.log
+    );
+}
+
+#[tokio::test]
+async fn every_fault_of_the_configuration_is_named_at_once() {
+    let scenario = Scenario::new("tail_faults").await;
+    let mut settings = settings(&scenario, "http://guest:secret@nowhere".to_owned());
+    settings.push(("CDC_QUEUE_TYPE".to_owned(), "heap".to_owned()));
+    let (_, finished) = Tail::start_with(&settings, &["--count", "none"])
+        .rest()
+        .await;
+    assert_eq!(finished.code, Some(64));
+    for part in [
+        "RABBITMQ_URI: ",
+        "CDC_QUEUE_TYPE: `heap`",
+        "--count: `none`",
+    ] {
+        assert!(finished.log.contains(part), "{part} in {}", finished.log);
+    }
+    assert!(!finished.log.contains("secret"), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn an_output_that_cannot_be_written_to_is_an_error_and_loses_nothing() {
+    let scenario = Scenario::new("tail_full").await;
+    fill(&scenario, "classic", 0..100).await;
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let redirect = |command: &mut Command| {
+        command.stdout(full);
+    };
+    let tail = Engine::spawn_with(&["tail"], &settings(&scenario, amqp_uri()), redirect);
+    let finished = tail.finish().await;
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished
+            .log
+            .starts_with("error: write to standard output: No space left"),
+        "{}",
+        finished.log
+    );
+    holds(&scenario, 0..100).await;
+}
