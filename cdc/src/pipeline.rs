@@ -8,7 +8,7 @@ mod link;
 mod progress;
 mod saver;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use self::{link::Link, progress::Progress, saver::Saver};
 use crate::{
     checkpoint, encode,
+    event::ChangeEvent,
     message::Message,
     position::Position,
     publish::{self, Bounds, Judgement, Publisher, Returned, Verdict, Window},
@@ -104,6 +105,8 @@ pub struct Pipeline {
     encode: encode::Config,
     exchange: String,
     source: Option<Source>,
+    /// Received, and not yet in the window.
+    pending: VecDeque<Result<Prefetched, source::Error>>,
     window: Window<Entry>,
     link: Link,
     saver: Saver,
@@ -146,6 +149,7 @@ impl Pipeline {
             encode: stages.encode,
             exchange: stages.publish.exchange.clone(),
             source: Some(stages.source),
+            pending: VecDeque::new(),
             window: Window::new(Bounds {
                 events: config.window_events,
                 bytes: config.window_bytes,
@@ -176,10 +180,15 @@ impl Pipeline {
     }
 
     async fn turn_until_drained(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
-        let mut items = Vec::with_capacity(TURN_EVENTS);
+        let mut received = Vec::with_capacity(TURN_EVENTS);
         let mut judgements = Vec::new();
         loop {
-            let room = self.window.room().min(TURN_EVENTS);
+            // What was received before has to fit in first: the window may run out of bytes before entries.
+            let room = if self.pending.is_empty() {
+                self.window.room().min(TURN_EVENTS)
+            } else {
+                0
+            };
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if self.drain.is_none() => self.begin_drain(None),
@@ -190,12 +199,13 @@ impl Pipeline {
                     return Err(self.give_up());
                 }
                 _ = self.ticker.tick() => self.on_tick(),
-                received = receive(&mut self.source, &mut items, room), if room > 0 => {
-                    debug_assert!(received > 0, "the source ends with an error");
-                    self.on_items(&mut items);
+                count = receive(&mut self.source, &mut received, room), if room > 0 => {
+                    debug_assert!(count > 0, "the source ends with an error");
+                    self.pending.extend(received.drain(..));
                 }
             }
             self.advance();
+            self.fill();
             self.send();
             if self.drain.is_some() && self.window.is_empty() && self.saver.is_clean() {
                 return self
@@ -213,7 +223,9 @@ impl Pipeline {
             grace_ms = self.config.shutdown_grace.as_millis(),
             "draining"
         );
+        // What was read and is not in the window is read again by the next start.
         self.source = None;
+        self.pending.clear();
         self.saver.hurry();
         self.drain = Some(Drain {
             deadline: Instant::now() + self.config.shutdown_grace,
@@ -230,15 +242,18 @@ impl Pipeline {
         })
     }
 
-    /// Encodes what the source gave. The first failure ends the reading; what came before it is still delivered.
-    fn on_items(&mut self, items: &mut Vec<Result<Prefetched, source::Error>>) {
-        for received in items.drain(..) {
+    /// Encodes what was received, as far as the window has room. The first failure ends the reading; what came before
+    /// it is still delivered.
+    fn fill(&mut self) {
+        while self.window.room() > 0 {
+            let Some(received) = self.pending.pop_front() else {
+                return;
+            };
             let outcome = received
                 .map_err(Error::from)
                 .and_then(|prefetched| self.take(prefetched.item));
             if let Err(error) = outcome {
                 self.begin_drain(Some(error));
-                return;
             }
         }
     }
@@ -250,10 +265,7 @@ impl Pipeline {
                 let message =
                     encode::encode(&event, &self.encode).map_err(|source| Error::Encode {
                         namespace: event.namespace().to_string(),
-                        document_key: event
-                            .document_key()
-                            .map(|key| format!("{key:?}"))
-                            .unwrap_or_default(),
+                        document_key: key_text(&event),
                         position: position.to_string(),
                         source,
                     })?;
@@ -407,6 +419,17 @@ impl Error {
             Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
         }
     }
+}
+
+/// The document's key as Extended JSON, as far as it can be written.
+fn key_text(event: &ChangeEvent) -> String {
+    let mut text = Vec::new();
+    if let Some(key) = event.document_key()
+        && encode::extended_json::write_document(key, encode::JsonMode::Relaxed, &mut text).is_err()
+    {
+        text.extend_from_slice(b"(unreadable _id)");
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 async fn receive(

@@ -319,3 +319,35 @@ async fn a_dropped_database_does_not_end_the_engine() {
     );
     assert_eq!(engine.stop().await.code, Some(0));
 }
+
+#[tokio::test]
+async fn large_documents_fill_the_window_by_bytes_and_all_arrive() {
+    let mut scenario = Scenario::new("large").await;
+    scenario.set("CDC_WINDOW_BYTES", "1000000");
+    let engine = scenario.start().await;
+    for number in 0..200 {
+        let document = doc! { "_id": number, "n": number, "pad": "x".repeat(100_000) };
+        scenario
+            .collection("numbers")
+            .insert_one(document)
+            .await
+            .unwrap();
+    }
+    let deliveries = scenario.take(200).await;
+    assert_eq!(numbers(&deliveries), (0..200).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_window_of_one_message_keeps_going() {
+    let mut scenario = Scenario::new("one").await;
+    scenario.set("CDC_WINDOW_EVENTS", "1");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..200).await;
+    assert_eq!(
+        numbers(&scenario.take(200).await),
+        (0..200).collect::<Vec<_>>()
+    );
+    assert_eq!(engine.stop().await.code, Some(0));
+}

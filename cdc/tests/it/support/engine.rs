@@ -127,9 +127,9 @@ impl Engine {
 }
 
 impl Drop for Engine {
+    #[expect(clippy::print_stderr, reason = "a failed test shows its log")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            #[expect(clippy::print_stderr, reason = "a failed test shows its log")]
             eprintln!("the engine's log:\n{}", self.log());
         }
         let _ = self.child.kill();
