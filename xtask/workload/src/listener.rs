@@ -8,7 +8,7 @@
 //! from 4.0 on they drop a message that was put back more than 20 times (`x-delivery-limit`), so the
 //! listener counts what it holds and notes how often that was put back before.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, stream::ReadyChunks};
@@ -49,6 +49,8 @@ const STREAM_PREFETCH: u16 = 1_000;
 /// An open ear at the queue.
 pub struct Listener {
     settings: Settings,
+    /// When we began; a stream is read from there, also after a lost connection.
+    since: SystemTime,
     connection: Connection,
     channel: Channel,
     deliveries: ReadyChunks<Consumer>,
@@ -74,11 +76,16 @@ impl Listener {
     /// # Errors
     /// If the broker cannot be reached or does not let us listen.
     pub async fn open(settings: &Settings) -> Result<Self> {
+        Self::open_since(settings, SystemTime::now()).await
+    }
+
+    async fn open_since(settings: &Settings, since: SystemTime) -> Result<Self> {
         let connection = broker::connect(settings).await?;
         let (channel, queue) = broker::queue(&connection, settings).await?;
-        let consumer = consume(&channel, settings).await?;
+        let consumer = consume(&channel, settings, since).await?;
         Ok(Self {
             settings: settings.clone(),
+            since,
             connection,
             channel,
             deliveries: consumer.ready_chunks(CHUNK),
@@ -160,9 +167,14 @@ impl Listener {
 
     async fn reopen(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
+        // The broker may have closed the channel alone, and would keep the rest for us.
+        let closing = self
+            .connection
+            .close(200, ShortString::from("reconnecting"));
+        timeout(RETRY_DELAY, closing).await.ok();
         loop {
             sleep(RETRY_DELAY).await;
-            match Self::open(&self.settings).await {
+            match Self::open_since(&self.settings, self.since).await {
                 Ok(listener) => {
                     *self = listener;
                     return Ok(());
@@ -182,17 +194,16 @@ fn delivery_count(message: &Delivery) -> Option<i64> {
     headers.inner().get("x-delivery-count")?.as_long_long_int()
 }
 
-async fn consume(channel: &Channel, settings: &Settings) -> Result<Consumer> {
+async fn consume(channel: &Channel, settings: &Settings, since: SystemTime) -> Result<Consumer> {
     let mut arguments = FieldTable::default();
     let prefetch = match settings.cdc_queue_type {
         // No bound.
         QueueType::Classic => 0,
         QueueType::Quorum => QUORUM_PREFETCH,
         QueueType::Stream => {
-            arguments.insert(
-                "x-stream-offset".into(),
-                AMQPValue::LongString("next".into()),
-            );
+            let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let offset = AMQPValue::Timestamp(since.as_secs());
+            arguments.insert("x-stream-offset".into(), offset);
             STREAM_PREFETCH
         }
     };
