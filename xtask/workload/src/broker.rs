@@ -27,7 +27,14 @@ const NOT_FOUND: u16 = 404;
 /// # Errors
 /// If the URI is malformed, or the broker refuses us or is silent for [`ANSWER_TIMEOUT`].
 pub async fn connect(settings: &Settings) -> Result<Connection> {
-    let uri = uri(settings)?;
+    open(uri(settings)?).await
+}
+
+/// Connects to the broker at `uri`.
+///
+/// # Errors
+/// If the broker refuses us or is silent for [`ANSWER_TIMEOUT`].
+pub async fn open(uri: AMQPUri) -> Result<Connection> {
     let address = format!("{}:{}", uri.authority.host, uri.authority.port);
     let user = uri.authority.userinfo.username.clone();
     let properties = ConnectionProperties::default().with_connection_name("cdc-workload".into());
@@ -101,7 +108,10 @@ fn queue_arguments(queue_type: QueueType) -> FieldTable {
 }
 
 /// The broker's URI: `RABBITMQ_URI` if it is set, else built from the parts.
-fn uri(settings: &Settings) -> Result<AMQPUri> {
+///
+/// # Errors
+/// If `RABBITMQ_URI` is malformed.
+pub fn uri(settings: &Settings) -> Result<AMQPUri> {
     if !settings.rabbitmq_uri.is_empty() {
         // The parser's message may repeat the URI and with it the password.
         let parsed: Result<AMQPUri, String> = settings.rabbitmq_uri.parse();

@@ -40,6 +40,7 @@ impl Progress {
             ProgressBar::new(total)
                 .with_style(style.expect("the template is valid"))
                 .with_prefix(label.to_owned())
+                .with_message("0")
         });
         Self {
             label: label.to_owned(),
