@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use bson::{Bson, Document, doc};
 use mongodb::options::ServerAddress;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use self::member::{Member, State};
 use crate::{hint::Hinted, store};
@@ -61,7 +61,10 @@ pub async fn run(args: &Args, mut on_change: impl FnMut(&str)) -> Result<()> {
         if deadline <= Instant::now() {
             return Err(set.culprit(args.timeout_ms));
         }
-        set.help().await?;
+        // A member that takes the command and then hangs is told of at the deadline.
+        if let Ok(outcome) = timeout_at(deadline, set.help()).await {
+            outcome?;
+        }
         sleep(POLL_INTERVAL).await;
     }
 }
@@ -124,7 +127,7 @@ impl Set {
             .iter()
             .filter(|state| state.is("SECONDARY"))
             .count();
-        primaries == 1 && primaries + secondaries == self.members.len()
+        primaries == 1 && primaries + secondaries == self.states.len()
     }
 
     /// Does what brings the set nearer to ready: initiate it, or hurry its election.
@@ -251,3 +254,6 @@ fn misfit(name: &str, address: &ServerAddress, state: &State) -> Option<Hinted> 
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
