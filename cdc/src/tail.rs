@@ -4,7 +4,9 @@
 //! to its place in the queue, however this ends: a signal, a closed pipe, a kill.
 
 mod feed;
+mod headers;
 mod json;
+mod looks;
 mod outlet;
 mod seen;
 mod session;
@@ -45,6 +47,16 @@ pub enum Error {
         queue: String,
         /// What the broker counts.
         count: i64,
+    },
+    /// A quorum queue takes no more of them back in order.
+    #[error(
+        "--peek holds {shown} messages of quorum queue `{queue}`, and to hold more would change their order"
+    )]
+    HoldsEnough {
+        /// The queue.
+        queue: String,
+        /// Messages shown.
+        shown: u64,
     },
     /// Standard output cannot be written to.
     #[error("write to standard output")]
@@ -186,6 +198,9 @@ impl Error {
             Self::Broker(error) => error.hint(),
             Self::LookedTooOften { .. } => {
                 Some("read the messages without --peek, which takes them")
+            }
+            Self::HoldsEnough { .. } => {
+                Some("look at fewer with --count, or read the messages without --peek")
             }
             Self::Output(_) | Self::Signals(_) => None,
         }

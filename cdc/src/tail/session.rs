@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind},
-    ops::RangeInclusive,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -13,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Error,
-    feed::{self, Feed, QUIET},
-    json,
+    feed::{Feed, QUIET},
+    headers, json,
+    looks::Looks,
     outlet::{Left, Lines, Outlet},
     say,
     seen::Seen,
@@ -31,8 +31,6 @@ const WRITE_GRACE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a queue has to be found empty: a busy broker may answer so in error.
 const EMPTY: u32 = 2;
-/// Near the delivery limit of a quorum queue, where it is the default; what was given out more often has no such limit.
-const LOOKS_LIMIT: RangeInclusive<i64> = 15..=20;
 /// Width where the terminal tells none.
 const WIDTH: usize = 80;
 
@@ -51,10 +49,7 @@ pub(super) struct Session {
     waiting: VecDeque<Option<u64>>,
     seen: Seen,
     shown: u64,
-    /// How often the most worn message was given out before, as a quorum queue counts.
-    looks: i64,
-    /// Whether a message is near the limit of that.
-    worn: bool,
+    looks: Looks,
 }
 
 /// How long a reader that takes nothing is waited for.
@@ -76,8 +71,7 @@ impl Session {
             waiting: VecDeque::new(),
             seen: Seen::default(),
             shown: 0,
-            looks: 0,
-            worn: false,
+            looks: Looks::default(),
         }
     }
 
@@ -125,7 +119,7 @@ impl Session {
             let lines = self.render(first, feed);
             self.write(lines).await?;
             self.settle(feed).await?;
-            self.check_looks()?;
+            self.check_looks(feed)?;
         }
         Ok(())
     }
@@ -230,29 +224,31 @@ impl Session {
         self.count_looks(delivery);
     }
 
-    /// Counts how often messages were given out before; a look adds one.
     fn count_looks(&mut self, delivery: &Delivery) {
-        let Some(count) = feed::returns(delivery).filter(|_| self.config.peek) else {
+        let Some(count) = headers::given_out(delivery) else {
             return;
         };
-        if self.looks == 0 {
+        if self.config.peek && self.looks.add(count) {
             warn(&format!(
                 "queue `{}` counts every look as a delivery, {count} before this one",
                 self.config.queue.name
             ));
         }
-        if LOOKS_LIMIT.contains(&count) {
-            self.worn = true;
-        }
-        self.looks = self.looks.max(count);
     }
 
-    /// Ends before looking destroys messages; whoever looks on has been told so more than once.
-    fn check_looks(&self) -> Result<(), Error> {
-        if self.worn {
+    /// Ends before looking destroys messages or changes their order.
+    fn check_looks(&self, feed: &Feed) -> Result<(), Error> {
+        let queue = &self.config.queue.name;
+        if let Some(count) = self.looks.worn() {
             return Err(Error::LookedTooOften {
-                queue: self.config.queue.name.clone(),
-                count: self.looks,
+                queue: queue.clone(),
+                count,
+            });
+        }
+        if feed.holds_enough() {
+            return Err(Error::HoldsEnough {
+                queue: queue.clone(),
+                shown: self.shown,
             });
         }
         Ok(())

@@ -5,13 +5,11 @@ mod row;
 use std::{collections::HashMap, time::Duration};
 
 use anstyle::{AnsiColor, Style};
-use lapin::{
-    message::Delivery,
-    types::{AMQPValue, ShortString},
-};
+use lapin::{message::Delivery, types::ShortString};
 use serde_json::value::RawValue;
 
 use self::row::Row;
+use super::headers;
 
 const DIMMED: Style = Style::new().dimmed();
 const PLAIN: Style = Style::new();
@@ -33,11 +31,11 @@ pub(super) struct Look {
 
 /// Adds the line of `delivery` to `out`, which no terminal of that width wraps; `now` is in milliseconds since 1970.
 pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>) {
-    let wall_time = wall_time(delivery);
-    let operation = header(delivery, "cdc-operation")
+    let wall_time = headers::integer(delivery, "cdc-wall-time-ms");
+    let operation = headers::text(delivery, "cdc-operation")
         .or(delivery.properties.kind().as_ref().map(ShortString::as_str))
         .unwrap_or(UNKNOWN);
-    let namespace = header(delivery, "cdc-namespace").unwrap_or(UNKNOWN);
+    let namespace = headers::text(delivery, "cdc-namespace").unwrap_or(UNKNOWN);
     let id = id(delivery);
     let id = id.as_deref().unwrap_or(UNKNOWN);
     let lag =
@@ -55,24 +53,6 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
     row.column(&lag.map_or(UNKNOWN.to_owned(), human), 5, of_lag(lag));
     row.rest(&delivery.data);
     row.end();
-}
-
-/// When the change happened, in milliseconds since 1970.
-fn wall_time(delivery: &Delivery) -> Option<i64> {
-    let headers = delivery.properties.headers().as_ref()?;
-    match headers.inner().get("cdc-wall-time-ms")? {
-        AMQPValue::LongLongInt(millis) => Some(*millis),
-        _ => None,
-    }
-}
-
-fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
-    let headers = delivery.properties.headers().as_ref()?;
-    match headers.inner().get(name)? {
-        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
-        AMQPValue::ShortString(text) => Some(text.as_str()),
-        _ => None,
-    }
 }
 
 /// The document's id where the body has it as `entry_id`, otherwise the message id.

@@ -12,7 +12,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
-use crate::support::{Engine, Finished, Proxy, Scenario, amqp_uri, eventually};
+use crate::support::{DEADLINE, Engine, Finished, Proxy, Scenario, amqp_uri, eventually};
 
 const KINDS: [&str; 2] = ["classic", "quorum"];
 
@@ -48,7 +48,7 @@ impl Tail {
             lines.read_line(&mut line).unwrap();
             (number(&line), lines)
         };
-        let (number, lines) = tokio::task::spawn_blocking(read).await.unwrap();
+        let (number, lines) = blocking(read).await;
         self.lines = Some(lines);
         number
     }
@@ -65,7 +65,7 @@ impl Tail {
     async fn rest(self) -> (Vec<i64>, Finished) {
         let lines = self.lines.unwrap();
         let read = || lines.lines().map(|line| number(&line.unwrap())).collect();
-        let numbers = tokio::task::spawn_blocking(read).await.unwrap();
+        let numbers = blocking(read).await;
         (numbers, self.child.finish().await)
     }
 
@@ -74,6 +74,12 @@ impl Tail {
         drop(self.lines);
         self.child.finish().await
     }
+}
+
+/// Reads, though not for ever.
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+    let read = tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(read));
+    read.await.expect("tail writes or ends").unwrap()
 }
 
 fn settings(scenario: &Scenario, uri: String) -> Vec<(String, String)> {
