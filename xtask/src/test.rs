@@ -3,6 +3,7 @@
 mod python;
 mod report;
 mod results;
+mod turn;
 
 use std::{
     ffi::OsString,
@@ -18,6 +19,7 @@ use self::{report::Report, results::Counts};
 use crate::{
     cargo::Profile,
     child::{self, Running},
+    failure,
     progress::Progress,
     project::Project,
     servers::{
@@ -47,18 +49,28 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
-        let servers = Native {
-            stack: Stack::test(project),
-            offline: self.offline,
-        };
+        turn::take(project)?;
         let mut report = Report::default();
         check_source(project, &mut report)?;
         // An earlier run that was killed may have left its servers behind.
-        servers.discard()?;
+        self.servers(project).discard()?;
+        let servers = self.servers(project);
+        let started = Instant::now();
         let outcome = self.run_tests(project, &progress, &servers, &mut report);
         servers.discard()?;
-        outcome?;
+        if let Err(error) = outcome {
+            project.interrupt.check()?;
+            failure::report(&error);
+            report.step("servers", started, false);
+        }
         Ok(report.conclude())
+    }
+
+    fn servers(&self, project: &Project) -> Native {
+        Native {
+            stack: Stack::test(project),
+            offline: self.offline,
+        }
     }
 
     fn run_tests(

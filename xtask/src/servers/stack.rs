@@ -7,10 +7,15 @@ use anyhow::Result;
 use crate::{
     failure::{BAD_CONFIGURATION, Failure},
     project::Project,
+    servers::ports,
 };
 
 /// Name of the replica set, the same in every stack.
 pub(crate) const REPLICA_SET: &str = "my-replica-set";
+
+/// How many test stacks find a place, and how far apart their ports are.
+const TEST_STACKS: u16 = 20;
+const TEST_OFFSET: u16 = 10;
 
 /// One replica set and one broker, on ports of 127.0.0.1 and with a folder of their own.
 #[derive(Debug, Clone)]
@@ -66,18 +71,36 @@ impl Stack {
     }
 
     /// The one that tests use and then throw away, out of the local one's way.
+    ///
+    /// Its ports are the first that are free: another checkout may be testing too.
     pub(crate) fn test(project: &Project) -> Self {
-        Self {
+        let stack = |offset| Self {
             name: "test",
             folder: project.target.join("test-servers"),
-            mongo_ports: [30011, 30012, 30013],
-            amqp_port: 5683,
-            management_port: 15683,
-            dist_port: 25683,
-            epmd_port: 4383,
+            mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
+            amqp_port: 5683 + offset,
+            management_port: 15683 + offset,
+            dist_port: 25683 + offset,
+            epmd_port: 4383 + offset,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
-        }
+        };
+        let offsets = (0..TEST_STACKS).map(|number| number * TEST_OFFSET);
+        let free = offsets
+            .map(stack)
+            .find(|stack| stack.ports().iter().all(|port| ports::is_free(*port)));
+        // If none is, starting the first one says who holds its ports.
+        free.unwrap_or_else(|| stack(0))
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        let others = [
+            self.amqp_port,
+            self.management_port,
+            self.dist_port,
+            self.epmd_port,
+        ];
+        [&self.mongo_ports[..], &others[..]].concat()
     }
 
     pub(crate) fn mongo_uri(&self) -> String {
