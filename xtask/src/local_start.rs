@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    cargo::Profile,
+    cargo::{self, Profile},
     progress::Progress,
     project::Project,
     servers::{self, choice::Choice, stack::Stack},
@@ -33,6 +33,7 @@ impl LocalStart {
 pub(crate) fn start(project: &Project, choice: &Choice, profile: Profile) -> Result<Stack> {
     let progress = Progress::new();
     let servers = choice.to_start(project, &progress)?;
-    servers::start(project, &progress, servers.as_ref(), profile)?;
+    let builds = cargo::build(project, &progress, profile)?;
+    servers::start(project, &progress, servers.as_ref(), builds)?;
     Ok(servers.stack().clone())
 }

@@ -17,7 +17,6 @@ use clap::Args;
 
 use self::{report::Report, results::Counts};
 use crate::{
-    cargo::Profile,
     child::{self, Running},
     failure,
     progress::Progress,
@@ -52,6 +51,12 @@ impl Test {
         turn::take(project)?;
         let mut report = Report::default();
         check_source(project, &mut report)?;
+        // Apart, so that the compiler's time does not count as the tests'. This makes the programs too.
+        check(
+            project,
+            &mut report,
+            ("compile", &["test", "--workspace", "--no-run"]),
+        )?;
         // An earlier run that was killed may have left its servers behind.
         self.servers(project).discard()?;
         let servers = self.servers(project);
@@ -83,7 +88,7 @@ impl Test {
         let started = Instant::now();
         let python = python::packages(project, progress, self.offline)?;
         let mongod = native::mongod(project, progress, self.offline)?;
-        servers::start(project, progress, servers, Profile::Dev)?;
+        servers::start(project, progress, servers, Vec::new())?;
         report.step("servers", started, true);
         let environment = [
             ("CDC_TEST_MONGO_URI", servers.stack.mongo_uri().into()),
@@ -95,9 +100,6 @@ impl Test {
             ("CDC_TEST_MONGOD", mongod.into_os_string()),
             ("CDC_TEST_PYTHONPATH", python.into_os_string()),
         ];
-        // Apart, so that the compiler's time does not count as the tests'.
-        let step = ("compile tests", &["test", "--workspace", "--no-run"][..]);
-        check(project, report, step)?;
         for (name, targets) in SUITES {
             let mut command = project.cargo();
             command
@@ -106,6 +108,7 @@ impl Test {
                 .args(&self.arguments);
             command.envs(environment.iter().cloned());
             let started = Instant::now();
+            report::announce(name);
             let (passed, counts) = run_suite(project, command)?;
             report.suite(name, started, passed, counts);
         }
