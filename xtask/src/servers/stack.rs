@@ -27,9 +27,6 @@ pub(crate) struct Stack {
     pub(crate) mongo_ports: [u16; 3],
     pub(crate) amqp_port: u16,
     pub(crate) management_port: u16,
-    /// Ports between Erlang nodes; nobody else uses them.
-    pub(crate) dist_port: u16,
-    pub(crate) epmd_port: u16,
     /// User and password of the broker beside guest.
     pub(crate) credentials: (String, String),
     /// Virtual host of the broker beside `/`.
@@ -58,8 +55,6 @@ impl Stack {
             mongo_ports,
             amqp_port: port("RABBITMQ_PORT", 5673)?,
             management_port: port("RABBITMQ_MANAGEMENT_PORT", 15673)?,
-            dist_port: 25673,
-            epmd_port: 4373,
             credentials: (
                 setting("RABBITMQ_DEFAULT_USERNAME"),
                 setting("RABBITMQ_DEFAULT_PASSWORD"),
@@ -80,8 +75,6 @@ impl Stack {
             mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
             amqp_port: 5683 + offset,
             management_port: 15683 + offset,
-            dist_port: 25683 + offset,
-            epmd_port: 4383 + offset,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
         };
@@ -93,12 +86,27 @@ impl Stack {
         free.unwrap_or_else(|| stack(0))
     }
 
+    /// Between Erlang nodes; RabbitMQ puts it 20000 above its own port too.
+    pub(crate) fn dist_port(&self) -> u16 {
+        let above = self.amqp_port.checked_add(20_000);
+        above.unwrap_or_else(|| self.amqp_port - 20_000)
+    }
+
+    /// Of Erlang's port mapper, which would be 4369 for every broker of the machine.
+    pub(crate) fn epmd_port(&self) -> u16 {
+        let below = self
+            .amqp_port
+            .checked_sub(1300)
+            .filter(|port| 1024 <= *port);
+        below.unwrap_or(self.amqp_port + 1300)
+    }
+
     fn ports(&self) -> Vec<u16> {
         let others = [
             self.amqp_port,
             self.management_port,
-            self.dist_port,
-            self.epmd_port,
+            self.dist_port(),
+            self.epmd_port(),
         ];
         [&self.mongo_ports[..], &others[..]].concat()
     }

@@ -47,8 +47,8 @@ pub(super) fn servers(stack: &Stack, programs: &Programs) -> Result<Vec<Server>>
 /// when the broker needed it, and then Erlang starts one that stays.
 pub(super) fn end_port_mapper(stack: &Stack, grace: Duration) -> Result<()> {
     process::end(&[port_mapper_marker(stack)], grace)?;
-    let port = stack.epmd_port.to_string();
-    if let Some(program) = programs::epmd().filter(|_| ports::accepts(stack.epmd_port)) {
+    let port = stack.epmd_port().to_string();
+    if let Some(program) = programs::epmd().filter(|_| ports::accepts(stack.epmd_port())) {
         // It refuses while a node is known to it, and then it is not ours to end.
         let _ = quiet(&program).args(["-port", &port, "-kill"]).status();
     }
@@ -56,7 +56,7 @@ pub(super) fn end_port_mapper(stack: &Stack, grace: Duration) -> Result<()> {
 }
 
 fn mapper_answers(stack: &Stack, program: &Path) -> bool {
-    let port = stack.epmd_port.to_string();
+    let port = stack.epmd_port().to_string();
     let status = quiet(program).args(["-port", &port, "-names"]).status();
     status.is_ok_and(|status| status.success())
 }
@@ -72,7 +72,7 @@ fn quiet(program: &Path) -> Command {
 
 /// Erlang starts a port mapper by itself and leaves it running; one of our own can be stopped.
 fn port_mapper(stack: &Stack, program: &Path) -> Server {
-    let port = stack.epmd_port;
+    let port = stack.epmd_port();
     let mut command = Command::new(program);
     command.arg0(port_mapper_name(stack)).args([
         "-port",
@@ -107,7 +107,7 @@ fn broker(stack: &Stack, program: &Path) -> Server {
     Server {
         name: "rabbitmq".to_owned(),
         marker: marker(stack),
-        ports: vec![amqp, management, stack.dist_port],
+        ports: vec![amqp, management, stack.dist_port()],
         log: folder.join("rabbitmq.log"),
         command,
         answers: Box::new(move || ports::answers_amqp(amqp) && ports::accepts(management)),
@@ -130,12 +130,12 @@ fn environment(stack: &Stack) -> Vec<(&'static str, String)> {
         ("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config")),
         ("RABBITMQ_CONF_ENV_FILE", path("rabbitmq-env.conf")),
         ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
-        ("RABBITMQ_DIST_PORT", stack.dist_port.to_string()),
+        ("RABBITMQ_DIST_PORT", stack.dist_port().to_string()),
         (
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
             "-kernel inet_dist_use_interface {127,0,0,1}".to_owned(),
         ),
-        ("ERL_EPMD_PORT", stack.epmd_port.to_string()),
+        ("ERL_EPMD_PORT", stack.epmd_port().to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
     ]
 }
