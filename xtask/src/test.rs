@@ -36,7 +36,7 @@ pub(crate) struct Test {
     /// Download and install nothing; fail with what is missing
     #[arg(long)]
     offline: bool,
-    /// Names of tests to run, and what else `cargo test` takes after `--`
+    /// Names of tests to run, and what else `cargo test` takes: `some_name -- --nocapture`
     #[arg(
         value_name = "FILTER",
         trailing_var_arg = true,

@@ -86,6 +86,11 @@ impl Stack {
         free.unwrap_or_else(|| stack(0))
     }
 
+    /// Everything of the broker.
+    pub(crate) fn rabbitmq_folder(&self) -> PathBuf {
+        self.folder.join("rabbitmq")
+    }
+
     /// Between Erlang nodes; RabbitMQ puts it 20000 above its own port too.
     pub(crate) fn dist_port(&self) -> u16 {
         let above = self.amqp_port.checked_add(20_000);
