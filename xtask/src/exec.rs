@@ -9,7 +9,10 @@ use crate::{
     cargo::{self, Profile},
     progress::Progress,
     project::Project,
+    servers::stack::Stack,
 };
+
+const MONGO_URI: &str = "MONGO_DATABASE_HOST";
 
 /// Compiles the programs and becomes `cdc <subcommand> <arguments>`.
 ///
@@ -50,6 +53,11 @@ fn become_program(
     arguments: &[OsString],
 ) -> Result<Infallible> {
     project.interrupt.check()?;
+    // Where the local servers are, if the ports of `docker-compose.yaml` were changed and nothing else was.
+    let uri = match project.setting(MONGO_URI) {
+        Some(uri) => uri,
+        None => Stack::local(project)?.mongo_uri(),
+    };
     let mut command = project.command(cmd!(project.shell, "{program} {subcommand} {arguments...}"));
-    Err(command.exec()).with_context(|| format!("run {}", program.display()))
+    Err(command.env(MONGO_URI, uri).exec()).with_context(|| format!("run {}", program.display()))
 }

@@ -6,14 +6,26 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    cargo::Profile,
+    cargo::{self, Profile},
     progress::Progress,
     project::Project,
     servers::{self, choice::Choice, stack::Stack},
 };
 
+const VARIABLES: &str = "\
+Variables, from the environment or `.env`:
+  MONGO_PORT_1, MONGO_PORT_2, MONGO_PORT_3    ports of the members [default: 30001, 30002, 30003]
+  RABBITMQ_PORT, RABBITMQ_MANAGEMENT_PORT     ports of the broker [default: 5673, 15673]
+  RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST
+                                              what the broker is to accept [default: guest, guest, /]
+  MONGO_IMAGE, RABBITMQ_IMAGE                 images of the docker backend
+  MONGOD, RABBITMQ_SERVER                     programs of the native backend
+
+Data, logs and what was downloaded are below target/: `local` and `servers`.";
+
 /// Options of `local-start`.
 #[derive(Debug, Args)]
+#[command(after_help = VARIABLES)]
 pub(crate) struct LocalStart {
     #[command(flatten)]
     choice: Choice,
@@ -33,6 +45,7 @@ impl LocalStart {
 pub(crate) fn start(project: &Project, choice: &Choice, profile: Profile) -> Result<Stack> {
     let progress = Progress::new();
     let servers = choice.to_start(project, &progress)?;
-    servers::start(project, &progress, servers.as_ref(), profile)?;
+    let builds = cargo::build(project, &progress, profile)?;
+    servers::start(project, &progress, servers.as_ref(), builds)?;
     Ok(servers.stack().clone())
 }

@@ -73,16 +73,19 @@ fn main() -> ExitCode {
 
 fn try_main() -> Result<ExitCode> {
     let cli = Cli::parse();
-    let project = Project::open(Interrupt::install()?)?;
-    match cli.command.unwrap_or(Command::Help) {
+    let Some(command) = cli.command else {
+        return Ok(help::run());
+    };
+    let project = || Project::open(Interrupt::install()?);
+    match command {
         Command::Help => Ok(help::run()),
-        Command::LocalStart(command) => command.run(&project),
-        Command::LocalStop(command) => command.run(&project),
-        Command::LocalStartCdc(command) => command.run(&project),
-        Command::LocalTestCdc(command) => command.run(&project),
-        Command::Consume(command) => command.run(&project),
-        Command::Demo(command) => command.run(&project),
-        Command::Test(command) => command.run(&project),
-        Command::Ci(command) => command.run(&project),
+        Command::LocalStart(command) => command.run(&project()?),
+        Command::LocalStop(command) => command.run(&project()?),
+        Command::LocalStartCdc(command) => command.run(&project()?),
+        Command::LocalTestCdc(command) => command.run(&project()?),
+        Command::Consume(command) => command.run(&project()?),
+        Command::Demo(command) => command.run(&project()?),
+        Command::Test(command) => command.run(&project()?),
+        Command::Ci(command) => command.run(&project()?),
     }
 }

@@ -105,10 +105,10 @@ impl Line {
 }
 
 impl Drop for Line {
-    /// A line that never was done leaves its last state on the terminal.
+    /// A line that never was done goes away: what is printed next says why.
     fn drop(&mut self) {
         if let Some(bar) = self.bar.as_ref().filter(|bar| !bar.is_finished()) {
-            bar.abandon();
+            bar.finish_and_clear();
         }
     }
 }

@@ -11,11 +11,7 @@ pub(crate) mod wait;
 use anyhow::Result;
 
 use self::{stack::Stack, wait::Awaited};
-use crate::{
-    cargo::{self, Profile},
-    progress::Progress,
-    project::Project,
-};
+use crate::{progress::Progress, project::Project};
 
 /// One way to run a stack of servers.
 pub(crate) trait Servers {
@@ -58,7 +54,7 @@ pub(crate) enum Fate {
     Stop,
 }
 
-/// Starts `servers` and compiles the project's programs meanwhile; returns when both are ready.
+/// Starts `servers` while `builds` go on; returns when all is ready.
 ///
 /// # Errors
 /// Leaves nothing running that was not running before.
@@ -66,11 +62,10 @@ pub(crate) fn start(
     project: &Project,
     progress: &Progress,
     servers: &dyn Servers,
-    profile: Profile,
+    builds: Vec<Awaited<'_>>,
 ) -> Result<()> {
-    let mut awaited = cargo::build(project, progress, profile)?;
     let launch = servers.launch(project, progress)?;
-    awaited.extend(launch.awaited);
+    let awaited = builds.into_iter().chain(launch.awaited).collect();
     let ready = wait::all_ready(awaited, &project.interrupt)
         .and_then(|()| replica_set::initiate(project, progress, servers.stack()));
     if ready.is_err() && launch.has_started {

@@ -3,6 +3,7 @@
 mod python;
 mod report;
 mod results;
+mod turn;
 
 use std::{
     ffi::OsString,
@@ -16,8 +17,8 @@ use clap::Args;
 
 use self::{report::Report, results::Counts};
 use crate::{
-    cargo::Profile,
     child::{self, Running},
+    failure,
     progress::Progress,
     project::Project,
     servers::{
@@ -35,7 +36,7 @@ pub(crate) struct Test {
     /// Download and install nothing; fail with what is missing
     #[arg(long)]
     offline: bool,
-    /// Names of tests to run, and what else `cargo test` takes after `--`
+    /// Names of tests to run, and what else `cargo test` takes: `some_name -- --nocapture`
     #[arg(
         value_name = "FILTER",
         trailing_var_arg = true,
@@ -47,18 +48,34 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
-        let servers = Native {
-            stack: Stack::test(project),
-            offline: self.offline,
-        };
+        turn::take(project)?;
         let mut report = Report::default();
         check_source(project, &mut report)?;
+        // Apart, so that the compiler's time does not count as the tests'. This makes the programs too.
+        check(
+            project,
+            &mut report,
+            ("compile", &["test", "--workspace", "--no-run"]),
+        )?;
         // An earlier run that was killed may have left its servers behind.
-        servers.discard()?;
+        self.servers(project).discard()?;
+        let servers = self.servers(project);
+        let started = Instant::now();
         let outcome = self.run_tests(project, &progress, &servers, &mut report);
         servers.discard()?;
-        outcome?;
+        if let Err(error) = outcome {
+            project.interrupt.check()?;
+            failure::report(&error);
+            report.step("servers", started, false);
+        }
         Ok(report.conclude())
+    }
+
+    fn servers(&self, project: &Project) -> Native {
+        Native {
+            stack: Stack::test(project),
+            offline: self.offline,
+        }
     }
 
     fn run_tests(
@@ -71,7 +88,7 @@ impl Test {
         let started = Instant::now();
         let python = python::packages(project, progress, self.offline)?;
         let mongod = native::mongod(project, progress, self.offline)?;
-        servers::start(project, progress, servers, Profile::Dev)?;
+        servers::start(project, progress, servers, Vec::new())?;
         report.step("servers", started, true);
         let environment = [
             ("CDC_TEST_MONGO_URI", servers.stack.mongo_uri().into()),
@@ -83,9 +100,6 @@ impl Test {
             ("CDC_TEST_MONGOD", mongod.into_os_string()),
             ("CDC_TEST_PYTHONPATH", python.into_os_string()),
         ];
-        // Apart, so that the compiler's time does not count as the tests'.
-        let step = ("compile tests", &["test", "--workspace", "--no-run"][..]);
-        check(project, report, step)?;
         for (name, targets) in SUITES {
             let mut command = project.cargo();
             command
@@ -94,6 +108,7 @@ impl Test {
                 .args(&self.arguments);
             command.envs(environment.iter().cloned());
             let started = Instant::now();
+            report::announce(name);
             let (passed, counts) = run_suite(project, command)?;
             report.suite(name, started, passed, counts);
         }

@@ -4,8 +4,10 @@
 //! line names our folder.
 
 mod apt;
+mod configuration;
 pub(crate) mod install;
 mod mongod;
+mod port_mapper;
 mod programs;
 mod rabbitmq;
 mod server;
@@ -59,7 +61,11 @@ impl Native {
 
     /// In the order to start them in.
     fn servers(&self, programs: &Programs) -> Result<Vec<Server>> {
-        let mut servers = rabbitmq::servers(&self.stack, programs)?;
+        let mapper = programs.epmd.as_deref();
+        let mapper = mapper.filter(|program| !port_mapper::answers(&self.stack, program));
+        let mapper = mapper.map(|program| port_mapper::server(&self.stack, program));
+        let mut servers = Vec::from_iter(mapper);
+        servers.push(rabbitmq::server(&self.stack, &programs.rabbitmq_server)?);
         for member in 0..self.stack.mongo_ports.len() {
             servers.push(mongod::server(&self.stack, member, &programs.mongod)?);
         }
@@ -86,7 +92,7 @@ impl Native {
         if process::find(&process::table()?, &broker).next().is_some() {
             return Ok(());
         }
-        rabbitmq::end_port_mapper(&self.stack, STOP_GRACE)
+        port_mapper::end(&self.stack, STOP_GRACE)
     }
 }
 

@@ -35,8 +35,7 @@ pub(crate) fn ensure_free(ports: impl Iterator<Item = (String, u16)>) -> Result<
 
 /// Who listens on `port`: nobody (`None`), or a name for the process as far as it can be told.
 fn holder(port: u16) -> Option<String> {
-    // A listener of another address family would let us bind, so try to connect as well.
-    if !accepts(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+    if is_free(port) {
         return None;
     }
     let pid = holder_from_proc(port).or_else(|| holder_from_lsof(port));
@@ -44,6 +43,12 @@ fn holder(port: u16) -> Option<String> {
         || "a process of another user or container".to_owned(),
         describe,
     ))
+}
+
+/// Whether a server could listen on `port` now.
+pub(crate) fn is_free(port: u16) -> bool {
+    // A listener of another address family would let us bind, so try to connect as well.
+    !accepts(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// Whether someone accepts connections on `port` of this machine.

@@ -7,10 +7,15 @@ use anyhow::Result;
 use crate::{
     failure::{BAD_CONFIGURATION, Failure},
     project::Project,
+    servers::ports,
 };
 
 /// Name of the replica set, the same in every stack.
 pub(crate) const REPLICA_SET: &str = "my-replica-set";
+
+/// How many test stacks find a place, and how far apart their ports are.
+const TEST_STACKS: u16 = 20;
+const TEST_OFFSET: u16 = 10;
 
 /// One replica set and one broker, on ports of 127.0.0.1 and with a folder of their own.
 #[derive(Debug, Clone)]
@@ -22,9 +27,6 @@ pub(crate) struct Stack {
     pub(crate) mongo_ports: [u16; 3],
     pub(crate) amqp_port: u16,
     pub(crate) management_port: u16,
-    /// Ports between Erlang nodes; nobody else uses them.
-    pub(crate) dist_port: u16,
-    pub(crate) epmd_port: u16,
     /// User and password of the broker beside guest.
     pub(crate) credentials: (String, String),
     /// Virtual host of the broker beside `/`.
@@ -53,8 +55,6 @@ impl Stack {
             mongo_ports,
             amqp_port: port("RABBITMQ_PORT", 5673)?,
             management_port: port("RABBITMQ_MANAGEMENT_PORT", 15673)?,
-            dist_port: 25673,
-            epmd_port: 4373,
             credentials: (
                 setting("RABBITMQ_DEFAULT_USERNAME"),
                 setting("RABBITMQ_DEFAULT_PASSWORD"),
@@ -66,18 +66,54 @@ impl Stack {
     }
 
     /// The one that tests use and then throw away, out of the local one's way.
+    ///
+    /// Its ports are the first that are free: another checkout may be testing too.
     pub(crate) fn test(project: &Project) -> Self {
-        Self {
+        let stack = |offset| Self {
             name: "test",
             folder: project.target.join("test-servers"),
-            mongo_ports: [30011, 30012, 30013],
-            amqp_port: 5683,
-            management_port: 15683,
-            dist_port: 25683,
-            epmd_port: 4383,
+            mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
+            amqp_port: 5683 + offset,
+            management_port: 15683 + offset,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
-        }
+        };
+        let offsets = (0..TEST_STACKS).map(|number| number * TEST_OFFSET);
+        let free = offsets
+            .map(stack)
+            .find(|stack| stack.ports().iter().all(|port| ports::is_free(*port)));
+        // If none is, starting the first one says who holds its ports.
+        free.unwrap_or_else(|| stack(0))
+    }
+
+    /// Everything of the broker.
+    pub(crate) fn rabbitmq_folder(&self) -> PathBuf {
+        self.folder.join("rabbitmq")
+    }
+
+    /// Between Erlang nodes; RabbitMQ puts it 20000 above its own port too.
+    pub(crate) fn dist_port(&self) -> u16 {
+        let above = self.amqp_port.checked_add(20_000);
+        above.unwrap_or_else(|| self.amqp_port - 20_000)
+    }
+
+    /// Of Erlang's port mapper, which would be 4369 for every broker of the machine.
+    pub(crate) fn epmd_port(&self) -> u16 {
+        let below = self
+            .amqp_port
+            .checked_sub(1300)
+            .filter(|port| 1024 <= *port);
+        below.unwrap_or(self.amqp_port + 1300)
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        let others = [
+            self.amqp_port,
+            self.management_port,
+            self.dist_port(),
+            self.epmd_port(),
+        ];
+        [&self.mongo_ports[..], &others[..]].concat()
     }
 
     pub(crate) fn mongo_uri(&self) -> String {
