@@ -4,6 +4,7 @@
 //! event of the contiguous confirmed prefix. When the broker's connection is lost, everything from the first
 //! unconfirmed event on is published again on the next one.
 
+mod error;
 mod link;
 mod progress;
 mod saver;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::error::Error;
 use self::{link::Link, progress::Progress, saver::Saver};
 use crate::{
     checkpoint, encode,
@@ -43,51 +45,6 @@ pub struct Config {
     pub checkpoint_interval: Duration,
     /// Longest drain.
     pub shutdown_grace: Duration,
-}
-
-/// Why the pipeline stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The change stream.
-    #[error(transparent)]
-    Source(#[from] source::Error),
-    /// An event that has no message.
-    #[error("cannot encode the change of `{namespace}` {document_key} at {position}")]
-    Encode {
-        /// Namespace of the change.
-        namespace: String,
-        /// `_id` of the document.
-        document_key: String,
-        /// Its position.
-        position: String,
-        /// The cause.
-        #[source]
-        source: encode::Error,
-    },
-    /// The broker.
-    #[error("publish to rabbitmq")]
-    Publish(#[from] publish::Error),
-    /// The checkpoint.
-    #[error(transparent)]
-    Checkpoint(#[from] checkpoint::Error),
-    /// A message that matched no queue.
-    #[error("message {message_id} matched no queue ({reason}): {target}")]
-    Unroutable {
-        /// Its id.
-        message_id: String,
-        /// The broker's reason.
-        reason: String,
-        /// Exchange, routing key and namespace.
-        target: String,
-    },
-    /// The drain took longer than it may.
-    #[error("not drained within {} ms: {unconfirmed} messages unconfirmed", .grace.as_millis())]
-    NotDrained {
-        /// Messages without a confirm.
-        unconfirmed: usize,
-        /// The time that was allowed.
-        grace: Duration,
-    },
 }
 
 /// A message in the window.
@@ -399,24 +356,6 @@ impl Pipeline {
         while let Some(next) = self.window.send_next() {
             self.progress.published(next.again);
             publisher.send(next.sequence, Arc::clone(&next.item.message));
-        }
-    }
-}
-
-impl Error {
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Source(error) => error.hint(),
-            Self::Encode { .. } => Some(
-                "the change stays first in line: repair or delete the document's source, then start again",
-            ),
-            Self::Publish(error) => error.hint(),
-            Self::Checkpoint(error) => error.hint(),
-            Self::Unroutable { .. } => Some(
-                "the checkpoint is before this message: bind a queue that takes its routing key, then start again",
-            ),
-            Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
         }
     }
 }

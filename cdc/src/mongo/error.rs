@@ -1,0 +1,150 @@
+//! The meaning of MongoDB's errors: which may pass, which only a person can mend.
+
+use std::time::Duration;
+
+use mongodb::error::{Error as DriverError, ErrorKind};
+
+use crate::retry::Disposition;
+
+/// A failure of MongoDB or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The driver's own error.
+    #[error("{}", describe(.0))]
+    Driver(DriverError),
+    /// No answer within a deadline.
+    #[error("mongodb: no answer to {what} within {} ms", .after.as_millis())]
+    TimedOut {
+        /// What was asked.
+        what: &'static str,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// No server could be used.
+    #[error("mongodb is not reachable at {addresses}: {reason}")]
+    Unreachable {
+        /// The servers of the connection string.
+        addresses: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// A server that is not a member of a replica set.
+    #[error("mongodb at {address} is a standalone server; change streams need a replica set")]
+    Standalone {
+        /// The server.
+        address: String,
+    },
+    /// A server of a replica set with another name.
+    #[error(
+        "mongodb at {address} belongs to replica set `{actual}`, the connection string says `{expected}`"
+    )]
+    OtherReplicaSet {
+        /// The server.
+        address: String,
+        /// The name it gives.
+        actual: String,
+        /// The name in the connection string.
+        expected: String,
+    },
+    /// The user is unknown or the password wrong.
+    #[error("mongodb refused the credentials of {user}: {reason}")]
+    Credentials {
+        /// The user of the connection string.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The user may not do what we need.
+    #[error("mongodb denies {user} the permission: {reason}")]
+    Permission {
+        /// The user of the connection string.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Driver(error) => driver_disposition(error),
+            Self::TimedOut { .. } | Self::Unreachable { .. } => Disposition::Retry,
+            Self::Standalone { .. }
+            | Self::OtherReplicaSet { .. }
+            | Self::Credentials { .. }
+            | Self::Permission { .. } => Disposition::Halt,
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Driver(_) => None,
+            Self::TimedOut { .. } | Self::Unreachable { .. } => Some("cargo xtask local-start"),
+            Self::Standalone { .. } => Some(
+                "start mongod with --replSet NAME and run rs.initiate() once, or use `cargo xtask local-start`",
+            ),
+            Self::OtherReplicaSet { .. } => Some("correct `replicaSet=` in MONGO_DATABASE_HOST"),
+            Self::Credentials { .. } => {
+                Some("correct user, password or authSource in MONGO_DATABASE_HOST")
+            }
+            Self::Permission { .. } => Some(
+                "grant `read` on the watched database and `readWrite` on the checkpoint database (CDC_CHECKPOINT_DATABASE)",
+            ),
+        }
+    }
+}
+
+/// Server codes after which the same command may succeed: elections, shutdowns, cut cursors, time limits.
+/// <https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error>
+const RETRIABLE_CODES: [i32; 27] = [
+    6, 7, 43, 50, 63, 64, 79, 89, 91, 112, 133, 134, 150, 189, 202, 211, 234, 237, 262, 9001,
+    10107, 11600, 11601, 11602, 13388, 13435, 13436,
+];
+
+fn driver_disposition(error: &DriverError) -> Disposition {
+    let retriable = match error.kind.as_ref() {
+        ErrorKind::Io(_)
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::DnsResolve { .. }
+        | ErrorKind::SessionsNotSupported => true,
+        ErrorKind::Command(command) => {
+            RETRIABLE_CODES.contains(&command.code)
+                || error.contains_label("ResumableChangeStreamError")
+        }
+        ErrorKind::Write(_) => {
+            error.contains_label("RetryableWriteError") || write_is_retriable(error)
+        }
+        _ => false,
+    };
+    if retriable {
+        Disposition::Retry
+    } else {
+        Disposition::Halt
+    }
+}
+
+fn write_is_retriable(error: &DriverError) -> bool {
+    use mongodb::error::WriteFailure;
+    match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteConcernError(failure)) => {
+            RETRIABLE_CODES.contains(&failure.code)
+        }
+        _ => false,
+    }
+}
+
+/// The driver's error in one line.
+fn describe(error: &DriverError) -> String {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => {
+            format!(
+                "mongodb: {} (code {}, {})",
+                command.message, command.code, command.code_name
+            )
+        }
+        kind => format!("mongodb: {kind}"),
+    }
+}

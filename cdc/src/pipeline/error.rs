@@ -1,0 +1,68 @@
+//! Why a running pipeline stops, and what a person can do about it.
+
+use std::time::Duration;
+
+use crate::{checkpoint, encode, publish, source};
+
+/// Why the pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The change stream.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// An event that has no message.
+    #[error("cannot encode the change of `{namespace}` {document_key} at {position}")]
+    Encode {
+        /// Namespace of the change.
+        namespace: String,
+        /// `_id` of the document.
+        document_key: String,
+        /// Its position.
+        position: String,
+        /// The cause.
+        #[source]
+        source: encode::Error,
+    },
+    /// The broker.
+    #[error("publish to rabbitmq")]
+    Publish(#[from] publish::Error),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// A message that matched no queue.
+    #[error("message {message_id} matched no queue ({reason}): {target}")]
+    Unroutable {
+        /// Its id.
+        message_id: String,
+        /// The broker's reason.
+        reason: String,
+        /// Exchange, routing key and namespace.
+        target: String,
+    },
+    /// The drain took longer than it may.
+    #[error("not drained within {} ms: {unconfirmed} messages unconfirmed", .grace.as_millis())]
+    NotDrained {
+        /// Messages without a confirm.
+        unconfirmed: usize,
+        /// The time that was allowed.
+        grace: Duration,
+    },
+}
+
+impl Error {
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::Encode { .. } => Some(
+                "the change stays first in line: repair or delete the document's source, then start again",
+            ),
+            Self::Publish(error) => error.hint(),
+            Self::Checkpoint(error) => error.hint(),
+            Self::Unroutable { .. } => Some(
+                "the checkpoint is before this message: bind a queue that takes its routing key, then start again",
+            ),
+            Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
+        }
+    }
+}
