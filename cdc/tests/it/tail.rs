@@ -127,26 +127,25 @@ async fn fill(scenario: &Scenario, kind: &str, range: std::ops::Range<i64>) {
     channel.close(200, "OK".into()).await.unwrap();
 }
 
-/// Asserts that the queue holds exactly `range`, in order, and empties it.
-async fn holds(scenario: &Scenario, range: std::ops::Range<i64>) {
+/// Asserts that the queue holds exactly `range`, in order, and empties it; says how many were given out before.
+async fn holds(scenario: &Scenario, range: std::ops::Range<i64>) -> usize {
     let count = u32::try_from(range.end - range.start).unwrap();
     eventually("everything is back in the queue", async || {
         scenario.ready().await >= count
     })
     .await;
     let channel = scenario.channel().await;
-    let mut numbers = Vec::new();
+    let (mut numbers, mut redelivered) = (Vec::new(), 0);
     // Not acknowledged one by one: a quorum queue's channel may drop some of many acknowledgements when it is closed.
     let options = BasicGetOptions { no_ack: true };
-    while let Some(message) = channel
-        .basic_get(scenario.name.as_str().into(), options)
-        .await
-        .unwrap()
-    {
+    let name = scenario.name.as_str();
+    while let Some(message) = channel.basic_get(name.into(), options).await.unwrap() {
         let body: serde_json::Value = serde_json::from_slice(&message.data).unwrap();
         numbers.push(body["n"].as_i64().unwrap());
+        redelivered += usize::from(message.redelivered);
     }
     assert_eq!(numbers, ordered(range));
+    redelivered
 }
 
 fn ordered(range: std::ops::Range<i64>) -> Vec<i64> {
@@ -166,7 +165,8 @@ async fn count_takes_as_many_and_leaves_the_rest_in_its_order() {
             assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
             next += count;
         }
-        holds(&scenario, next..300).await;
+        let touched = holds(&scenario, next..300).await;
+        assert_eq!(touched, 0, "{kind}: no more are taken than are wanted");
     }
 }
 
