@@ -8,7 +8,10 @@ use std::{
 
 use lapin::{
     BasicProperties,
-    options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    options::{
+        BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
+        ConfirmSelectOptions, QueueDeclareOptions,
+    },
     types::{AMQPValue, FieldTable},
 };
 
@@ -405,6 +408,43 @@ async fn another_consumer_is_said() {
         finished.log.contains("has another consumer"),
         "{}",
         finished.log
+    );
+}
+
+#[tokio::test]
+async fn a_queue_that_gives_nothing_out_holds_up_no_signal() {
+    let scenario = Scenario::new("tail_single").await;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    scenario.declare(&scenario.name, arguments).await;
+    let name = scenario.name.as_str();
+    let channel = scenario.channel().await;
+    channel
+        .basic_qos(1, BasicQosOptions::default())
+        .await
+        .unwrap();
+    let options = BasicConsumeOptions::default();
+    let _active = channel
+        .basic_consume(name.into(), "active".into(), options, FieldTable::default())
+        .await
+        .unwrap();
+    for _ in 0..5 {
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        channel
+            .basic_publish("".into(), name.into(), options, b"{}", properties)
+            .await
+            .unwrap();
+    }
+    let tail = Tail::start(&scenario, &[]);
+    tail.child.wait_for("has another consumer").await;
+    tail.child.signal("TERM");
+    let signalled = Instant::now();
+    let (numbers, finished) = tail.rest().await;
+    assert_eq!((numbers.len(), finished.code), (0, Some(0)));
+    assert!(
+        signalled.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        signalled.elapsed()
     );
 }
 

@@ -11,6 +11,9 @@ use crate::publish::Error;
 /// Longest wait for one answer of the broker when all is given back.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How often nothing may come from a queue that is not empty: its single active consumer is another one, say.
+const SILENCE_MAX: u32 = 20;
+
 impl Feed {
     /// Acknowledges everything up to `delivery_tag`, or later, or never where messages are to stay; says how many were.
     ///
@@ -65,10 +68,17 @@ impl Feed {
         }
         self.keep = true;
         self.limit = u64::MAX;
-        while self.after_returned || self.wave_open() {
+        let mut silence = 0;
+        while (self.after_returned || self.wave_open()) && silence < SILENCE_MAX {
+            let before = self.total.messages();
             if timeout(ANSWER_TIMEOUT, self.take_one()).await?? {
                 break;
             }
+            silence = if self.total.messages() > before {
+                0
+            } else {
+                silence + 1
+            };
         }
         // The channel of a quorum queue may still hold acknowledgements, which its end would drop. When the answer to
         // the cancellation comes, it has heard that all earlier ones were dealt with; when the second answer comes, it
