@@ -12,10 +12,16 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    child, engine::Engine, failure::Failure, progress::Progress, project::Project,
-    servers::docker::Compose,
+    child,
+    engine::Engine,
+    failure::Failure,
+    progress::Progress,
+    project::Project,
+    servers::docker::{Compose, PROJECT_NAME},
 };
 
+/// Keeps the containers and volumes apart from those that someone works with.
+const NAME: &str = "cdc-ci";
 const STEP_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Options of `ci`.
@@ -33,8 +39,7 @@ impl Ci {
             .and_then(|()| self.by_compose(project));
         if outcome.is_err() {
             // What stopped half-way must not stay; if there is nothing to take down, so much the better.
-            let _ =
-                Compose::find(project).and_then(|compose| compose.down(project, &["--volumes"]));
+            let _ = compose(project).and_then(|compose| compose.down(project, &["--volumes"]));
         }
         outcome?;
         println!("the docker backend works from end to end");
@@ -57,7 +62,7 @@ impl Ci {
 
     /// Without the toolkit's help: compose alone ends with a working replica set.
     fn by_compose(&self, project: &Project) -> Result<()> {
-        let compose = Compose::find(project)?;
+        let compose = compose(project)?;
         let line = Progress::new().line("compose");
         line.note("up");
         compose.up(project)?;
@@ -97,8 +102,15 @@ fn output(project: &Project, arguments: &[&str]) -> Result<String> {
     child::output(command(project, arguments)?, &project.interrupt, STEP_LIMIT)
 }
 
+fn compose(project: &Project) -> Result<Compose> {
+    Ok(Compose::find(project)?.named(NAME))
+}
+
 fn command(project: &Project, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("find our own program")?);
-    command.args(arguments).current_dir(&project.root);
+    command
+        .args(arguments)
+        .current_dir(&project.root)
+        .env(PROJECT_NAME, NAME);
     Ok(command)
 }

@@ -8,7 +8,7 @@ use std::{rc::Rc, time::Duration};
 
 use anyhow::Result;
 
-pub(crate) use self::compose::Compose;
+pub(crate) use self::compose::{Compose, PROJECT_NAME};
 use self::containers::Health;
 use super::{
     Data, Fate, Launch, Servers, ports,
@@ -148,7 +148,7 @@ fn await_service<'a>(
     Awaited {
         line: progress.line(service),
         name: service.to_owned(),
-        evidence: Box::new(move || containers::logs(project, service)),
+        evidence: Box::new(move || containers::evidence(project, service)),
         limit: READY_LIMIT,
         check: Box::new(check),
     }

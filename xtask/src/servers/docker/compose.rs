@@ -9,12 +9,17 @@ use super::ANSWER_LIMIT;
 use crate::{child, failure::Failure, interrupt::Interrupt, project::Project};
 
 const LIMIT: Duration = Duration::from_secs(3 * 60);
+/// Compose's own variable.
+pub(crate) const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
+
 const FLAVOURS: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
 
 /// A compose that works here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Compose {
     words: &'static [&'static str],
+    /// Instead of the name that the folder gives.
+    project_name: Option<&'static str>,
 }
 
 impl Compose {
@@ -40,7 +45,18 @@ impl Compose {
         };
         let words = FLAVOURS.iter().find(answers).copied();
         let words = words.ok_or("neither `docker compose` nor `docker-compose` is here")?;
-        Ok(Self { words })
+        Ok(Self {
+            words,
+            project_name: None,
+        })
+    }
+
+    /// The same for a project of that name, with containers and volumes of its own.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self {
+            project_name: Some(name),
+            ..self
+        }
     }
 
     /// Creates and starts the containers.
@@ -65,7 +81,9 @@ impl Compose {
 
     fn command(self, project: &Project, arguments: &[&str]) -> Command {
         let words = [self.words, arguments].concat();
-        project.command(cmd!(project.shell, "env {words...}"))
+        let mut command = project.command(cmd!(project.shell, "env {words...}"));
+        command.envs(self.project_name.map(|name| (PROJECT_NAME, name)));
+        command
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use xshell::cmd;
+use xshell::{Cmd, cmd};
 
 use super::ANSWER_LIMIT;
 use crate::{child, failure::tail_under, project::Project};
@@ -66,20 +66,35 @@ pub(super) fn running(project: &Project) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-/// What the container of `service` wrote last.
-pub(super) fn logs(project: &Project, service: &str) -> Option<String> {
+/// What the container of `service` wrote last, and what its healthcheck says.
+pub(super) fn evidence(project: &Project, service: &str) -> Option<String> {
     let filter = filter(project);
     let service_filter = format!("label=com.docker.compose.service={service}");
     let id = cmd!(
         project.shell,
         "docker ps --all --quiet --filter {filter} --filter {service_filter}"
     );
-    let id = child::answer(project.command(id), &project.interrupt, ANSWER_LIMIT)?;
+    let id = answer(project, id)?;
     // A container writes to both of its outputs.
     let script = "exec docker logs --tail 12 \"$1\" 2>&1";
-    let logs = cmd!(project.shell, "sh -c {script} logs {id}");
-    let text = child::answer(project.command(logs), &project.interrupt, ANSWER_LIMIT)?;
-    tail_under(&format!("the container of {service}"), &text)
+    let log = answer(project, cmd!(project.shell, "sh -c {script} logs {id}"))?;
+    let format = "{{range .State.Health.Log}}{{.Output}}{{println}}{{end}}";
+    let health = answer(
+        project,
+        cmd!(project.shell, "docker inspect --format {format} {id}"),
+    )?;
+    let log = tail_under(&format!("the container of {service}"), &log);
+    let health = tail_under("its healthcheck's output", &health);
+    Some(
+        log.into_iter()
+            .chain(health)
+            .collect::<Vec<_>>()
+            .join("\n\n"),
+    )
+}
+
+fn answer(project: &Project, command: Cmd<'_>) -> Option<String> {
+    child::answer(project.command(command), &project.interrupt, ANSWER_LIMIT)
 }
 
 fn is_up(status: &str) -> bool {
@@ -93,8 +108,7 @@ fn statuses(project: &Project) -> Result<BTreeMap<String, String>> {
         project.shell,
         "docker ps --all --filter {filter} --format {format}"
     );
-    let list = child::answer(project.command(list), &project.interrupt, ANSWER_LIMIT);
-    let list = list.context("ask the container engine what runs")?;
+    let list = answer(project, list).context("ask the container engine what runs")?;
     let pairs = list.lines().filter_map(|line| line.split_once('\t'));
     Ok(pairs
         .map(|(service, status)| (service.to_owned(), status.to_owned()))
