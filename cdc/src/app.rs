@@ -242,6 +242,11 @@ impl Error {
         }
     }
 
+    /// Whether the fault is in the configuration, although only a library could tell.
+    pub fn is_bad_configuration(&self) -> bool {
+        matches!(self, Self::Mongo(error) if error.is_bad_configuration())
+    }
+
     /// What a person can do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

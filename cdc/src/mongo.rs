@@ -67,9 +67,7 @@ impl Mongo {
     /// [`Error::Unreachable`] may pass; a standalone server, another replica set and refused credentials do not.
     pub async fn preflight(&self) -> Result<Timestamp, Error> {
         match self.run("hello", "admin", doc! { "hello": 1 }).await {
-            Ok(hello) => present(&hello).ok_or_else(|| Error::Standalone {
-                address: self.addresses(),
-            }),
+            Ok(hello) => present(&hello).ok_or_else(|| self.no_member(&hello)),
             Err(error @ Error::Unreachable { .. }) => Err(self.diagnose().await.unwrap_or(error)),
             Err(error) => Err(error),
         }
@@ -117,6 +115,8 @@ impl Mongo {
                 addresses: self.addresses(),
                 reason: message.clone(),
             },
+            // A member that steps down or stops says so to whoever authenticates just then.
+            ErrorKind::Authentication { .. } if error::passes(&error) => Error::Driver(error),
             ErrorKind::Authentication { message, .. } => Error::Credentials {
                 user,
                 reason: message.clone(),
@@ -137,6 +137,21 @@ impl Mongo {
             },
             _ => Error::Driver(error),
         }
+    }
+
+    /// Why a server that answers gives no cluster time.
+    fn no_member(&self, hello: &Document) -> Error {
+        let is_being_set_up =
+            hello.get_bool("isreplicaset").unwrap_or(false) || hello.contains_key("setName");
+        let address = self.addresses();
+        if is_being_set_up {
+            let reason = "the replica set is not initiated yet".to_owned();
+            return Error::Unreachable {
+                addresses: address,
+                reason,
+            };
+        }
+        Error::Standalone { address }
     }
 
     /// Asks each address by itself why the set cannot be used.

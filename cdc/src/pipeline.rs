@@ -129,11 +129,24 @@ impl Pipeline {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let outcome = self.turn_until_drained(&shutdown).await;
         if outcome.is_err() {
+            self.settle().await;
             let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.saver.flush()).await;
         }
         self.progress.report(self.window.len());
         self.link.close().await;
         outcome
+    }
+
+    /// Before the last save: looks at the verdicts that are still coming, for returns among them.
+    async fn settle(&mut self) {
+        let until = Instant::now() + saver::SETTLE;
+        let mut judgements = Vec::new();
+        while let Ok(link::Event::Judged) =
+            tokio::time::timeout_at(until, self.link.event(&mut judgements)).await
+        {
+            let _ = self.on_judgements(&mut judgements);
+        }
+        let _ = self.on_judgements(&mut judgements);
     }
 
     async fn turn_until_drained(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
@@ -157,7 +170,10 @@ impl Pipeline {
                 }
                 _ = self.ticker.tick() => self.on_tick(),
                 count = receive(&mut self.source, &mut received, room), if room > 0 => {
-                    debug_assert!(count > 0, "the source ends with an error");
+                    if count == 0 {
+                        // The source always says why it ends, unless its task is gone.
+                        self.pending.push_back(Err(source::Error::Ended));
+                    }
                     self.pending.extend(received.drain(..));
                 }
             }
@@ -270,7 +286,7 @@ impl Pipeline {
     }
 
     fn on_judgements(&mut self, judgements: &mut Vec<Judgement>) -> Result<(), Error> {
-        let mut unroutable = None;
+        let mut outcome = Ok(());
         for Judgement {
             sequence,
             verdict,
@@ -283,14 +299,13 @@ impl Pipeline {
             } else {
                 self.nack_backoff.reset();
             }
+            // Every return is looked at, since each may be of a message that has left the window already.
             if let Some(returned) = returned {
-                unroutable.get_or_insert(returned);
+                let error = self.unroutable(returned);
+                outcome = outcome.and(Err(error));
             }
         }
-        match unroutable {
-            Some(returned) => Err(self.unroutable(returned)),
-            None => Ok(()),
-        }
+        outcome
     }
 
     /// The message is named by its own id, since its return may ride on another message's confirm.
@@ -360,15 +375,20 @@ impl Pipeline {
     }
 }
 
-/// The document's key as Extended JSON, as far as it can be written.
+/// Collection and `_id` of the document, as far as they can be written; never a field of the document besides.
 fn key_text(event: &ChangeEvent) -> String {
     let mut text = Vec::new();
-    if let Some(key) = event.document_key()
-        && encode::extended_json::write_document(key, encode::JsonMode::Relaxed, &mut text).is_err()
-    {
-        text.extend_from_slice(b"(unreadable _id)");
+    let collection = event.namespace().collection.unwrap_or_default();
+    match encode::document::write(
+        None,
+        event.document_key(),
+        collection,
+        encode::JsonMode::Relaxed,
+        &mut text,
+    ) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => "(unreadable _id)".to_owned(),
     }
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 async fn receive(

@@ -147,11 +147,38 @@ impl Publisher {
             Some(first) = self.in_flight.next() => first,
             error = broken(&mut self.events) => return Err(self.connection.lost(error)),
         };
-        judgements.push(self.judge(first)?);
-        while let Some(Some(next)) = self.in_flight.next().now_or_never() {
-            judgements.push(self.judge(next)?);
+        let mut lost = judge(first, judgements).err();
+        // After an error too: a verdict behind it may carry the return of a message that counts as confirmed. The
+        // set pauses now and then although more is ready, hence the second chances.
+        let mut chances = 3;
+        while chances > 0 {
+            match self.in_flight.next().now_or_never() {
+                Some(Some(next)) => lost = lost.or(judge(next, judgements).err()),
+                None if lost.is_some() => chances -= 1,
+                Some(None) | None => break,
+            }
         }
-        Ok(())
+        match lost {
+            Some(error) => {
+                let cause = self.cause(error);
+                Err(self.connection.lost(cause))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What closed the channel, where `error` says only that it is closed.
+    fn cause(&mut self, error: lapin::Error) -> lapin::Error {
+        let is_state = matches!(
+            error.kind(),
+            ErrorKind::InvalidChannelState(..) | ErrorKind::InvalidConnectionState(_)
+        );
+        let known = if is_state {
+            broken(&mut self.events).now_or_never()
+        } else {
+            None
+        };
+        known.filter(lapin::Error::is_amqp_error).unwrap_or(error)
     }
 
     /// Messages without a verdict.
@@ -168,23 +195,25 @@ impl Publisher {
     pub async fn close(self) {
         self.connection.close().await;
     }
+}
 
-    fn judge(
-        &self,
-        (sequence, result): (u64, lapin::Result<Confirmation>),
-    ) -> Result<Judgement, Error> {
-        let confirmation = result.map_err(|error| self.connection.lost(error))?;
-        let (verdict, returned) = match confirmation {
-            Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
-            Confirmation::Nack(returned) => (Verdict::Nacked, returned),
-            Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
-        };
-        Ok(Judgement {
-            sequence,
-            verdict,
-            returned: returned.map(Returned::from),
-        })
-    }
+/// Only a plain ack counts as taken. Any verdict may carry a returned message, its own or another's.
+fn judge(
+    (sequence, result): (u64, lapin::Result<Confirmation>),
+    judgements: &mut Vec<Judgement>,
+) -> lapin::Result<()> {
+    let (verdict, returned) = match result? {
+        Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
+        Confirmation::Nack(returned) => (Verdict::Nacked, returned),
+        Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
+    };
+    let returned = returned.map(Returned::from);
+    judgements.push(Judgement {
+        sequence,
+        verdict,
+        returned,
+    });
+    Ok(())
 }
 
 /// Waits for the connection's or a channel's end.

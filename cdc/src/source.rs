@@ -77,6 +77,9 @@ pub enum Error {
         #[source]
         source: event::Error,
     },
+    /// The task that reads is gone without a word, which only a defect explains.
+    #[error("reading the change stream ended unexpectedly")]
+    Ended,
     /// The server ended the stream.
     #[error("the server closed the change stream of `{database}`")]
     Closed {
@@ -142,7 +145,7 @@ impl Error {
         match self {
             Self::Mongo { source, .. } => source.disposition(),
             Self::Closed { .. } => Disposition::Retry,
-            Self::HistoryLost { .. } | Self::Event { .. } => Disposition::Halt,
+            Self::HistoryLost { .. } | Self::Event { .. } | Self::Ended => Disposition::Halt,
         }
     }
 
@@ -157,6 +160,7 @@ impl Error {
             Self::Event { .. } => {
                 Some("the event stays first in line; report it with the server's version")
             }
+            Self::Ended => Some("start again, and report it with the log"),
             Self::Closed { .. } => None,
         }
     }

@@ -5,7 +5,12 @@ use cdc::{
     config::{Config, LogConfig, LogFormat, RunArgs},
     retry::chain,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use super::Exit;
 
@@ -19,24 +24,36 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Exit> {
     let outcome = runtime.block_on(app::run(config));
     // What is still running, such as a name look-up, must not hold up the exit.
     runtime.shutdown_background();
-    outcome.map_err(|error| Exit::failure(chain(&error), error.hint()))
+    outcome.map_err(|error| {
+        if error.is_bad_configuration() {
+            let text = format!(
+                "bad configuration\n  MONGO_DATABASE_HOST: {}",
+                chain(&error)
+            );
+            return Exit::usage(text, error.hint());
+        }
+        Exit::failure(chain(&error), error.hint())
+    })
 }
 
 /// Log lines go to stderr.
 fn start_logging(log: &LogConfig) {
-    let filter = EnvFilter::builder().parse_lossy(&log.filter);
-    // The client library logs returned messages with their bodies and writes whole frames at `trace`.
-    let filter = ["lapin=off", "amq_protocol=off"]
-        .into_iter()
-        .fold(filter, |filter, directive| {
-            filter.add_directive(directive.parse().expect("a valid directive"))
-        });
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    // The client library logs returned messages with their bodies, and whole frames, whatever the filter's wording.
+    let discreet = filter_fn(|metadata| {
+        !["lapin", "amq_protocol"]
+            .iter()
+            .any(|library| metadata.target().starts_with(library))
+    });
+    let filter = EnvFilter::builder().parse_lossy(&log.filter).and(discreet);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry();
     match log.format {
-        LogFormat::Text => lines.with_ansi(use_colour()).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => registry
+            .with(lines.with_ansi(use_colour()).with_filter(filter))
+            .init(),
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_filter(filter))
+            .init(),
     }
 }
 

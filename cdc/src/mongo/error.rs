@@ -77,6 +77,11 @@ impl Error {
         }
     }
 
+    /// Whether the connection string contradicts itself, which no server has to tell.
+    pub fn is_bad_configuration(&self) -> bool {
+        matches!(self, Self::Driver(error) if matches!(error.kind.as_ref(), ErrorKind::InvalidArgument { .. }))
+    }
+
     /// What a person can do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -105,6 +110,7 @@ const RETRIABLE_CODES: [i32; 27] = [
 
 fn driver_disposition(error: &DriverError) -> Disposition {
     let retriable = match error.kind.as_ref() {
+        ErrorKind::Authentication { .. } => passes(error),
         ErrorKind::Io(_)
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
@@ -124,6 +130,17 @@ fn driver_disposition(error: &DriverError) -> Disposition {
     } else {
         Disposition::Halt
     }
+}
+
+/// Whether an error of the authentication has a cause that passes.
+pub(super) fn passes(error: &DriverError) -> bool {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<DriverError>());
+    cause.is_some_and(|cause| match cause.kind.as_ref() {
+        ErrorKind::Io(_) => true,
+        ErrorKind::Command(command) => RETRIABLE_CODES.contains(&command.code),
+        _ => false,
+    })
 }
 
 fn write_is_retriable(error: &DriverError) -> bool {

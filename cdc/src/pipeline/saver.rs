@@ -8,12 +8,12 @@ use tracing::warn;
 use crate::{
     checkpoint::{Error, Store},
     position::Position,
-    retry::{Disposition, chain},
+    retry::{Backoff, Disposition, chain},
 };
 
 /// Time between a position's confirm and its save. The client library resolves the confirms of one frame in any
 /// order and attaches a returned message to any of them; after this time all of them have been looked at.
-const SETTLE: Duration = Duration::from_millis(10);
+pub(super) const SETTLE: Duration = Duration::from_millis(10);
 /// Longest time between checkpoints while nothing passes the filter.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -27,6 +27,7 @@ pub(super) struct Saver {
     state: State,
     last_start: Option<Instant>,
     hurry: bool,
+    backoff: Backoff,
 }
 
 struct Pending {
@@ -56,6 +57,7 @@ impl Saver {
             state: State::Ready(store),
             last_start: None,
             hurry: false,
+            backoff: Backoff::default(),
         }
     }
 
@@ -91,7 +93,7 @@ impl Saver {
     /// Waits until a save is due, or for the one under way. Returns after each step of it.
     ///
     /// # Errors
-    /// A failure that only a person can mend. Others are said, and tried again after the interval.
+    /// A failure that only a person can mend. Others are said, and tried again soon.
     ///
     /// # Cancel safety
     /// Cancel safe: everything that is under way stays in `self`.
@@ -176,13 +178,16 @@ impl Saver {
     ) -> Result<(), Error> {
         self.state = State::Ready(store);
         match outcome {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.backoff.reset();
+                Ok(())
+            }
             Err(error) if error.disposition() == Disposition::Retry => {
                 warn!(error = chain(&error), "checkpoint not saved, trying again");
                 let position = self.latest.take().map_or(position, |newer| newer.position);
                 self.latest = Some(Pending {
                     position,
-                    at: Instant::now() + self.interval,
+                    at: Instant::now() + self.backoff.next_delay(),
                 });
                 Ok(())
             }

@@ -80,8 +80,19 @@ fn refusal(error: &lapin::Error) -> Option<String> {
         return None;
     };
     match error.kind() {
+        // A limit of connections is no refusal of this user: it passes when another connection ends.
+        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            if is_limit(error.get_message().as_str()) =>
+        {
+            None
+        }
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
         | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Some(error.get_message().to_string()),
         _ => None,
     }
+}
+
+/// `connection limit (N) is reached` and the like, for a user, a virtual host or a node.
+pub(super) fn is_limit(text: &str) -> bool {
+    text.contains("limit")
 }

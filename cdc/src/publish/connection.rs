@@ -66,6 +66,11 @@ impl Connection {
                 queue: queue.name.clone(),
                 difference: difference(&text),
             },
+            // A declaration cannot miss the queue; so the broker says that the queue's node is away.
+            Some((AMQPSoftError::NOTFOUND, text)) => Error::QueueAway {
+                queue: queue.name.clone(),
+                reason: text,
+            },
             _ => self.broker.name(error),
         });
         within(&self.broker, "a queue declaration", declare).await

@@ -7,6 +7,7 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
+use super::broker::is_limit;
 use crate::retry::Disposition;
 
 /// A failure of the broker or of the way to it.
@@ -51,6 +52,14 @@ pub enum Error {
         /// What the broker said.
         difference: String,
     },
+    /// The queue exists and its node is away.
+    #[error("queue `{queue}` is not available now: {reason}")]
+    QueueAway {
+        /// The queue.
+        queue: String,
+        /// What the broker said.
+        reason: String,
+    },
     /// The exchange does not exist.
     #[error("exchange `{exchange}` does not exist on virtual host `{vhost}`")]
     NoExchange {
@@ -74,7 +83,7 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Broker { source, .. } => lapin_disposition(source),
-            Self::TimedOut { .. } => Disposition::Retry,
+            Self::TimedOut { .. } | Self::QueueAway { .. } => Disposition::Retry,
             Self::Refused { .. }
             | Self::QueueDiffers { .. }
             | Self::NoExchange { .. }
@@ -94,6 +103,7 @@ impl Error {
                 "the queue was left as it is: set CDC_QUEUE_TYPE to its type, choose another RABBITMQ_QUEUE_NAME, \
                  or delete the queue once it is empty",
             ),
+            Self::QueueAway { .. } => Some("start the node that holds the queue"),
             Self::NoExchange { .. } => {
                 Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
             }
@@ -110,6 +120,9 @@ fn lapin_disposition(error: &lapin::Error) -> Disposition {
         | ErrorKind::InvalidChannelState(..)
         | ErrorKind::InvalidConnectionState(_) => true,
         ErrorKind::ProtocolError(error) => match error.kind() {
+            AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => {
+                is_limit(error.get_message().as_str())
+            }
             AMQPErrorKind::Hard(kind) => matches!(
                 kind,
                 AMQPHardError::CONNECTIONFORCED

@@ -66,6 +66,29 @@ async fn every_fault_of_a_configuration_is_told_at_once_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_connection_string_that_contradicts_itself_is_a_bad_configuration() {
+    let uri = "mongodb://localhost:1,localhost:2/?directConnection=true";
+    let finished = run(&[("MONGO_DATABASE_HOST", uri)]).await;
+    check(
+        &finished,
+        64,
+        &["MONGO_DATABASE_HOST: ", "directConnection"],
+    );
+}
+
+#[tokio::test]
+async fn a_replica_set_that_is_not_initiated_yet_is_waited_for() {
+    let server = MongoServer::start(&["--replSet", "late"]).await;
+    let mut scenario = Scenario::new("uninitiated").await;
+    scenario.set("MONGO_DATABASE_HOST", server.uri("directConnection=true"));
+    let engine = scenario.spawn();
+    engine.wait_for("not initiated yet").await;
+    server.initiate("late").await;
+    engine.wait_for("watching").await;
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn an_unknown_option_is_a_bad_configuration() {
     let finished = Engine::spawn(&["run", "--collection", "moves"], &[])
         .finish()

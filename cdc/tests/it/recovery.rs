@@ -197,6 +197,10 @@ async fn an_unroutable_message_stops_the_engine_and_the_checkpoint_stays_before_
             finished.log
         );
     }
+    assert!(
+        !finished.log.contains("lapin") && !finished.log.contains("xxxx"),
+        "no document in the log"
+    );
     // The same message stops the next engine too: it was not passed over.
     let again = scenario.spawn().finish().await;
     assert_eq!(again.code, Some(1), "{}", again.log);
