@@ -70,7 +70,10 @@ impl Broker {
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.address(), self.0.vhost)
+        match self.0.vhost.as_str() {
+            "/" => f.write_str(&self.address()),
+            vhost => write!(f, "{} (virtual host {vhost:?})", self.address()),
+        }
     }
 }
 
