@@ -155,7 +155,7 @@ impl Pipeline {
         loop {
             // What was received before has to fit in first: the window may run out of bytes before entries.
             let room = if self.pending.is_empty() {
-                self.window.room().min(TURN_EVENTS)
+                self.window.refill().min(TURN_EVENTS)
             } else {
                 0
             };

@@ -60,6 +60,25 @@ fn a_full_window_has_no_room_until_something_leaves() {
 }
 
 #[test]
+fn the_window_is_refilled_when_a_quarter_is_free() {
+    let mut window = sent(100);
+    for sequence in 0..24 {
+        window.judge(sequence, Verdict::Confirmed);
+        window.pop();
+        assert_eq!(window.refill(), 0);
+    }
+    window.judge(24, Verdict::Confirmed);
+    window.pop();
+    assert_eq!(window.refill(), 25);
+
+    let one = Window::<u32>::new(Bounds {
+        events: 1,
+        bytes: 1,
+    });
+    assert_eq!(one.refill(), 1, "a window of one has room when it is empty");
+}
+
+#[test]
 fn bytes_bound_the_window_and_one_larger_entry_passes_alone() {
     let mut window = window(100);
     window.push(0, 5_000);
