@@ -118,7 +118,7 @@ async fn starting_position(
     store: &mut Store,
     now: Timestamp,
 ) -> Result<(Position, String), Error> {
-    if let Some(position) = load(deadline, store).await? {
+    if let Some(position) = until(deadline, async || Ok(store.load().await?)).await? {
         let from = format!("checkpoint, {position}");
         return Ok((position, from));
     }
@@ -128,29 +128,9 @@ async fn starting_position(
         increment: now.increment.saturating_add(1),
     };
     let position = Position::At(next);
-    save(deadline, store, &position).await?;
+    until(deadline, async || Ok(store.save(&position).await?)).await?;
     let from = format!("now, {position}");
     Ok((position, from))
-}
-
-async fn load(deadline: Instant, store: &mut Store) -> Result<Option<Position>, Error> {
-    let mut attempts = Attempts::new(deadline);
-    loop {
-        match store.load().await {
-            Ok(position) => return Ok(position),
-            Err(error) => attempts.after(error.into()).await?,
-        }
-    }
-}
-
-async fn save(deadline: Instant, store: &mut Store, position: &Position) -> Result<(), Error> {
-    let mut attempts = Attempts::new(deadline);
-    loop {
-        match store.save(position).await {
-            Ok(()) => return Ok(()),
-            Err(error) => attempts.after(error.into()).await?,
-        }
-    }
 }
 
 /// Repeats `attempt` until it works, only a person can help, or the deadline has passed.

@@ -232,9 +232,9 @@ impl Pipeline {
     }
 
     fn take(&mut self, item: Item) -> Result<(), Error> {
-        let position = item.position();
         match item {
             Item::Event(event) => {
+                let position = event.position();
                 let message =
                     encode::encode(&event, &self.encode).map_err(|source| Error::Encode {
                         namespace: event.namespace().to_string(),

@@ -26,8 +26,6 @@ pub enum Verdict {
     Confirmed,
     /// Not taken; it has to be published again.
     Nacked,
-    /// Taken back: it matched no queue. The window does not pass it.
-    Returned,
 }
 
 /// See the module's text.
@@ -192,12 +190,11 @@ impl<T> Window<T> {
         entry.state = match verdict {
             Verdict::Confirmed => State::Confirmed,
             Verdict::Nacked => State::Nacked,
-            Verdict::Returned => State::Returned,
         };
         match verdict {
             Verdict::Nacked => self.mode = Mode::Settling,
             Verdict::Confirmed if self.mode == Mode::Probing => self.mode = Mode::Flowing,
-            Verdict::Confirmed | Verdict::Returned => {}
+            Verdict::Confirmed => {}
         }
     }
 
