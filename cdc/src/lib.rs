@@ -20,7 +20,9 @@ pub mod publish;
 pub mod source;
 
 pub mod event;
+pub mod health;
 pub mod message;
+pub mod metrics;
 pub mod mongo;
 pub mod position;
 pub mod retry;

@@ -9,12 +9,14 @@ use std::{
 };
 
 /// Who may import whom, from the outside in. A room is a file of `src` with the folder of its name.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 16] = [
     (
         "app",
         &[
             "checkpoint",
             "config",
+            "health",
+            "metrics",
             "mongo",
             "pipeline",
             "position",
@@ -41,20 +43,27 @@ const EDGES: [(&str, &[&str]); 14] = [
             "checkpoint",
             "encode",
             "event",
+            "health",
             "message",
+            "metrics",
             "position",
             "publish",
             "retry",
             "source",
         ],
     ),
-    ("source", &["event", "mongo", "position", "retry"]),
+    (
+        "source",
+        &["event", "health", "metrics", "mongo", "position", "retry"],
+    ),
     ("encode", &["event", "message"]),
     ("publish", &["message", "retry"]),
     ("checkpoint", &["mongo", "position", "retry"]),
     ("message", &["event"]),
     ("event", &["position"]),
     ("mongo", &["retry"]),
+    ("health", &[]),
+    ("metrics", &[]),
     ("position", &[]),
     ("retry", &[]),
     ("property", &[]),

@@ -1,0 +1,195 @@
+//! Whether the engine does its work, and what is in the way.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// What the engine is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It connects to its servers.
+    #[default]
+    Starting,
+    /// Another engine works for the same pipeline.
+    Standby,
+    /// It works.
+    Leader,
+    /// It delivers what is in flight and stops.
+    Draining,
+}
+
+/// What may be in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The change stream is lost.
+    Mongodb,
+    /// The broker is lost.
+    Rabbitmq,
+    /// The broker has blocked the connection: an alarm.
+    Blocked,
+    /// The broker refuses messages.
+    Nacked,
+    /// The broker has no queue for a message.
+    Unroutable,
+    /// The checkpoint cannot be saved.
+    Checkpoint,
+    /// Nothing moves, although there is work.
+    Stalled,
+}
+
+/// Something in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Its kind.
+    pub cause: Cause,
+    /// What happened last, for people.
+    pub reason: String,
+    /// When it began.
+    pub since: Instant,
+}
+
+/// A moment's picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whether the engine does, or could at once do, its work.
+    pub ready: bool,
+    /// What the engine is doing.
+    pub role: Role,
+    /// What is in the way, in the order of [`Cause`].
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// The engine's health. A clone tells of the same engine.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    role: Role,
+    obstacles: BTreeMap<Cause, Obstacle>,
+}
+
+impl Health {
+    /// The engine changed what it does. What is in the way stays.
+    pub fn set_role(&self, role: Role) {
+        self.state().role = role;
+    }
+
+    /// Something is in the way. Said again, it keeps the moment when it began and takes the new reason.
+    pub fn hinder(&self, cause: Cause, reason: impl Into<String>) {
+        let reason = reason.into();
+        let mut state = self.state();
+        let since = state
+            .obstacles
+            .get(&cause)
+            .map_or_else(Instant::now, |obstacle| obstacle.since);
+        let obstacle = Obstacle {
+            cause,
+            reason,
+            since,
+        };
+        state.obstacles.insert(cause, obstacle);
+    }
+
+    /// It is out of the way.
+    pub fn clear(&self, cause: Cause) {
+        self.state().obstacles.remove(&cause);
+    }
+
+    /// How things stand. A standby is ready: whoever rolls out a new engine beside an old one must not wait for it to
+    /// lead.
+    pub fn report(&self) -> Report {
+        let state = self.state();
+        let at_work = matches!(state.role, Role::Leader | Role::Standby);
+        Report {
+            ready: at_work && state.obstacles.is_empty(),
+            role: state.role,
+            obstacles: state.obstacles.values().cloned().collect(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Starting => "starting",
+            Self::Standby => "standby",
+            Self::Leader => "leader",
+            Self::Draining => "draining",
+        })
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Mongodb => "mongodb",
+            Self::Rabbitmq => "rabbitmq",
+            Self::Blocked => "blocked",
+            Self::Nacked => "nacked",
+            Self::Unroutable => "unroutable",
+            Self::Checkpoint => "checkpoint",
+            Self::Stalled => "stalled",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_and_a_standby_are_ready_and_nobody_else() {
+        let health = Health::default();
+        let ready = |role| {
+            health.set_role(role);
+            health.report().ready
+        };
+        assert_eq!(health.report().role, Role::Starting);
+        let roles = [Role::Starting, Role::Standby, Role::Leader, Role::Draining];
+        assert_eq!(roles.map(ready), [false, true, true, false]);
+    }
+
+    #[test]
+    fn each_obstacle_takes_readiness_away_until_the_last_one_is_cleared() {
+        let health = Health::default();
+        health.set_role(Role::Leader);
+        health.hinder(Cause::Rabbitmq, "lost");
+        health.hinder(Cause::Mongodb, "away");
+        let report = health.report();
+        let causes: Vec<Cause> = report.obstacles.iter().map(|one| one.cause).collect();
+        assert_eq!(causes, [Cause::Mongodb, Cause::Rabbitmq]);
+        assert!(!report.ready);
+        health.clear(Cause::Rabbitmq);
+        assert!(!health.report().ready);
+        health.clear(Cause::Mongodb);
+        health.clear(Cause::Mongodb);
+        assert!(health.report().ready);
+    }
+
+    #[test]
+    fn an_obstacle_said_again_keeps_its_beginning_and_takes_the_new_reason() {
+        let health = Health::default();
+        let other = health.clone();
+        health.hinder(Cause::Blocked, "low on memory");
+        let first = other.report().obstacles[0].clone();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        health.hinder(Cause::Blocked, "low on disk");
+        let [again] = &other.report().obstacles[..] else {
+            panic!("one cause, one obstacle");
+        };
+        assert_eq!((again.since, &*again.reason), (first.since, "low on disk"));
+        other.clear(Cause::Blocked);
+        health.hinder(Cause::Blocked, "low on memory");
+        assert!(health.report().obstacles[0].since > first.since);
+    }
+}

@@ -1,0 +1,339 @@
+//! What the engine counts, for a scrape: every name begins with `cdc_`, every series carries its pipeline.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::Instant,
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _, text},
+    metrics::{
+        MetricType,
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
+    registry::{Metric, Registry},
+};
+
+/// Counters of one name, told apart by one label.
+pub type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
+
+/// A server that a connection was lost to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// Where changes are read.
+    Mongodb,
+    /// Where messages go.
+    Rabbitmq,
+}
+
+/// Why a message was parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkReason {
+    /// The broker had no queue for it.
+    Unroutable,
+    /// It is larger than the broker accepts.
+    Oversize,
+    /// It cannot be encoded.
+    Poison,
+}
+
+/// The engine's counters and gauges. A clone counts into the same series.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Events read from the change stream.
+    pub events_read: Counter,
+    /// Messages handed to the broker, each attempt.
+    pub messages_published: Counter,
+    /// Bytes of the bodies handed to the broker, each attempt.
+    pub bytes_published: Counter,
+    /// Messages published again within this run.
+    pub messages_retried: Counter,
+    /// Messages published again after a restart.
+    pub messages_replayed: Counter,
+    /// Messages that the broker took.
+    pub messages_confirmed: Counter,
+    /// Verdicts "not taken".
+    pub messages_nacked: Counter,
+    /// Messages that came back as unroutable.
+    pub messages_returned: Counter,
+    /// Messages put aside, by `reason`; see [`Metrics::parked`].
+    pub messages_parked: Labelled,
+    /// Messages published without the full document.
+    pub messages_trimmed: Counter,
+    /// Times that the history was lost and skipped.
+    pub history_skips: Counter,
+    /// Seconds of history skipped.
+    pub history_skipped_seconds: Counter<f64, AtomicU64>,
+    /// Connections made again, by `server`; see [`Metrics::reconnected`].
+    pub reconnects: Labelled,
+    /// Checkpoints saved; see [`Metrics::checkpoint_saved`].
+    pub checkpoint_saves: Counter,
+    /// Attempts to save the checkpoint that failed.
+    pub checkpoint_save_failures: Counter,
+    /// Messages published and not yet judged, or waiting to be published again.
+    pub messages_in_flight: Gauge,
+    /// Bytes of their bodies.
+    pub bytes_in_flight: Gauge,
+    /// Age of the last confirmed change, by the server's clock.
+    pub lag_seconds: Gauge<f64, AtomicU64>,
+    /// 1 while the broker has blocked the connection.
+    pub blocked: Gauge,
+    /// 1 while this engine is the leader, 0 while it stands by.
+    pub leader: Gauge,
+    checkpoint_age: CheckpointAge,
+    registry: Arc<Registry>,
+}
+
+impl Metrics {
+    /// All series at zero, labelled with the pipeline.
+    pub fn new(pipeline: &str) -> Self {
+        let label = ("pipeline".into(), pipeline.to_owned().into());
+        let mut registry = Registry::with_prefix_and_labels("cdc", [label].into_iter());
+        let mut metrics = Self::default();
+        // A series that exists from the start is a zero, not a gap, on a graph.
+        for server in [Server::Mongodb, Server::Rabbitmq] {
+            let _ = metrics.reconnects.get_or_create(&server.label());
+        }
+        for reason in [
+            ParkReason::Unroutable,
+            ParkReason::Oversize,
+            ParkReason::Poison,
+        ] {
+            let _ = metrics.messages_parked.get_or_create(&reason.label());
+        }
+        metrics.register_messages(&mut registry);
+        metrics.register_rest(&mut registry);
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    /// A checkpoint was saved now.
+    pub fn checkpoint_saved(&self) {
+        self.checkpoint_saves.inc();
+        self.checkpoint_age.restart();
+    }
+
+    /// A connection to `server` was made again.
+    pub fn reconnected(&self, server: Server) {
+        self.reconnects.get_or_create(&server.label()).inc();
+    }
+
+    /// A message was put aside.
+    pub fn parked(&self, reason: ParkReason) {
+        self.messages_parked.get_or_create(&reason.label()).inc();
+    }
+
+    /// Every series as `OpenMetrics` text.
+    #[expect(clippy::missing_panics_doc, reason = "writing to a string never fails")]
+    pub fn encode(&self) -> String {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry).expect("a string takes every write");
+        page
+    }
+
+    fn register_messages(&self, registry: &mut Registry) {
+        let mut add = |name, help, counter: &Counter| add(registry, name, help, counter);
+        add(
+            "events_read",
+            "Events read from the change stream",
+            &self.events_read,
+        );
+        add(
+            "messages_published",
+            "Messages handed to the broker, each attempt",
+            &self.messages_published,
+        );
+        add(
+            "bytes_published",
+            "Bytes of the bodies handed to the broker, each attempt",
+            &self.bytes_published,
+        );
+        add(
+            "messages_retried",
+            "Messages published again within this run, after a lost connection or a nack",
+            &self.messages_retried,
+        );
+        add(
+            "messages_replayed",
+            "Messages published again after a restart",
+            &self.messages_replayed,
+        );
+        add(
+            "messages_confirmed",
+            "Messages that the broker took",
+            &self.messages_confirmed,
+        );
+        add(
+            "messages_nacked",
+            "Messages that the broker refused",
+            &self.messages_nacked,
+        );
+        add(
+            "messages_returned",
+            "Messages that came back as unroutable",
+            &self.messages_returned,
+        );
+        add(
+            "messages_trimmed",
+            "Messages published without the full document, being too large",
+            &self.messages_trimmed,
+        );
+    }
+
+    fn register_rest(&self, registry: &mut Registry) {
+        let help = "Messages put aside in the parked queue";
+        add(registry, "messages_parked", help, &self.messages_parked);
+        let help = "Times that lost history was skipped";
+        add(registry, "history_skips", help, &self.history_skips);
+        let help = "Seconds of history skipped";
+        let skipped = &self.history_skipped_seconds;
+        add(registry, "history_skipped_seconds", help, skipped);
+        let help = "Connections made again after a loss";
+        add(registry, "reconnects", help, &self.reconnects);
+        let help = "Checkpoints saved";
+        add(registry, "checkpoint_saves", help, &self.checkpoint_saves);
+        let help = "Attempts to save the checkpoint that failed";
+        let failures = &self.checkpoint_save_failures;
+        add(registry, "checkpoint_save_failures", help, failures);
+        let help = "Messages published and not yet confirmed";
+        add(
+            registry,
+            "messages_in_flight",
+            help,
+            &self.messages_in_flight,
+        );
+        let help = "Bytes of the bodies published and not yet confirmed";
+        add(registry, "bytes_in_flight", help, &self.bytes_in_flight);
+        let help = "Age of the last confirmed change by the server's clock";
+        add(registry, "lag_seconds", help, &self.lag_seconds);
+        let help = "1 while the broker has blocked the connection";
+        add(registry, "blocked", help, &self.blocked);
+        let help = "1 while this engine is the leader, 0 while it stands by";
+        add(registry, "leader", help, &self.leader);
+        registry.register_collector(Box::new(self.checkpoint_age.clone()));
+    }
+}
+
+fn add(registry: &mut Registry, name: &str, help: &str, metric: &(impl Metric + Clone)) {
+    registry.register(name, help, metric.clone());
+}
+
+impl Server {
+    fn label(self) -> [(&'static str, &'static str); 1] {
+        let server = match self {
+            Self::Mongodb => "mongodb",
+            Self::Rabbitmq => "rabbitmq",
+        };
+        [("server", server)]
+    }
+}
+
+impl ParkReason {
+    fn label(self) -> [(&'static str, &'static str); 1] {
+        let reason = match self {
+            Self::Unroutable => "unroutable",
+            Self::Oversize => "oversize",
+            Self::Poison => "poison",
+        };
+        [("reason", reason)]
+    }
+}
+
+/// The time since the last save, worked out when it is asked for. Absent until the first save.
+#[derive(Debug, Clone, Default)]
+struct CheckpointAge {
+    saved: Arc<Mutex<Option<Instant>>>,
+}
+
+impl CheckpointAge {
+    fn restart(&self) {
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+impl Collector for CheckpointAge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let saved = *self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(saved) = saved else {
+            return Ok(());
+        };
+        let help = "Time since the last save of the checkpoint";
+        let gauge = MetricType::Gauge;
+        let encoder = encoder.encode_descriptor("checkpoint_age_seconds", help, None, gauge)?;
+        ConstGauge::new(saved.elapsed().as_secs_f64()).encode(encoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(page: &str, series: &str) -> f64 {
+        let rest = page
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+            .unwrap_or_else(|| panic!("no {series} in\n{page}"));
+        rest.parse().unwrap()
+    }
+
+    #[test]
+    fn every_series_is_there_from_the_start_under_its_pipeline() {
+        let page = Metrics::new("orders").encode();
+        for (name, help) in page
+            .lines()
+            .filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '))
+        {
+            assert!(name.starts_with("cdc_"), "{name}");
+            assert!(help.ends_with('.'), "{help}");
+        }
+        let series = page.lines().filter(|line| !line.starts_with('#'));
+        let mut count = 0;
+        for line in series {
+            count += 1;
+            assert!(line.contains("pipeline=\"orders\""), "{line}");
+            assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
+        }
+        assert_eq!(count, 23, "{page}");
+        assert!(page.ends_with("# EOF\n"), "{page}");
+    }
+
+    #[test]
+    fn a_clone_counts_into_the_same_series() {
+        let metrics = Metrics::new("p");
+        let clone = metrics.clone();
+        clone.events_read.inc_by(3);
+        clone.reconnected(Server::Rabbitmq);
+        clone.parked(ParkReason::Poison);
+        clone.lag_seconds.set(1.5);
+        let page = metrics.encode();
+        let read = value(&page, "cdc_events_read_total{pipeline=\"p\"}");
+        let again = "cdc_reconnects_total{pipeline=\"p\",server=\"rabbitmq\"}";
+        let parked = "cdc_messages_parked_total{pipeline=\"p\",reason=\"poison\"}";
+        let lag = value(&page, "cdc_lag_seconds{pipeline=\"p\"}");
+        let counts = (value(&page, again), value(&page, parked));
+        assert_eq!((read, counts, lag), (3.0, (1.0, 1.0), 1.5), "{page}");
+    }
+
+    #[test]
+    fn the_age_of_the_checkpoint_begins_with_the_first_save_and_grows() {
+        let metrics = Metrics::new("p");
+        let series = "cdc_checkpoint_age_seconds{pipeline=\"p\"}";
+        assert!(!metrics.encode().contains(series));
+        metrics.checkpoint_saved();
+        let first = value(&metrics.encode(), series);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let second = value(&metrics.encode(), series);
+        assert!(second >= first + 0.02, "{first} {second}");
+        metrics.checkpoint_saved();
+        assert!(value(&metrics.encode(), series) < second);
+        let saves = value(
+            &metrics.encode(),
+            "cdc_checkpoint_saves_total{pipeline=\"p\"}",
+        );
+        assert!((saves - 2.0).abs() < f64::EPSILON);
+    }
+}
