@@ -16,10 +16,13 @@ use crate::{
     checkpoint,
     encode::{self, Format, JsonMode, RoutingKey},
     event::Operation,
-    pipeline, publish, source,
+    pipeline::{self, OnOversize, OnPoison, OnUnroutable, Policies},
+    publish, source,
 };
 
 use self::faults::set;
+
+const DEFAULT_PIPELINE: &str = "default";
 
 /// All that `cdc run` needs to know, made of each stage's own configuration.
 #[derive(Debug)]
@@ -94,13 +97,14 @@ impl Config {
     pub fn check(args: &RunArgs) -> Result<(Self, LogConfig), Faults> {
         let mut faults = Faults::default();
         let log = log(&args.engine, &mut faults);
+        let policies = policies(&args.engine, &mut faults);
         let config = Self {
             mongo_uri: servers::mongo_uri(args.mongo.mongo_database_host.as_deref(), &mut faults),
             source: source(&args.mongo, &mut faults),
             encode: encode(args, &mut faults),
-            publish: publish(args, &mut faults),
+            publish: publish(args, policies, &mut faults),
             checkpoint: checkpoint(args, &mut faults),
-            pipeline: pipeline(&args.engine, &mut faults),
+            pipeline: pipeline(&args.engine, policies, &mut faults),
             startup_timeout: startup_timeout(&args.rabbit, &mut faults),
         };
         if config.source.database == config.checkpoint.database {
@@ -157,6 +161,12 @@ fn source(args: &MongoArgs, faults: &mut Faults) -> source::Config {
 }
 
 fn checkpoint(args: &RunArgs, faults: &mut Faults) -> checkpoint::Config {
+    let pipeline = Faults::text(args.engine.pipeline.as_deref(), DEFAULT_PIPELINE);
+    let longest = publish::PIPELINE_BYTES_MAX;
+    if pipeline.len() > longest {
+        let text = format!("`{pipeline}` is longer than {longest} bytes");
+        faults.add("CDC_PIPELINE", text);
+    }
     checkpoint::Config {
         database: database(
             "CDC_CHECKPOINT_DATABASE",
@@ -164,7 +174,7 @@ fn checkpoint(args: &RunArgs, faults: &mut Faults) -> checkpoint::Config {
             "cdc",
             faults,
         ),
-        pipeline: Faults::text(args.engine.pipeline.as_deref(), "default"),
+        pipeline,
     }
 }
 
@@ -188,10 +198,14 @@ fn encode(args: &RunArgs, faults: &mut Faults) -> encode::Config {
     }
 }
 
-fn publish(args: &RunArgs, faults: &mut Faults) -> publish::Config {
+fn publish(args: &RunArgs, policies: Policies, faults: &mut Faults) -> publish::Config {
+    let queue = servers::queue(&args.rabbit, faults);
+    let pipeline = Faults::text(args.engine.pipeline.as_deref(), DEFAULT_PIPELINE);
     publish::Config {
         broker: servers::broker(&args.rabbit, faults),
-        queue: servers::queue(&args.rabbit, faults),
+        parking: policies.park().then(|| servers::parking(&queue, faults)),
+        queue,
+        lock: publish::Lock::new(&pipeline),
         exchange: servers::short_name(
             "RABBITMQ_EXCHANGE",
             args.message.rabbitmq_exchange.as_deref(),
@@ -207,7 +221,17 @@ fn publish(args: &RunArgs, faults: &mut Faults) -> publish::Config {
     }
 }
 
-fn pipeline(args: &EngineArgs, faults: &mut Faults) -> pipeline::Config {
+fn policies(args: &EngineArgs, faults: &mut Faults) -> Policies {
+    let unroutable = args.on_unroutable.as_deref();
+    let (poison, oversize) = (args.on_poison.as_deref(), args.on_oversize.as_deref());
+    Policies {
+        on_unroutable: faults.choice("CDC_ON_UNROUTABLE", unroutable, &OnUnroutable::NAMES),
+        on_poison: faults.choice("CDC_ON_POISON", poison, &OnPoison::NAMES),
+        on_oversize: faults.choice("CDC_ON_OVERSIZE", oversize, &OnOversize::NAMES),
+    }
+}
+
+fn pipeline(args: &EngineArgs, policies: Policies, faults: &mut Faults) -> pipeline::Config {
     pipeline::Config {
         window_events: to_usize(faults.number(
             "CDC_WINDOW_EVENTS",
@@ -233,6 +257,8 @@ fn pipeline(args: &EngineArgs, faults: &mut Faults) -> pipeline::Config {
             10_000,
             0..=3_600_000,
         ),
+        policies,
+        max_message_bytes: None,
     }
 }
 

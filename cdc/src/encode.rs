@@ -6,10 +6,13 @@ pub mod event;
 pub mod extended_json;
 mod routing_key;
 
+use bson::RawDocument;
+
 pub use self::routing_key::RoutingKey;
 use crate::{
     event::ChangeEvent,
-    message::{Message, MessageId},
+    message::{Content, Message, MessageId, ParkReason, Parked},
+    retry::chain,
 };
 
 /// What messages look like.
@@ -70,26 +73,79 @@ impl JsonMode {
 /// # Errors
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
-    let namespace = event.namespace();
     // Relaxed Extended JSON of a document is rarely more than a third longer than its BSON.
     let mut body = Vec::with_capacity(event.raw().as_bytes().len());
     match config.format {
-        Format::Document => document::write(
-            event.full_document(),
-            event.document_key(),
-            namespace.collection.unwrap_or_default(),
-            config.mode,
-            &mut body,
-        )?,
+        Format::Document => write_document(event, event.full_document(), config.mode, &mut body)?,
         Format::Event => event::write(event.raw(), config.mode, &mut body)?,
     }
+    let routing_key = routing_key(event, config)?;
+    Ok(message(event, routing_key, body))
+}
+
+/// The message that tells of `event` without the full document, for a broker that takes no message of
+/// `untrimmed_bytes` bytes.
+///
+/// # Errors
+/// As [`encode`].
+pub fn trimmed(
+    event: &ChangeEvent,
+    config: &Config,
+    untrimmed_bytes: usize,
+) -> Result<Message, Error> {
+    let mut body = Vec::new();
+    match config.format {
+        Format::Document => write_document(event, None, config.mode, &mut body)?,
+        Format::Event => event::write_trimmed(event.raw(), config.mode, &mut body)?,
+    }
+    let routing_key = routing_key(event, config)?;
     Ok(Message {
+        trimmed_bytes: Some(untrimmed_bytes),
+        ..message(event, routing_key, body)
+    })
+}
+
+/// The message that carries `event` as the server sent it, since it cannot be encoded because of `error`.
+pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
+    let body = event.raw().as_bytes().to_vec();
+    let detail = chain(error);
+    Message {
+        content: Content::Bson,
+        parked: Some(Parked {
+            reason: ParkReason::Poison,
+            detail,
+        }),
+        ..message(event, routing_key(event, config).unwrap_or_default(), body)
+    }
+}
+
+fn write_document(
+    event: &ChangeEvent,
+    full_document: Option<&RawDocument>,
+    mode: JsonMode,
+    body: &mut Vec<u8>,
+) -> Result<(), extended_json::Error> {
+    let collection = event.namespace().collection.unwrap_or_default();
+    document::write(full_document, event.document_key(), collection, mode, body)
+}
+
+fn routing_key(event: &ChangeEvent, config: &Config) -> Result<String, Error> {
+    config
+        .routing_key
+        .render(event.namespace(), event.operation())
+}
+
+fn message(event: &ChangeEvent, routing_key: String, body: Vec<u8>) -> Message {
+    Message {
         message_id: MessageId::from_token(event.token()),
-        routing_key: config.routing_key.render(namespace, event.operation())?,
+        routing_key,
         operation: event.operation(),
-        namespace: namespace.to_string(),
+        namespace: event.namespace().to_string(),
         cluster_time: event.cluster_time(),
         wall_time_ms: event.wall_time_ms(),
+        content: Content::Json,
         body,
-    })
+        trimmed_bytes: None,
+        parked: None,
+    }
 }

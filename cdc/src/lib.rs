@@ -27,5 +27,7 @@ pub mod mongo;
 pub mod position;
 pub mod retry;
 
+mod sabotage;
+
 #[cfg(test)]
 mod property;

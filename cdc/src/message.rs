@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::event::Operation;
 
 /// One message, ready to be published any number of times.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// Stable identity that consumers deduplicate on.
     pub message_id: MessageId,
@@ -22,8 +22,43 @@ pub struct Message {
     pub cluster_time: Timestamp,
     /// When the change happened, by the server's wall clock, in milliseconds since 1970; absent before MongoDB 6.0.
     pub wall_time_ms: Option<i64>,
-    /// Extended JSON, UTF-8.
+    /// What the body is.
+    pub content: Content,
+    /// The body's bytes.
     pub body: Vec<u8>,
+    /// How many bytes the body had before the full document was left out of it.
+    pub trimmed_bytes: Option<usize>,
+    /// Why it goes to the parking queue instead of its own place.
+    pub parked: Option<Parked>,
+}
+
+/// Form of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Extended JSON, UTF-8.
+    Json,
+    /// The change event as the server sent it, where it cannot be told as JSON.
+    Bson,
+}
+
+/// Why a message is parked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The kind of reason.
+    pub reason: ParkReason,
+    /// The reason in words, at most a few hundred bytes; never a document's content.
+    pub detail: String,
+}
+
+/// Kinds of reasons to park a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ParkReason {
+    /// It matched no queue.
+    Unroutable,
+    /// It is larger than the broker takes.
+    Oversize,
+    /// It cannot be encoded.
+    Poison,
 }
 
 /// 128 bits of the SHA-256 of a resume token, written as 32 hexadecimal digits.
@@ -33,6 +68,30 @@ pub struct Message {
 /// A cryptographic hash, because users choose the `_id` values that tokens contain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageId([u8; 16]);
+
+impl Content {
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Bson => "application/bson",
+        }
+    }
+}
+
+impl ParkReason {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Unroutable, Self::Oversize, Self::Poison];
+
+    /// Its name in headers and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unroutable => "unroutable",
+            Self::Oversize => "oversize",
+            Self::Poison => "poison",
+        }
+    }
+}
 
 impl MessageId {
     /// The id of the change that `token` names.

@@ -18,6 +18,8 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
+use crate::message::ParkReason;
+
 /// Counters of one name, told apart by one label.
 pub type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 
@@ -28,17 +30,6 @@ pub enum Server {
     Mongodb,
     /// Where messages go.
     Rabbitmq,
-}
-
-/// Why a message was parked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParkReason {
-    /// The broker had no queue for it.
-    Unroutable,
-    /// It is larger than the broker accepts.
-    Oversize,
-    /// It cannot be encoded.
-    Poison,
 }
 
 /// The engine's counters and gauges. A clone counts into the same series.
@@ -98,12 +89,10 @@ impl Metrics {
         for server in [Server::Mongodb, Server::Rabbitmq] {
             let _ = metrics.reconnects.get_or_create(&server.label());
         }
-        for reason in [
-            ParkReason::Unroutable,
-            ParkReason::Oversize,
-            ParkReason::Poison,
-        ] {
-            let _ = metrics.messages_parked.get_or_create(&reason.label());
+        for reason in ParkReason::ALL {
+            let _ = metrics
+                .messages_parked
+                .get_or_create(&[("reason", reason.as_str())]);
         }
         metrics.register_messages(&mut registry);
         metrics.register_rest(&mut registry);
@@ -124,7 +113,9 @@ impl Metrics {
 
     /// A message was put aside.
     pub fn parked(&self, reason: ParkReason) {
-        self.messages_parked.get_or_create(&reason.label()).inc();
+        self.messages_parked
+            .get_or_create(&[("reason", reason.as_str())])
+            .inc();
     }
 
     /// Every series as `OpenMetrics` text.
@@ -229,17 +220,6 @@ impl Server {
             Self::Rabbitmq => "rabbitmq",
         };
         [("server", server)]
-    }
-}
-
-impl ParkReason {
-    fn label(self) -> [(&'static str, &'static str); 1] {
-        let reason = match self {
-            Self::Unroutable => "unroutable",
-            Self::Oversize => "oversize",
-            Self::Poison => "poison",
-        };
-        [("reason", reason)]
     }
 }
 

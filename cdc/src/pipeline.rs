@@ -3,35 +3,49 @@
 //! Events are encoded and published in order, as many in flight as the window holds. The checkpoint follows the last
 //! event of the contiguous confirmed prefix. When the broker's connection is lost, everything from the first
 //! unconfirmed event on is published again on the next one.
+//!
+//! One run is one session: it ends for good when it is drained or failed, and otherwise says why the next session has
+//! to begin from the checkpoint ([`Outcome`]).
 
 mod error;
+mod intake;
 mod link;
+mod policy;
 mod progress;
+mod returns;
 mod saver;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use self::error::Error;
-use self::{link::Link, progress::Progress, saver::Saver};
+pub use self::{
+    error::Error,
+    policy::{OnOversize, OnPoison, OnUnroutable, Policies},
+};
+use self::{
+    intake::{Intake, Taken},
+    link::Link,
+    progress::Progress,
+    saver::Saver,
+};
 use crate::{
     checkpoint, encode,
-    event::ChangeEvent,
+    health::{Cause, Health, Role},
     message::Message,
+    metrics::Metrics,
     position::Position,
-    publish::{self, Bounds, Judgement, Publisher, Returned, Verdict, Window},
+    publish::{self, Bounds, Judgement, Publisher, Verdict, Window},
     retry::{Backoff, chain},
-    source::{self, Item, Prefetched, Source},
+    sabotage::{self, Defect, Point},
+    source::Source,
 };
 
-/// Most items taken from the source in one turn of the loop.
-const TURN_EVENTS: usize = 128;
 /// Time between looks at deadlines.
 const TICK: Duration = Duration::from_secs(1);
-/// Longest wait for the last save when the pipeline stops by a failure.
+/// Longest wait for the last save when a session does not end by a drain.
 const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bounds and intervals of the loop.
@@ -45,7 +59,28 @@ pub struct Config {
     pub checkpoint_interval: Duration,
     /// Longest drain.
     pub shutdown_grace: Duration,
+    /// What to do with what cannot be delivered.
+    pub policies: Policies,
+    /// Largest body that the broker takes, once it is known.
+    pub max_message_bytes: Option<usize>,
 }
+
+/// How a session ends when nothing failed for good.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything that was read is confirmed and saved.
+    Drained,
+    /// Another engine of the pipeline has the lock, or wrote the checkpoint.
+    Superseded(Error),
+    /// What is in the window has to be read and encoded anew, from the checkpoint on.
+    Reread {
+        /// Largest body that the broker takes, if that is why.
+        max_message_bytes: Option<usize>,
+    },
+}
+
+/// How a session ends.
+type End = Result<Outcome, Error>;
 
 /// A message in the window.
 #[derive(Debug)]
@@ -59,20 +94,21 @@ struct Entry {
 #[derive(Debug)]
 pub struct Pipeline {
     config: Config,
-    encode: encode::Config,
     exchange: String,
-    source: Option<Source>,
-    /// Received, and not yet in the window.
-    pending: VecDeque<Result<Prefetched, source::Error>>,
+    intake: Intake,
     window: Window<Entry>,
     link: Link,
     saver: Saver,
     progress: Progress,
     drain: Option<Drain>,
+    /// Why messages are published again, one at a time, until one is routed.
+    unroutable: Option<String>,
     nack_backoff: Backoff,
     /// Nothing is sent before this moment.
     hold_until: Option<Instant>,
     ticker: Interval,
+    metrics: Metrics,
+    health: Health,
 }
 
 /// The loop is ending.
@@ -93,8 +129,12 @@ pub struct Stages {
     pub publisher: Publisher,
     /// How to open it again.
     pub publish: publish::Config,
-    /// The loaded checkpoint.
+    /// The claimed checkpoint.
     pub store: checkpoint::Store,
+    /// What the engine counts.
+    pub metrics: Metrics,
+    /// What is in its way.
+    pub health: Health,
 }
 
 impl Pipeline {
@@ -102,39 +142,58 @@ impl Pipeline {
     pub fn new(config: Config, stages: Stages) -> Self {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (metrics, health) = (stages.metrics, stages.health);
         Self {
-            encode: stages.encode,
             exchange: stages.publish.exchange.clone(),
-            source: Some(stages.source),
-            pending: VecDeque::new(),
+            intake: Intake::new(
+                stages.source,
+                stages.encode,
+                config.policies,
+                config.max_message_bytes,
+                metrics.clone(),
+            ),
             window: Window::new(Bounds {
                 events: config.window_events,
                 bytes: config.window_bytes,
             }),
-            link: Link::new(stages.publisher, stages.publish),
-            saver: Saver::new(stages.store, config.checkpoint_interval),
-            progress: Progress::default(),
+            link: Link::new(
+                stages.publisher,
+                stages.publish,
+                metrics.clone(),
+                health.clone(),
+            ),
+            saver: Saver::new(
+                stages.store,
+                config.checkpoint_interval,
+                metrics.clone(),
+                health.clone(),
+            ),
+            progress: Progress::new(metrics.clone()),
             drain: None,
+            unroutable: None,
             nack_backoff: Backoff::default(),
             hold_until: None,
             ticker,
             config,
+            metrics,
+            health,
         }
     }
 
-    /// Runs until `shutdown`, then drains; or until a failure that only a person can mend.
+    /// Runs until `shutdown`, then drains; until a failure that only a person can mend; or until another session has
+    /// to begin.
     ///
     /// # Errors
     /// Whatever was confirmed is saved as far as possible, and the next start replays the rest.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
-        let outcome = self.turn_until_drained(&shutdown).await;
-        if outcome.is_err() {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<Outcome, Error> {
+        let end = self.turn_until_end(&shutdown).await;
+        if !matches!(end, Ok(Outcome::Drained)) {
             self.settle().await;
             let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.saver.flush()).await;
         }
         self.progress.report(self.window.len());
         self.link.close().await;
-        outcome
+        end
     }
 
     /// Before the last save: looks at the verdicts that are still coming, for returns among them.
@@ -149,61 +208,68 @@ impl Pipeline {
         let _ = self.on_judgements(&mut judgements);
     }
 
-    async fn turn_until_drained(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
-        let mut received = Vec::with_capacity(TURN_EVENTS);
+    async fn turn_until_end(&mut self, shutdown: &CancellationToken) -> End {
         let mut judgements = Vec::new();
         loop {
-            // What was received before has to fit in first: the window may run out of bytes before entries.
-            let room = if self.pending.is_empty() {
-                self.window.refill().min(TURN_EVENTS)
-            } else {
-                0
-            };
+            let room = self.room();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if self.drain.is_none() => self.begin_drain(None),
-                event = self.link.event(&mut judgements) => self.on_link(event, &mut judgements)?,
-                saved = self.saver.step() => saved?,
+                event = self.link.event(&mut judgements) => {
+                    if let ControlFlow::Break(end) = self.on_link(event, &mut judgements) {
+                        return end;
+                    }
+                }
+                saved = self.saver.step() => {
+                    if let ControlFlow::Break(end) = self.on_saved(saved) {
+                        return end;
+                    }
+                }
                 () = sleep_until(self.hold_until), if self.hold_until.is_some() => self.hold_until = None,
                 () = sleep_until(self.drain.as_ref().map(|drain| drain.deadline)), if self.drain.is_some() => {
                     return Err(self.give_up());
                 }
                 _ = self.ticker.tick() => self.on_tick(),
-                count = receive(&mut self.source, &mut received, room), if room > 0 => {
-                    if count == 0 {
-                        // The source always says why it ends, unless its task is gone.
-                        self.pending.push_back(Err(source::Error::Ended));
-                    }
-                    self.pending.extend(received.drain(..));
-                }
+                () = self.intake.receive(room), if room > 0 => {}
             }
             self.advance();
             self.fill();
             self.send();
             if self.drain.is_some() && self.window.is_empty() && self.saver.is_clean() {
-                return self
-                    .drain
-                    .take()
-                    .and_then(|drain| drain.reason)
-                    .map_or(Ok(()), Err);
+                let reason = self.drain.take().and_then(|drain| drain.reason);
+                return reason.map_or(Ok(Outcome::Drained), Err);
             }
         }
     }
 
+    /// How many items to receive now.
+    fn room(&self) -> usize {
+        if self.intake.is_hungry() && !self.saver.is_behind(self.config.window_events) {
+            self.window.refill()
+        } else {
+            0
+        }
+    }
+
     fn begin_drain(&mut self, reason: Option<Error>) {
+        if self.drain.is_some() {
+            return;
+        }
         info!(
             in_flight = self.window.len(),
             grace_ms = self.config.shutdown_grace.as_millis(),
             "draining"
         );
-        // What was read and is not in the window is read again by the next start.
-        self.source = None;
-        self.pending.clear();
+        self.health.set_role(Role::Draining);
+        self.intake.close();
         self.saver.hurry();
         self.drain = Some(Drain {
             deadline: Instant::now() + self.config.shutdown_grace,
             reason,
         });
+        if !self.window.is_empty() {
+            sabotage::pass(Point::DuringDrain);
+        }
     }
 
     fn give_up(&mut self) -> Error {
@@ -219,52 +285,22 @@ impl Pipeline {
     /// it is still delivered.
     fn fill(&mut self) {
         while self.window.room() > 0 {
-            let Some(received) = self.pending.pop_front() else {
-                return;
-            };
-            let outcome = received
-                .map_err(Error::from)
-                .and_then(|prefetched| self.take(prefetched.item));
-            if let Err(error) = outcome {
-                self.begin_drain(Some(error));
+            match self.intake.next() {
+                Some(Ok(Taken::Entry(entry))) => {
+                    let bytes = entry.message.body.len();
+                    self.window.push(entry, bytes);
+                }
+                Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {
+                    Some(entry) => entry.position = position,
+                    None => self.saver.idle(position),
+                },
+                Some(Err(error)) => self.begin_drain(Some(error)),
+                None => return,
             }
         }
     }
 
-    fn take(&mut self, item: Item) -> Result<(), Error> {
-        match item {
-            Item::Event(event) => {
-                let position = event.position();
-                let message =
-                    encode::encode(&event, &self.encode).map_err(|source| Error::Encode {
-                        namespace: event.namespace().to_string(),
-                        document_key: key_text(&event),
-                        position: position.to_string(),
-                        source,
-                    })?;
-                self.progress.read += 1;
-                let bytes = message.body.len();
-                self.window.push(
-                    Entry {
-                        message: Arc::new(message),
-                        position,
-                    },
-                    bytes,
-                );
-            }
-            Item::Idle(position) => match self.window.last_mut() {
-                Some(entry) => entry.position = position,
-                None => self.saver.idle(position),
-            },
-        }
-        Ok(())
-    }
-
-    fn on_link(
-        &mut self,
-        event: link::Event,
-        judgements: &mut Vec<Judgement>,
-    ) -> Result<(), Error> {
+    fn on_link(&mut self, event: link::Event, judgements: &mut Vec<Judgement>) -> ControlFlow<End> {
         let verdicts = self.on_judgements(judgements);
         match event {
             link::Event::Judged => {}
@@ -280,13 +316,36 @@ impl Pipeline {
                 unconfirmed = self.window.len(),
                 "rabbitmq lost"
             ),
-            link::Event::Failed(error) => return Err(error.into()),
+            link::Event::Failed(error) => return ControlFlow::Break(self.on_link_failed(error)),
         }
         verdicts
     }
 
-    fn on_judgements(&mut self, judgements: &mut Vec<Judgement>) -> Result<(), Error> {
-        let mut outcome = Ok(());
+    fn on_link_failed(&self, error: publish::Error) -> End {
+        match error {
+            publish::Error::Locked => Ok(Outcome::Superseded(error.into())),
+            publish::Error::Oversize { bytes, limit } => {
+                let is_news = self
+                    .config
+                    .max_message_bytes
+                    .is_none_or(|known| limit < known);
+                if self.config.policies.on_oversize != OnOversize::Stop && is_news {
+                    return Ok(Outcome::Reread {
+                        max_message_bytes: Some(limit),
+                    });
+                }
+                let refused = self.window.find(|entry| entry.message.body.len() == bytes);
+                Err(match refused {
+                    Some(entry) => Error::oversize(&entry.message, error),
+                    None => error.into(),
+                })
+            }
+            error => Err(error.into()),
+        }
+    }
+
+    fn on_judgements(&mut self, judgements: &mut Vec<Judgement>) -> ControlFlow<End> {
+        let mut flow = ControlFlow::Continue(());
         for Judgement {
             sequence,
             verdict,
@@ -295,42 +354,32 @@ impl Pipeline {
         {
             self.window.judge(sequence, verdict);
             if verdict == Verdict::Nacked {
-                self.progress.nacked += 1;
-            } else {
+                self.metrics.messages_nacked.inc();
+            } else if returned.is_none() {
                 self.nack_backoff.reset();
             }
             // Every return is looked at, since each may be of a message that has left the window already.
             if let Some(returned) = returned {
-                let error = self.unroutable(returned);
-                outcome = outcome.and(Err(error));
+                let next = self.on_returned(returned);
+                flow = if flow.is_break() { flow } else { next };
             }
         }
-        outcome
+        flow
     }
 
-    /// The message is named by its own id, since its return may ride on another message's confirm.
-    fn unroutable(&mut self, returned: Returned) -> Error {
-        let mut target = format!("exchange {:?}", self.exchange);
-        let found = self.window.mark_returned(|entry| {
-            let message = &entry.message;
-            let same = message.message_id.to_string() == returned.message_id;
-            if same {
-                target = format!(
-                    "{target}, routing key {:?}, change of `{}`",
-                    message.routing_key, message.namespace
-                );
+    /// A failure that only a person can mend ends the reading; what is in the window is still delivered.
+    fn on_saved(&mut self, saved: Result<(), checkpoint::Error>) -> ControlFlow<End> {
+        match saved {
+            Ok(()) => {}
+            Err(error @ checkpoint::Error::Taken { .. }) => {
+                return ControlFlow::Break(Ok(Outcome::Superseded(error.into())));
             }
-            same
-        });
-        if !found {
-            // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
-            self.saver.freeze();
+            Err(error) => {
+                self.health.hinder(Cause::Checkpoint, chain(&error));
+                self.begin_drain(Some(error.into()));
+            }
         }
-        Error::Unroutable {
-            message_id: returned.message_id,
-            reason: returned.reason,
-            target,
-        }
+        ControlFlow::Continue(())
     }
 
     fn on_tick(&mut self) {
@@ -341,23 +390,44 @@ impl Pipeline {
                 "rabbitmq lost"
             );
         }
-        self.progress.tick(self.window.len());
+        self.progress.tick(self.window.len(), self.window.bytes());
     }
 
     /// Takes the confirmed prefix out of the window.
     fn advance(&mut self) {
+        let mut has_advanced = false;
         while let Some(entry) = self.window.pop() {
+            sabotage::pass(Point::AfterConfirm);
+            has_advanced = true;
             self.progress.confirmed(entry.message.wall_time_ms);
             self.saver.confirmed(entry.position);
         }
-        if self.window.settle() {
-            let delay = self.nack_backoff.next_delay();
-            warn!(
-                retry_ms = delay.as_millis(),
-                "rabbitmq refused a message, publishing from it on, one at a time"
-            );
-            self.hold_until = Some(Instant::now() + delay);
+        let is_early = has_advanced && sabotage::has(Defect::EarlyCheckpoint);
+        if let Some(entry) = self.window.find(|_| is_early) {
+            self.saver.confirmed(entry.position.clone());
         }
+        if has_advanced && self.window.is_flowing() {
+            self.unroutable = None;
+            self.health.clear(Cause::Nacked);
+            self.health.clear(Cause::Unroutable);
+        }
+        if self.window.settle() {
+            self.hold();
+        }
+    }
+
+    /// After a refusal, once every verdict is there: waits before the first refused message is published again.
+    fn hold(&mut self) {
+        let delay = self.nack_backoff.next_delay();
+        if let Some(reason) = &self.unroutable {
+            self.health.hinder(Cause::Unroutable, reason);
+            self.link.prepare_again();
+        } else {
+            let reason = "rabbitmq refused a message, publishing from it on, one at a time";
+            warn!(retry_ms = delay.as_millis(), "{reason}");
+            self.health.hinder(Cause::Nacked, reason);
+        }
+        self.hold_until = Some(Instant::now() + delay);
     }
 
     /// Sends whatever may be sent now.
@@ -369,36 +439,11 @@ impl Pipeline {
             return;
         };
         while let Some(next) = self.window.send_next() {
-            self.progress.published(next.again);
+            self.progress
+                .published(next.item.message.body.len(), next.again);
             publisher.send(next.sequence, Arc::clone(&next.item.message));
+            sabotage::pass(Point::AfterPublish);
         }
-    }
-}
-
-/// Collection and `_id` of the document, as far as they can be written; never a field of the document besides.
-fn key_text(event: &ChangeEvent) -> String {
-    let mut text = Vec::new();
-    let collection = event.namespace().collection.unwrap_or_default();
-    match encode::document::write(
-        None,
-        event.document_key(),
-        collection,
-        encode::JsonMode::Relaxed,
-        &mut text,
-    ) {
-        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
-        Err(_) => "(unreadable _id)".to_owned(),
-    }
-}
-
-async fn receive(
-    source: &mut Option<Source>,
-    items: &mut Vec<Result<Prefetched, source::Error>>,
-    limit: usize,
-) -> usize {
-    match source {
-        Some(source) => source.receive(items, limit).await,
-        None => std::future::pending().await,
     }
 }
 

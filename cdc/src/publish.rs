@@ -8,8 +8,10 @@
 mod broker;
 mod connection;
 mod error;
+mod lock;
 mod properties;
 mod queue;
+mod standby;
 mod window;
 
 use std::{
@@ -30,7 +32,9 @@ pub use self::{
     broker::Broker,
     connection::Connection,
     error::Error,
+    lock::{Lock, PIPELINE_BYTES_MAX},
     queue::{Queue, QueueType},
+    standby::Standby,
     window::{Bounds, Verdict, Window},
 };
 use crate::message::Message;
@@ -44,15 +48,20 @@ pub struct Config {
     pub queue: Queue,
     /// Exchange to publish to; empty for the default exchange. It must exist, we never declare one.
     pub exchange: String,
+    /// Queue that is declared for what is parked, where a policy parks anything.
+    pub parking: Option<Queue>,
+    /// Held while publishing, so that one engine of a pipeline publishes at a time.
+    pub lock: Lock,
     /// Longest wait for the broker's verdict while the connection is not blocked.
     pub confirm_timeout: Duration,
 }
 
 /// A confirm channel and the messages in flight on it.
 pub struct Publisher {
-    connection: Connection,
+    connection: Arc<Connection>,
     channel: Channel,
     exchange: ShortString,
+    parking: ShortString,
     in_flight: FuturesUnordered<InFlight>,
     events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
 }
@@ -81,25 +90,41 @@ pub struct Returned {
 type InFlight = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
 
 impl Publisher {
-    /// Connects, declares or checks where messages go, and turns confirms on.
+    /// Connects, takes the lock, declares or checks where messages go, and turns confirms on.
     ///
     /// # Errors
-    /// See [`Error::disposition`]; a queue that exists with other properties is left as it is.
+    /// [`Error::Locked`] when another engine holds the lock; see [`Error::disposition`] for the others.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
-        let connection = Connection::open(&config.broker, "cdc run").await?;
-        if config.exchange.is_empty() {
-            connection.declare_queue(&config.queue).await?;
+        let standby = Standby::connect(config).await?;
+        if standby.take_lock(config).await? {
+            Ok(standby.publish(config))
         } else {
-            connection.check_exchange(&config.exchange).await?;
+            Err(Error::Locked)
         }
-        let channel = connection.confirm_channel().await?;
-        Ok(Self {
+    }
+
+    fn new(connection: Connection, channel: Channel, config: &Config) -> Self {
+        let parking = config.parking.as_ref().map(|queue| queue.name.as_str());
+        Self {
             events: Box::pin(connection.events()),
-            connection,
+            connection: Arc::new(connection),
             channel,
             exchange: config.exchange.as_str().into(),
+            parking: parking.unwrap_or_default().into(),
             in_flight: FuturesUnordered::new(),
-        })
+        }
+    }
+
+    /// Declares or checks once more where messages go, without a pause of what is in flight.
+    ///
+    /// # Errors
+    /// As [`Standby::connect`].
+    pub fn prepare_again(
+        &self,
+        config: Config,
+    ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+        let connection = Arc::clone(&self.connection);
+        async move { connection.prepare(&config).await }
     }
 
     /// Puts `message` in line for the socket, after everything sent before.
@@ -108,15 +133,18 @@ impl Publisher {
     /// Never; a connection that is already lost is reported by [`Publisher::verdicts`].
     pub fn send(&mut self, sequence: u64, message: Arc<Message>) {
         let channel = self.channel.clone();
-        let exchange = self.exchange.clone();
+        let (exchange, parking) = (self.exchange.clone(), self.parking.clone());
         let mut publish: InFlight = Box::pin(async move {
-            let routing_key = message.routing_key.as_str().into();
+            let properties = properties::of(&message, exchange.as_str());
+            let (exchange, routing_key) = match &message.parked {
+                Some(_) => (ShortString::default(), parking),
+                None => (exchange, message.routing_key.as_str().into()),
+            };
             // `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
             let options = BasicPublishOptions {
                 mandatory: true,
                 ..BasicPublishOptions::default()
             };
-            let properties = properties::of(&message);
             let publish =
                 channel.basic_publish(exchange, routing_key, options, &message.body, properties);
             let result = match publish.await {

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Who may import whom, from the outside in. A room is a file of `src` with the folder of its name.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     (
         "app",
         &[
@@ -22,6 +22,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "position",
             "publish",
             "retry",
+            "sabotage",
             "source",
         ],
     ),
@@ -49,6 +50,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "position",
             "publish",
             "retry",
+            "sabotage",
             "source",
         ],
     ),
@@ -56,16 +58,17 @@ const EDGES: [(&str, &[&str]); 16] = [
         "source",
         &["event", "health", "metrics", "mongo", "position", "retry"],
     ),
-    ("encode", &["event", "message"]),
+    ("encode", &["event", "message", "retry"]),
     ("publish", &["message", "retry"]),
     ("checkpoint", &["mongo", "position", "retry"]),
     ("message", &["event"]),
     ("event", &["position"]),
     ("mongo", &["retry"]),
     ("health", &[]),
-    ("metrics", &[]),
+    ("metrics", &["message"]),
     ("position", &[]),
     ("retry", &[]),
+    ("sabotage", &[]),
     ("property", &[]),
 ];
 /// Rooms of the binary, which reach the library by its name.

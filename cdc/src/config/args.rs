@@ -211,7 +211,7 @@ pub struct MessageArgs {
 #[derive(Debug, Default, Clone, Args)]
 #[command(next_help_heading = "Engine")]
 pub struct EngineArgs {
-    /// Name of this pipeline: its checkpoint [default: default]
+    /// Name of this pipeline: its checkpoint and its lock [default: default]
     #[arg(
         long,
         env = "CDC_PIPELINE",
@@ -259,6 +259,31 @@ pub struct EngineArgs {
         hide_env_values = true
     )]
     pub shutdown_grace_ms: Option<String>,
+    /// A message that matches no queue: stop, retry (declare again what we own) or park [default: stop]
+    #[arg(
+        long,
+        env = "CDC_ON_UNROUTABLE",
+        value_name = "POLICY",
+        hide_env_values = true
+    )]
+    pub on_unroutable: Option<String>,
+    /// A message that is larger than the broker takes: stop, park, or trim (leave the full document out)
+    /// [default: stop]
+    #[arg(
+        long,
+        env = "CDC_ON_OVERSIZE",
+        value_name = "POLICY",
+        hide_env_values = true
+    )]
+    pub on_oversize: Option<String>,
+    /// An event that cannot be encoded: stop or park [default: stop]
+    #[arg(
+        long,
+        env = "CDC_ON_POISON",
+        value_name = "POLICY",
+        hide_env_values = true
+    )]
+    pub on_poison: Option<String>,
     /// Log lines: text or json [default: text]
     #[arg(
         long,

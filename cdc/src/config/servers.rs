@@ -50,6 +50,20 @@ pub(super) fn queue(args: &RabbitArgs, faults: &mut Faults) -> Queue {
     }
 }
 
+/// The queue for what is parked, beside `queue`. A stream has none of its own kind: what is parked is to be taken out.
+pub(super) fn parking(queue: &Queue, faults: &mut Faults) -> Queue {
+    let name = format!("{}.parked", queue.name);
+    if name.len() > 255 {
+        let text = format!("`{name}`, the queue for what is parked, is longer than 255 bytes");
+        faults.add("RABBITMQ_QUEUE_NAME", text);
+    }
+    let kind = match queue.kind {
+        QueueType::Stream => QueueType::Classic,
+        kind => kind,
+    };
+    Queue { name, kind }
+}
+
 /// A name that AMQP carries as a short string: at most 255 bytes.
 pub(super) fn short_name(
     variable: &str,

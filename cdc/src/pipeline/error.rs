@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{checkpoint, encode, publish, source};
+use crate::{checkpoint, encode, message::Message, publish, source};
 
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,21 @@ pub enum Error {
         /// Exchange, routing key and namespace.
         target: String,
     },
+    /// A message that the broker does not take because of its size.
+    #[error(
+        "message {message_id}, a change of `{namespace}` at cluster time {cluster_time}, is too large"
+    )]
+    Oversize {
+        /// Its id.
+        message_id: String,
+        /// Namespace of the change.
+        namespace: String,
+        /// `seconds:increment`.
+        cluster_time: String,
+        /// The cause.
+        #[source]
+        source: publish::Error,
+    },
     /// The drain took longer than it may.
     #[error("not drained within {} ms: {unconfirmed} messages unconfirmed", .grace.as_millis())]
     NotDrained {
@@ -50,18 +65,31 @@ pub enum Error {
 }
 
 impl Error {
+    /// Names the message that is too large.
+    pub(super) fn oversize(message: &Message, source: publish::Error) -> Self {
+        let time = message.cluster_time;
+        Self::Oversize {
+            message_id: message.message_id.to_string(),
+            namespace: message.namespace.clone(),
+            cluster_time: format!("{}:{}", time.time, time.increment),
+            source,
+        }
+    }
+
     /// What a person can do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Source(error) => error.hint(),
             Self::Encode { .. } => Some(
-                "the change stays first in line: repair or delete the document's source, then start again",
+                "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park",
             ),
             Self::Publish(error) => error.hint(),
             Self::Checkpoint(error) => error.hint(),
             Self::Unroutable { .. } => Some(
-                "the checkpoint is before this message: bind a queue that takes its routing key, then start again",
+                "the checkpoint is before this message: bind a queue that takes its routing key, then start again; \
+                 or set CDC_ON_UNROUTABLE to retry or park",
             ),
+            Self::Oversize { source, .. } => source.hint(),
             Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
         }
     }

@@ -1,14 +1,19 @@
 //! The connection to the broker over its many lives.
 
-use std::{fmt, pin::Pin};
+use std::{fmt, pin::Pin, time::Duration};
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::{
+    health::{Cause, Health},
+    metrics::{Metrics, Server},
     publish::{Config, Error, Judgement, Publisher},
     retry::{Backoff, Disposition, chain},
 };
+
+/// Time without a confirm after which the link counts as standing still.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Up, or being made anew.
 pub(super) struct Link {
@@ -18,13 +23,18 @@ pub(super) struct Link {
     /// Since when the broker owes a verdict.
     waiting_since: Instant,
     said_blocked: bool,
+    metrics: Metrics,
+    health: Health,
 }
 
 enum State {
     Up(Box<Publisher>),
+    /// Up, and declaring once more what we own. Nothing is sent meanwhile.
+    Preparing(Box<Publisher>, Preparation),
     Connecting(Attempts),
 }
 
+type Preparation = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Attempts = Pin<Box<dyn Future<Output = (Result<Publisher, Error>, Backoff)> + Send>>;
 
 /// What happened to the link.
@@ -41,13 +51,20 @@ pub(super) enum Event {
 }
 
 impl Link {
-    pub(super) fn new(publisher: Publisher, config: Config) -> Self {
+    pub(super) fn new(
+        publisher: Publisher,
+        config: Config,
+        metrics: Metrics,
+        health: Health,
+    ) -> Self {
         Self {
             config,
             state: State::Up(Box::new(publisher)),
             backoff: Backoff::default(),
             waiting_since: Instant::now(),
             said_blocked: false,
+            metrics,
+            health,
         }
     }
 
@@ -60,8 +77,23 @@ impl Link {
                 }
                 Some(publisher)
             }
-            State::Connecting(_) => None,
+            State::Preparing(..) | State::Connecting(_) => None,
         }
+    }
+
+    /// Declares once more what we own, before anything is sent again. Nothing may be in flight.
+    pub(super) fn prepare_again(&mut self) {
+        let state = std::mem::replace(
+            &mut self.state,
+            State::Connecting(Box::pin(std::future::pending())),
+        );
+        self.state = match state {
+            State::Up(publisher) => {
+                let preparation = Box::pin(publisher.prepare_again(self.config.clone()));
+                State::Preparing(publisher, preparation)
+            }
+            other => other,
+        };
     }
 
     /// Waits for verdicts or for the next connection. `judgements` must be looked at whatever the event.
@@ -81,13 +113,19 @@ impl Link {
                     Err(error) => self.lose(error),
                 }
             }
+            State::Preparing(_, preparation) => {
+                let outcome = preparation.as_mut().await;
+                self.prepared();
+                match outcome {
+                    Ok(()) => Event::Judged,
+                    Err(error) => self.lose(error),
+                }
+            }
             State::Connecting(attempts) => {
                 let (outcome, backoff) = attempts.as_mut().await;
                 match outcome {
                     Ok(publisher) => {
-                        self.state = State::Up(Box::new(publisher));
-                        self.backoff = backoff;
-                        self.waiting_since = Instant::now();
+                        self.connected(publisher, backoff);
                         Event::Connected
                     }
                     Err(error) => {
@@ -99,25 +137,44 @@ impl Link {
         }
     }
 
+    fn prepared(&mut self) {
+        let state = std::mem::replace(
+            &mut self.state,
+            State::Connecting(Box::pin(std::future::pending())),
+        );
+        self.state = match state {
+            State::Preparing(publisher, _) => State::Up(publisher),
+            other => other,
+        };
+    }
+
+    fn connected(&mut self, publisher: Publisher, backoff: Backoff) {
+        self.state = State::Up(Box::new(publisher));
+        self.backoff = backoff;
+        self.waiting_since = Instant::now();
+        self.metrics.reconnected(Server::Rabbitmq);
+        self.health.clear(Cause::Rabbitmq);
+    }
+
     /// Gives the connection up when the broker has owed a verdict for too long. Says when the broker blocks us.
     pub(super) fn overdue(&mut self) -> Option<Error> {
         let State::Up(publisher) = &self.state else {
             return None;
         };
         let blocked = publisher.blocked();
-        if blocked != self.said_blocked {
-            self.said_blocked = blocked;
-            if blocked {
-                warn!("rabbitmq has blocked this connection (memory or disk alarm), waiting");
-            } else {
-                info!("rabbitmq has unblocked this connection");
-            }
-        }
-        if blocked || publisher.in_flight() == 0 {
+        let is_waiting = publisher.in_flight() > 0;
+        self.note_blocked(blocked);
+        if blocked || !is_waiting {
             self.waiting_since = Instant::now();
-            return None;
         }
-        if self.waiting_since.elapsed() < self.config.confirm_timeout {
+        let waited = self.waiting_since.elapsed();
+        if waited < STALLED_AFTER {
+            self.health.clear(Cause::Stalled);
+        } else {
+            let reason = format!("no confirm for {} s", waited.as_secs());
+            self.health.hinder(Cause::Stalled, reason);
+        }
+        if waited < self.config.confirm_timeout {
             return None;
         }
         let error = Error::TimedOut {
@@ -125,12 +182,29 @@ impl Link {
             what: "a publish",
             after: self.config.confirm_timeout,
         };
-        self.connect_again();
+        self.connect_again(&error);
         Some(error)
     }
 
+    /// Says once that the broker has blocked us, and once that it is over.
+    fn note_blocked(&mut self, blocked: bool) {
+        if blocked == self.said_blocked {
+            return;
+        }
+        self.said_blocked = blocked;
+        self.metrics.blocked.set(i64::from(blocked));
+        if blocked {
+            let reason = "rabbitmq has blocked this connection (memory or disk alarm)";
+            warn!("{reason}, waiting");
+            self.health.hinder(Cause::Blocked, reason);
+        } else {
+            info!("rabbitmq has unblocked this connection");
+            self.health.clear(Cause::Blocked);
+        }
+    }
+
     pub(super) async fn close(self) {
-        if let State::Up(publisher) = self.state {
+        if let State::Up(publisher) | State::Preparing(publisher, _) = self.state {
             publisher.close().await;
         }
     }
@@ -138,15 +212,17 @@ impl Link {
     fn lose(&mut self, error: Error) -> Event {
         match error.disposition() {
             Disposition::Retry => {
-                self.connect_again();
+                self.connect_again(&error);
                 Event::Lost(error)
             }
             Disposition::Halt => Event::Failed(error),
         }
     }
 
-    fn connect_again(&mut self) {
-        self.said_blocked = false;
+    fn connect_again(&mut self, error: &Error) {
+        self.note_blocked(false);
+        self.health.clear(Cause::Stalled);
+        self.health.hinder(Cause::Rabbitmq, chain(error));
         let attempts = connect(self.config.clone(), std::mem::take(&mut self.backoff));
         self.state = State::Connecting(Box::pin(attempts));
     }
@@ -170,6 +246,7 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Up(_) => "up",
+            State::Preparing(..) => "preparing",
             State::Connecting(_) => "connecting",
         };
         f.debug_struct("Link")

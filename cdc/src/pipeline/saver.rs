@@ -7,13 +7,18 @@ use tracing::warn;
 
 use crate::{
     checkpoint::{Error, Store},
+    health::{Cause, Health},
+    metrics::Metrics,
     position::Position,
     retry::{Backoff, Disposition, chain},
+    sabotage::{self, Point},
 };
 
 /// Time between a position's confirm and its save. The client library resolves the confirms of one frame in any
 /// order and attaches a returned message to any of them; after this time all of them have been looked at.
 pub(super) const SETTLE: Duration = Duration::from_millis(10);
+/// A save that takes this much longer than the interval is late.
+const LATE: Duration = Duration::from_secs(2);
 /// Longest time between checkpoints while nothing passes the filter.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -26,8 +31,16 @@ pub(super) struct Saver {
     settling: Option<Pending>,
     state: State,
     last_start: Option<Instant>,
+    /// Positions noted since the last save began that succeeded.
+    unsaved: usize,
+    /// How long the first of them has been waiting.
+    unsaved_since: Option<Instant>,
+    /// Their number, as it was when the save under way began.
+    unsaved_at_start: usize,
     hurry: bool,
     backoff: Backoff,
+    metrics: Metrics,
+    health: Health,
 }
 
 struct Pending {
@@ -49,20 +62,27 @@ struct Saved {
 }
 
 impl Saver {
-    pub(super) fn new(store: Store, interval: Duration) -> Self {
+    pub(super) fn new(store: Store, interval: Duration, metrics: Metrics, health: Health) -> Self {
         Self {
             interval,
             latest: None,
             settling: None,
             state: State::Ready(store),
             last_start: None,
+            unsaved: 0,
+            unsaved_since: None,
+            unsaved_at_start: 0,
             hurry: false,
             backoff: Backoff::default(),
+            metrics,
+            health,
         }
     }
 
     /// Everything up to `position` is confirmed.
     pub(super) fn confirmed(&mut self, position: Position) {
+        self.unsaved += 1;
+        self.unsaved_since.get_or_insert_with(Instant::now);
         self.note(position, self.interval);
     }
 
@@ -88,6 +108,13 @@ impl Saver {
     /// Whether everything noted is saved.
     pub(super) fn is_clean(&self) -> bool {
         self.latest.is_none() && self.settling.is_none() && !matches!(self.state, State::Saving(_))
+    }
+
+    /// Whether so much is unsaved, because saves fail or hang, that nothing more should be published: it would all be
+    /// replayed after a crash.
+    pub(super) fn is_behind(&self, limit: usize) -> bool {
+        let is_late = |since: Instant| since.elapsed() > self.interval + LATE;
+        self.unsaved >= limit && self.unsaved_since.is_some_and(is_late)
     }
 
     /// Waits until a save is due, or for the one under way. Returns after each step of it.
@@ -158,8 +185,10 @@ impl Saver {
             .expect("a save starts from a settled position")
             .position;
         self.last_start = Some(Instant::now());
+        self.unsaved_at_start = self.unsaved;
         self.state = State::Saving(Box::pin(async move {
             let outcome = store.save(&position).await;
+            sabotage::pass(Point::DuringSave);
             Saved {
                 store,
                 position,
@@ -180,9 +209,15 @@ impl Saver {
         match outcome {
             Ok(()) => {
                 self.backoff.reset();
+                self.unsaved -= self.unsaved_at_start;
+                self.unsaved_since = self.last_start.filter(|_| self.unsaved > 0);
+                self.metrics.checkpoint_saved();
+                self.health.clear(Cause::Checkpoint);
                 Ok(())
             }
             Err(error) if error.disposition() == Disposition::Retry => {
+                self.metrics.checkpoint_save_failures.inc();
+                self.health.hinder(Cause::Checkpoint, chain(&error));
                 warn!(error = chain(&error), "checkpoint not saved, trying again");
                 let position = self.latest.take().map_or(position, |newer| newer.position);
                 self.latest = Some(Pending {
@@ -191,7 +226,12 @@ impl Saver {
                 });
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // Nothing can be saved until a person has mended it.
+                self.metrics.checkpoint_save_failures.inc();
+                self.freeze();
+                Err(error)
+            }
         }
     }
 }

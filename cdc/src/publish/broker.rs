@@ -10,8 +10,8 @@ use lapin::{
 
 use super::error::Error;
 
-/// Seconds between heartbeats where the URI says nothing: a dead connection is noticed after two.
-const HEARTBEAT_SECONDS: u16 = 10;
+/// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
+const HEARTBEAT_SECONDS: u16 = 5;
 
 /// Where the broker is, and who we are there. Never written out as a whole.
 #[derive(Clone)]
@@ -45,6 +45,9 @@ impl Broker {
 
     /// Gives the client library's error the names that a person needs.
     pub fn name(&self, source: lapin::Error) -> Error {
+        if let Some((bytes, limit)) = oversize(&source) {
+            return Error::Oversize { bytes, limit };
+        }
         match refusal(&source) {
             Some(reason) => Error::Refused {
                 address: self.address(),
@@ -93,6 +96,24 @@ fn refusal(error: &lapin::Error) -> Option<String> {
         | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Some(error.get_message().to_string()),
         _ => None,
     }
+}
+
+/// The message's size and the broker's limit, in bytes, where the broker closed the channel because of the former:
+/// `message size 20971520 is larger than configured max size 16777216`.
+fn oversize(error: &lapin::Error) -> Option<(usize, usize)> {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return None;
+    };
+    let text = error.get_message().as_str();
+    if !matches!(
+        error.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)
+    ) || !text.contains("message size")
+    {
+        return None;
+    }
+    let mut numbers = text.split(' ').filter_map(|word| word.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
 }
 
 /// `connection limit (N) is reached` and the like, for a user, a virtual host or a node.

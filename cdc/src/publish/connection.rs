@@ -10,7 +10,7 @@ use lapin::{
     types::FieldTable,
 };
 
-use super::{Broker, Error, Queue};
+use super::{Broker, Config, Error, Queue};
 
 /// Longest wait for a connection, or for the answer to a declaration.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +42,22 @@ impl Connection {
             inner,
             broker: broker.clone(),
         })
+    }
+
+    /// Declares or checks where messages go.
+    ///
+    /// # Errors
+    /// As [`Connection::declare_queue`] and [`Connection::check_exchange`].
+    pub async fn prepare(&self, config: &Config) -> Result<(), Error> {
+        if config.exchange.is_empty() {
+            self.declare_queue(&config.queue).await?;
+        } else {
+            self.check_exchange(&config.exchange).await?;
+        }
+        match &config.parking {
+            Some(queue) => self.declare_queue(queue).await,
+            None => Ok(()),
+        }
     }
 
     /// Declares `queue` durable; does nothing where it exists so.
@@ -156,6 +172,15 @@ impl Connection {
         within(&self.broker, "a channel", open).await
     }
 
+    /// Awaits `operation` for as long as an answer of the broker may take.
+    pub(super) async fn within<T>(
+        &self,
+        what: &'static str,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        within(&self.broker, what, operation).await
+    }
+
     /// Whether the broker has asked us to stop sending for now.
     pub fn blocked(&self) -> bool {
         self.inner.status().blocked()
@@ -180,7 +205,7 @@ impl Connection {
     }
 
     /// Closes politely, within a deadline.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.inner.close(200, "OK".into())).await;
     }
 }
@@ -200,7 +225,7 @@ async fn within<T>(
     }
 }
 
-fn soft_error(error: &lapin::Error) -> Option<(AMQPSoftError, String)> {
+pub(super) fn soft_error(error: &lapin::Error) -> Option<(AMQPSoftError, String)> {
     match error.kind() {
         ErrorKind::ProtocolError(error) => match error.kind() {
             AMQPErrorKind::Soft(kind) => Some((kind.clone(), error.get_message().to_string())),

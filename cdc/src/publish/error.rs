@@ -68,6 +68,17 @@ pub enum Error {
         /// The virtual host.
         vhost: String,
     },
+    /// Another engine of the pipeline holds the lock.
+    #[error("another engine of this pipeline holds the lock")]
+    Locked,
+    /// A message is larger than the broker takes.
+    #[error("rabbitmq takes messages of at most {limit} bytes, one has {bytes}")]
+    Oversize {
+        /// Bytes of the message's body.
+        bytes: usize,
+        /// The broker's limit.
+        limit: usize,
+    },
     /// The queue does not exist.
     #[error("queue `{queue}` does not exist on virtual host `{vhost}`")]
     NoQueue {
@@ -84,7 +95,9 @@ impl Error {
         match self {
             Self::Broker { source, .. } => lapin_disposition(source),
             Self::TimedOut { .. } | Self::QueueAway { .. } => Disposition::Retry,
-            Self::Refused { .. }
+            Self::Locked
+            | Self::Oversize { .. }
+            | Self::Refused { .. }
             | Self::QueueDiffers { .. }
             | Self::NoExchange { .. }
             | Self::NoQueue { .. } => Disposition::Halt,
@@ -107,6 +120,11 @@ impl Error {
             Self::NoExchange { .. } => {
                 Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
             }
+            Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
+            Self::Oversize { .. } => Some(
+                "the checkpoint is before this message: raise max_message_size in the broker's configuration, \
+                 or set CDC_ON_OVERSIZE to trim or park",
+            ),
             Self::NoQueue { .. } => Some("the engine declares it: cargo xtask local-start-cdc"),
         }
     }

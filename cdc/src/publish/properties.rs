@@ -10,8 +10,8 @@ use crate::message::Message;
 /// Delivery mode of a message that survives a broker's restart.
 const PERSISTENT: u8 = 2;
 
-/// The properties that every message carries.
-pub(super) fn of(message: &Message) -> BasicProperties {
+/// The properties of `message`, which is meant for `exchange`.
+pub(super) fn of(message: &Message, exchange: &str) -> BasicProperties {
     let time = message.cluster_time;
     let mut headers = FieldTable::default();
     headers.insert("cdc-namespace".into(), long(message.namespace.as_str()));
@@ -26,9 +26,22 @@ pub(super) fn of(message: &Message) -> BasicProperties {
             AMQPValue::LongLongInt(wall_time_ms),
         );
     }
+    if let Some(bytes) = message.trimmed_bytes {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        headers.insert("cdc-trimmed-bytes".into(), AMQPValue::LongLongInt(bytes));
+    }
+    if let Some(parked) = &message.parked {
+        headers.insert("cdc-park-reason".into(), long(parked.reason.as_str()));
+        headers.insert("cdc-park-detail".into(), long(parked.detail.as_str()));
+        headers.insert("cdc-park-exchange".into(), long(exchange));
+        headers.insert(
+            "cdc-park-routing-key".into(),
+            long(message.routing_key.as_str()),
+        );
+    }
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
-        .with_content_type("application/json".into())
+        .with_content_type(message.content.media_type().into())
         .with_message_id(message.message_id.to_string().into())
         .with_timestamp(seconds(message))
         .with_type(ShortString::from(message.operation.as_str()))

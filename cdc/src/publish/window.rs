@@ -3,6 +3,9 @@
 //! A pure state machine without I/O. Entries are numbered from 0 in the order of [`Window::push`].
 //! They are sent in that order; verdicts come in any order; they leave in order, confirmed, by [`Window::pop`].
 //!
+//! A message that came back as unroutable is never passed. It can be sent again by itself, changed so that it goes
+//! elsewhere ([`Window::resend`]), or be treated as a nacked one ([`Window::refuse`]).
+//!
 //! After a nack the broker may have taken later messages already, so nothing more is sent until every message in
 //! flight has its verdict; then everything from the nacked message on is sent again, the first ones alone, one at a
 //! time, until one is accepted. So the last copies are in order.
@@ -39,6 +42,8 @@ pub struct Window<T> {
     next: u64,
     /// Entries that were sent and have no verdict yet.
     awaiting: usize,
+    /// Returned entries to send again by themselves, before anything else.
+    resends: Vec<u64>,
     bytes: usize,
     mode: Mode,
 }
@@ -57,7 +62,10 @@ enum State {
     Sent,
     Confirmed,
     Nacked,
-    Returned,
+    /// Came back as unroutable; its own verdict may still be on its way.
+    Returned {
+        is_awaited: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +105,7 @@ impl<T> Window<T> {
             first: 0,
             next: 0,
             awaiting: 0,
+            resends: Vec::new(),
             bytes: 0,
             mode: Mode::Flowing,
         }
@@ -145,19 +154,19 @@ impl<T> Window<T> {
             Mode::Settling => false,
             Mode::Probing => self.awaiting == 0,
         };
-        let index = self.index(self.next)?;
         if !may_send {
             return None;
         }
-        let sequence = self.next;
-        self.next += 1;
+        let sequence = match self.next_resend() {
+            Some(sequence) => sequence,
+            None => self.index(self.next).map(|_| {
+                self.next += 1;
+                self.next - 1
+            })?,
+        };
+        let index = self.index(sequence)?;
         self.awaiting += 1;
         let entry = &mut self.entries[index];
-        debug_assert_eq!(
-            entry.state,
-            State::Waiting,
-            "only waiting entries lie from `next` on"
-        );
         entry.state = State::Sent;
         entry.copies = entry.copies.saturating_add(1);
         Some(Next {
@@ -176,8 +185,9 @@ impl<T> Window<T> {
             .index(sequence)
             .expect("a verdict is on a message in the window");
         let entry = &mut self.entries[index];
-        if entry.state == State::Returned {
+        if let State::Returned { is_awaited: true } = entry.state {
             // Its return came first, on another message's confirm.
+            entry.state = State::Returned { is_awaited: false };
             self.awaiting -= 1;
             return;
         }
@@ -198,13 +208,25 @@ impl<T> Window<T> {
         }
     }
 
-    /// Marks an entry as returned, wherever its own confirm is. The window does not pass it. False if it has left.
-    pub fn mark_returned(&mut self, mut is_it: impl FnMut(&T) -> bool) -> bool {
-        let Some(entry) = self.entries.iter_mut().find(|entry| is_it(&entry.item)) else {
-            return false;
+    /// Marks an entry as returned, wherever its own confirm is, and gives its number and the item. The window does
+    /// not pass it. `None` if it has left.
+    pub fn mark_returned(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<(u64, &mut T)> {
+        let index = self.entries.iter().position(|entry| is_it(&entry.item))?;
+        let entry = &mut self.entries[index];
+        entry.state = State::Returned {
+            is_awaited: entry.state == State::Sent,
         };
-        entry.state = State::Returned;
-        true
+        Some((self.first + index as u64, &mut entry.item))
+    }
+
+    /// Sends a returned entry again as soon as its own verdict is there, by itself; those behind it keep theirs.
+    pub fn resend(&mut self, sequence: u64) {
+        self.resends.push(sequence);
+    }
+
+    /// Treats what was returned as nacked: see [`Window::settle`].
+    pub fn refuse(&mut self) {
+        self.mode = Mode::Settling;
     }
 
     /// After a nack, once every verdict is there: starts again at the first unconfirmed entry, one at a time.
@@ -244,6 +266,17 @@ impl<T> Window<T> {
         self.entries.back_mut().map(|entry| &mut entry.item)
     }
 
+    /// The first entry that `is_it` picks.
+    pub fn find(&self, mut is_it: impl FnMut(&T) -> bool) -> Option<&T> {
+        let mut items = self.entries.iter().map(|entry| &entry.item);
+        items.find(|item| is_it(item))
+    }
+
+    /// Whether nothing that was refused waits for its turn.
+    pub fn is_flowing(&self) -> bool {
+        self.mode == Mode::Flowing
+    }
+
     /// Entries in the window.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -259,7 +292,18 @@ impl<T> Window<T> {
         self.bytes
     }
 
+    /// The first returned entry that may be sent again.
+    fn next_resend(&mut self) -> Option<u64> {
+        let is_ready = |sequence: &u64| {
+            let entry = self.index(*sequence).map(|index| &self.entries[index]);
+            entry.is_some_and(|entry| entry.state == State::Returned { is_awaited: false })
+        };
+        let place = self.resends.iter().position(is_ready)?;
+        Some(self.resends.remove(place))
+    }
+
     fn rewind(&mut self) {
+        self.resends.clear();
         for entry in &mut self.entries {
             entry.state = State::Waiting;
         }

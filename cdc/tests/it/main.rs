@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod bad_input;
+mod crash;
 mod delivery;
+mod policies;
 mod reader_parity;
 mod recovery;
+mod standby;
 mod support;
 mod tail;

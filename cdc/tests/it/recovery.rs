@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::doc;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Delivery, Engine, Proxy, Scenario, amqp_uri, eventually, first_copies};
+use crate::support::{Delivery, Engine, Proxy, Scenario, amqp_uri, first_copies};
 
 /// A scenario whose engine reaches the broker through a proxy.
 async fn behind_a_proxy(label: &str) -> (Scenario, Proxy, Engine) {
@@ -246,19 +246,6 @@ async fn a_queue_deleted_while_running_stops_the_engine_and_loses_nothing() {
         first_copies(&deliveries)[..],
         (0..20).collect::<Vec<_>>()[20 - first_copies(&deliveries).len()..]
     );
-}
-
-#[tokio::test]
-async fn a_second_writer_of_the_checkpoint_is_refused() {
-    let scenario = Scenario::new("two").await;
-    let first = scenario.start().await;
-    let second = scenario.start().await;
-    scenario.insert_numbers(0..10).await;
-    eventually("one of them stops", async || {
-        first.log().contains("written by another engine")
-            || second.log().contains("written by another engine")
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -72,6 +72,12 @@ impl Scenario {
         self
     }
 
+    /// Leaves a setting to its default again.
+    pub(crate) fn unset(&mut self, variable: &str) -> &mut Self {
+        self.settings.retain(|(name, _)| name != variable);
+        self
+    }
+
     /// Starts the engine and waits until it watches.
     pub(crate) async fn start(&self) -> Engine {
         let engine = self.spawn();
@@ -143,6 +149,20 @@ pub(crate) fn mongo_uri() -> String {
 /// URI of the shared broker.
 pub(crate) fn amqp_uri() -> String {
     required("CDC_TEST_AMQP_URI")
+}
+
+/// How often to repeat what is measured: `CDC_TEST_REPETITIONS`, or a few times.
+pub(crate) fn repetitions(default: i32) -> i32 {
+    let wanted = std::env::var("CDC_TEST_REPETITIONS").ok();
+    wanted.map_or(default, |text| {
+        text.parse().expect("CDC_TEST_REPETITIONS is a number")
+    })
+}
+
+/// The value below which `percent` of `times` lie.
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() * percent).div_ceil(100).clamp(1, times.len()) - 1]
 }
 
 /// Polls until `condition` holds.

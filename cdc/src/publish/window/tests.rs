@@ -151,7 +151,7 @@ fn a_returned_message_is_never_passed_even_if_its_own_confirm_looks_good() {
         if confirm_first {
             window.judge(1, Verdict::Confirmed);
         }
-        assert!(window.mark_returned(|item| *item == 1));
+        assert!(window.mark_returned(|item| *item == 1).is_some());
         for sequence in if confirm_first {
             vec![0, 2]
         } else {
@@ -162,9 +162,40 @@ fn a_returned_message_is_never_passed_even_if_its_own_confirm_looks_good() {
         assert_eq!(pop_all(&mut window), [0]);
     }
     assert!(
-        !sent(1).mark_returned(|item| *item == 7),
+        sent(1).mark_returned(|item| *item == 7).is_none(),
         "it is not here any more"
     );
+}
+
+#[test]
+fn a_returned_message_is_sent_again_alone_once_its_own_verdict_is_there() {
+    let mut window = sent(3);
+    window.push(3, 1);
+    let (sequence, item) = window.mark_returned(|item| *item == 1).unwrap();
+    *item = 11;
+    window.resend(sequence);
+    assert_eq!(send_all(&mut window), [3], "its own verdict is not there");
+    window.judge(1, Verdict::Confirmed);
+    assert_eq!(send_all(&mut window), [1]);
+    for sequence in [0, 1, 2, 3] {
+        window.judge(sequence, Verdict::Confirmed);
+    }
+    assert_eq!(pop_all(&mut window), [0, 11, 2, 3]);
+}
+
+#[test]
+fn a_returned_message_that_is_refused_is_sent_again_first_and_alone() {
+    let mut window = sent(3);
+    window.judge(1, Verdict::Confirmed);
+    window.mark_returned(|item| *item == 1);
+    window.refuse();
+    window.judge(0, Verdict::Confirmed);
+    window.judge(2, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [0]);
+    assert!(window.settle());
+    assert_eq!(send_all(&mut window), [1]);
+    window.judge(1, Verdict::Confirmed);
+    assert_eq!(send_all(&mut window), [2]);
 }
 
 /// One thing that happens to the window or to the broker.
@@ -174,10 +205,8 @@ enum Step {
         bytes: usize,
     },
     Send,
-    /// The broker takes the next message from the wire, or refuses it.
-    Broker {
-        accepts: bool,
-    },
+    /// The broker takes the next message from the wire.
+    Broker(Answer),
     /// One of the verdicts on their way arrives: the one at this index.
     Verdict {
         index: usize,
@@ -189,11 +218,20 @@ enum Step {
     },
 }
 
+/// What the broker does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Take,
+    Refuse,
+    /// Acknowledges it, and sends it back since no queue wants it.
+    Return,
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (1_usize..400).prop_map(|bytes| Step::Push { bytes }),
         6 => Just(Step::Send),
-        8 => prop::bool::weighted(0.95).prop_map(|accepts| Step::Broker { accepts }),
+        8 => answers().prop_map(Step::Broker),
         8 => (0_usize..8).prop_map(|index| Step::Verdict { index }),
         4 => Just(Step::Leave),
         1 => (0_usize..8).prop_map(|taken| Step::Break { taken }),
@@ -201,38 +239,51 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
-/// A broker with one queue, and the wire to it.
+fn answers() -> impl Strategy<Value = Answer> {
+    prop_oneof![40 => Just(Answer::Take), 1 => Just(Answer::Refuse), 1 => Just(Answer::Return)]
+}
+
+/// What is done about a returned message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    Park,
+    Retry,
+}
+
+/// The number of a parked item is this much higher.
+const PARKED: u32 = 1_000_000;
+
+/// A broker with a queue and a parking queue, and the wire to it.
 #[derive(Default)]
 struct Broker {
     wire: VecDeque<(u64, u32)>,
     queue: Vec<u32>,
-    verdicts: Vec<(u64, Verdict)>,
-    nacked: bool,
+    verdicts: Vec<(u64, Verdict, Option<u32>)>,
+    reordered: bool,
 }
 
 impl Broker {
-    fn take(&mut self, accepts: bool) {
+    fn take(&mut self, answer: Answer) {
         let Some((sequence, item)) = self.wire.pop_front() else {
             return;
         };
-        if accepts {
-            self.queue.push(item);
-        }
-        self.nacked |= !accepts;
-        self.verdicts.push((
-            sequence,
-            if accepts {
-                Verdict::Confirmed
-            } else {
-                Verdict::Nacked
-            },
-        ));
+        let (verdict, returned) = match answer {
+            Answer::Return if item < PARKED => (Verdict::Confirmed, Some(item)),
+            Answer::Refuse => (Verdict::Nacked, None),
+            Answer::Take | Answer::Return => {
+                self.queue.push(item);
+                (Verdict::Confirmed, None)
+            }
+        };
+        self.reordered |= verdict == Verdict::Nacked;
+        self.verdicts.push((sequence, verdict, returned));
     }
 }
 
 struct Model {
     window: Window<u32>,
     broker: Broker,
+    policy: Policy,
     pushed: u32,
     left: u32,
 }
@@ -251,18 +302,24 @@ impl Model {
                     self.broker.wire.push_back((sequence, item));
                 }
             }
-            Step::Broker { accepts } => self.broker.take(accepts),
+            Step::Broker(answer) => self.broker.take(answer),
             Step::Verdict { index } => {
                 if !self.broker.verdicts.is_empty() {
                     let index = index % self.broker.verdicts.len();
-                    let (sequence, verdict) = self.broker.verdicts.remove(index);
+                    let (sequence, verdict, returned) = self.broker.verdicts.remove(index);
                     self.window.judge(sequence, verdict);
+                    if let Some(item) = returned {
+                        self.on_return(item);
+                    }
                 }
             }
             Step::Leave => self.leave()?,
             Step::Break { taken } => {
-                (0..taken).for_each(|_| self.broker.take(true));
+                (0..taken).for_each(|_| self.broker.take(Answer::Take));
                 self.broker.wire.clear();
+                // What was returned and nobody heard of it may be routed the next time, after later ones.
+                let is_return = |(_, _, returned): &(_, _, Option<u32>)| returned.is_some();
+                self.broker.reordered |= self.broker.verdicts.iter().any(is_return);
                 self.broker.verdicts.clear();
                 self.window.reconnect();
             }
@@ -272,9 +329,24 @@ impl Model {
         Ok(())
     }
 
+    fn on_return(&mut self, returned: u32) {
+        let found = self.window.mark_returned(|item| *item == returned);
+        let (sequence, item) = found.expect("its own confirm has just come");
+        match self.policy {
+            Policy::Park => {
+                *item += PARKED;
+                self.window.resend(sequence);
+            }
+            Policy::Retry => {
+                self.broker.reordered = true;
+                self.window.refuse();
+            }
+        }
+    }
+
     fn leave(&mut self) -> Result<(), TestCaseError> {
         while let Some(item) = self.window.pop() {
-            prop_assert_eq!(item, self.left, "in order, nothing left out");
+            prop_assert_eq!(item % PARKED, self.left, "in order, nothing left out");
             prop_assert!(
                 self.broker.queue.contains(&item),
                 "only what the broker has"
@@ -290,7 +362,7 @@ impl Model {
         for _ in 0..1_000 {
             for step in [
                 Step::Send,
-                Step::Broker { accepts: true },
+                Step::Broker(Answer::Take),
                 Step::Verdict { index: 0 },
                 Step::Leave,
             ] {
@@ -309,7 +381,8 @@ impl Model {
 
 #[test]
 fn whatever_happens_everything_is_delivered_and_in_order() {
-    property::run(&steps(), |steps| {
+    let policies = prop_oneof![Just(Policy::Park), Just(Policy::Retry)];
+    property::run(&(steps(), policies), |(steps, policy)| {
         let window = Window::new(Bounds {
             events: 16,
             bytes: 1_000,
@@ -317,6 +390,7 @@ fn whatever_happens_everything_is_delivered_and_in_order() {
         let mut model = Model {
             window,
             broker: Broker::default(),
+            policy,
             pushed: 0,
             left: 0,
         };
@@ -326,13 +400,16 @@ fn whatever_happens_everything_is_delivered_and_in_order() {
         let mut last_copies: Vec<usize> = Vec::new();
         let mut first_copies: Vec<usize> = Vec::new();
         for item in 0..model.pushed {
+            if queue.contains(&(item + PARKED)) {
+                continue;
+            }
             let first = queue.iter().position(|queued| *queued == item);
             let last = queue.iter().rposition(|queued| *queued == item);
             first_copies.push(first.expect("everything was delivered"));
             last_copies.push(last.expect("everything was delivered"));
         }
         prop_assert!(last_copies.is_sorted(), "last copies in order: {queue:?}");
-        if !model.broker.nacked {
+        if !model.broker.reordered {
             prop_assert!(first_copies.is_sorted(), "first copies in order: {queue:?}");
         }
         Ok(())

@@ -77,7 +77,16 @@ impl Scenario {
         self.take_numbers_from(&self.name, count).await
     }
 
-    /// The same, from `queue`.
+    /// Takes messages until `number` is among them; returns all copies.
+    pub(crate) async fn take_until_number(&self, number: i32) -> Vec<Delivery> {
+        let mut enough = |deliveries: &[Delivery]| {
+            let last = deliveries.last();
+            last.is_some_and(|delivery| delivery.number() == number)
+        };
+        self.take_until(&self.name, &mut enough).await
+    }
+
+    /// The same as [`Scenario::take_numbers`], from `queue`.
     pub(crate) async fn take_numbers_from(&self, queue: &str, count: usize) -> Vec<Delivery> {
         let mut seen = std::collections::HashSet::new();
         let mut looked_at = 0;
@@ -122,16 +131,20 @@ impl Scenario {
 
     /// Messages that are ready in this scenario's queue.
     pub(crate) async fn ready(&self) -> u32 {
+        self.try_ready(&self.name).await.unwrap()
+    }
+
+    /// Messages that are ready in `queue`, if it exists.
+    pub(crate) async fn try_ready(&self, queue: &str) -> Option<u32> {
         let channel = self.channel().await;
         let options = QueueDeclareOptions {
             passive: true,
             ..QueueDeclareOptions::default()
         };
         let queue = channel
-            .queue_declare(self.name.as_str().into(), options, FieldTable::default())
-            .await
-            .unwrap();
-        queue.message_count()
+            .queue_declare(queue.into(), options, FieldTable::default())
+            .await;
+        queue.ok().map(|queue| queue.message_count())
     }
 
     /// Asserts that nothing (more) arrives in this scenario's queue for a while.

@@ -1,0 +1,223 @@
+//! A session: the lock is taken, the checkpoint claimed, every stage open. Whoever has no lock stands by.
+
+use std::time::Duration;
+
+use bson::Timestamp;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{
+    Error,
+    attempts::{Attempts, until},
+};
+use crate::{
+    checkpoint::{self, Store},
+    config::Config,
+    health::{Cause, Health, Role},
+    metrics::Metrics,
+    mongo::Mongo,
+    pipeline::{self, Pipeline, Stages},
+    position::Position,
+    publish::{self, Publisher, Standby},
+    retry::chain,
+    sabotage::{self, Point},
+    source::Source,
+};
+
+/// Time between questions for the lock while another engine has it.
+const STANDBY_POLL: Duration = Duration::from_millis(250);
+/// So often in a row the checkpoint may be taken from us although nobody else held our lock.
+const TAKEN_MAX: u32 = 3;
+
+/// What the sessions of a process share.
+pub(super) struct Sessions {
+    config: Config,
+    metrics: Metrics,
+    health: Health,
+    mongo: Option<Mongo>,
+    /// The servers have to be there by then. Later on they may be away for as long as they like.
+    deadline: Option<Instant>,
+    /// Times in a row that the checkpoint was taken from us.
+    taken: u32,
+}
+
+impl Sessions {
+    pub(super) fn new(config: Config, metrics: Metrics, health: Health) -> Self {
+        Self {
+            deadline: Some(Instant::now() + config.startup_timeout),
+            config,
+            metrics,
+            health,
+            mongo: None,
+            taken: 0,
+        }
+    }
+
+    /// Opens every stage, in the order in which a failure is cheapest; waits while another engine has the lock.
+    pub(super) async fn open(&mut self) -> Result<Pipeline, Error> {
+        self.health.set_role(Role::Starting);
+        let mongo = self.mongo().await?;
+        let publisher = self.lead().await?;
+        sabotage::pass(Point::AfterLock);
+        let mut store = Store::new(&mongo, self.config.checkpoint.clone());
+        let (position, from) =
+            until(self.deadline, async || claim(&mongo, &mut store).await).await?;
+        sabotage::pass(Point::AfterClaim);
+        let source = until(self.deadline, async || {
+            let source = Source::open(&mongo, self.config.source.clone(), position.clone());
+            Ok(source.await?)
+        })
+        .await?;
+        announce(&self.config, &from);
+        self.deadline = None;
+        self.health.set_role(Role::Leader);
+        self.metrics.leader.set(1);
+        let stages = Stages {
+            source,
+            encode: self.config.encode.clone(),
+            publisher,
+            publish: self.config.publish.clone(),
+            store,
+            metrics: self.metrics.clone(),
+            health: self.health.clone(),
+        };
+        Ok(Pipeline::new(self.config.pipeline.clone(), stages))
+    }
+
+    /// Another engine has the lock or wrote the checkpoint: the next session waits for the lock.
+    ///
+    /// # Errors
+    /// The checkpoint was taken again and again while nobody else had our lock: the other engine has another one.
+    pub(super) fn superseded(&mut self, error: pipeline::Error) -> Result<(), Error> {
+        self.metrics.leader.set(0);
+        if matches!(
+            &error,
+            pipeline::Error::Checkpoint(checkpoint::Error::Taken { .. })
+        ) {
+            self.taken += 1;
+            if self.taken == TAKEN_MAX {
+                return Err(error.into());
+            }
+        }
+        warn!(error = chain(&error), "superseded");
+        Ok(())
+    }
+
+    /// The next session reads from the checkpoint on.
+    pub(super) fn reread(&mut self, max_message_bytes: Option<usize>) {
+        let known = &mut self.config.pipeline.max_message_bytes;
+        *known = max_message_bytes.or(*known);
+        warn!(
+            max_message_bytes = *known,
+            "reading again from the checkpoint"
+        );
+    }
+
+    async fn mongo(&mut self) -> Result<Mongo, Error> {
+        if let Some(mongo) = &self.mongo {
+            return Ok(mongo.clone());
+        }
+        let uri = &self.config.mongo_uri.0;
+        let mongo = until(self.deadline, async || Ok(Mongo::new(uri).await?)).await?;
+        until(self.deadline, async || Ok(mongo.preflight().await?)).await?;
+        self.mongo = Some(mongo.clone());
+        Ok(mongo)
+    }
+
+    /// Becomes the engine that publishes, at once or when the present one has ended.
+    async fn lead(&mut self) -> Result<Publisher, Error> {
+        let mut attempts = Attempts::new(self.deadline);
+        loop {
+            let error = match self.stand_by().await {
+                Ok(publisher) => return Ok(publisher),
+                Err(error) => error,
+            };
+            if self.deadline.is_none() {
+                attempts.extend();
+            }
+            self.health.hinder(Cause::Rabbitmq, chain(&error));
+            attempts.after(error.into()).await?;
+        }
+    }
+
+    async fn stand_by(&mut self) -> Result<Publisher, publish::Error> {
+        let config = &self.config.publish;
+        let standby = Standby::connect(config).await?;
+        self.health.clear(Cause::Rabbitmq);
+        let mut has_waited = false;
+        while !standby.take_lock(config).await? {
+            if !has_waited {
+                info!("standing by: another engine of this pipeline holds the lock");
+                self.health.set_role(Role::Standby);
+                (has_waited, self.deadline, self.taken) = (true, None, 0);
+            }
+            while standby.is_locked(config).await? {
+                tokio::time::sleep(STANDBY_POLL).await;
+            }
+        }
+        if has_waited {
+            info!("taking over");
+        }
+        Ok(standby.publish(config))
+    }
+}
+
+/// Makes the checkpoint ours, so that no late save of another engine can move it, and says where to begin.
+///
+/// On the very first start that is the present, durable before the first event is published, so that a crash in the
+/// first second loses nothing.
+async fn claim(mongo: &Mongo, store: &mut Store) -> Result<(Position, String), Error> {
+    loop {
+        let (position, from) = if let Some(position) = store.load().await? {
+            let from = format!("checkpoint, {position}");
+            (position, from)
+        } else {
+            let position = Position::At(next(mongo.preflight().await?));
+            let from = format!("now, {position}");
+            (position, from)
+        };
+        match store.save(&position).await {
+            Ok(()) => return Ok((position, from)),
+            // A late save of the engine before us; its position counts.
+            Err(checkpoint::Error::Taken { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The next tick of the clock: what was committed before is not a change since.
+fn next(now: Timestamp) -> Timestamp {
+    Timestamp {
+        time: now.time,
+        increment: now.increment.saturating_add(1),
+    }
+}
+
+fn announce(config: &Config, from: &str) {
+    let source = &config.source;
+    let operations: Vec<&str> = source
+        .operations
+        .iter()
+        .map(|operation| operation.as_str())
+        .collect();
+    let collections = if source.collections.is_empty() {
+        "all".to_owned()
+    } else {
+        source.collections.join(",")
+    };
+    let target = if config.publish.exchange.is_empty() {
+        format!("queue {}", config.publish.queue.name)
+    } else {
+        format!("exchange {}", config.publish.exchange)
+    };
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pipeline = config.checkpoint.pipeline,
+        database = source.database,
+        collections,
+        operations = operations.join(","),
+        to = format_args!("{target} at {:?}", config.publish.broker),
+        from,
+        "watching"
+    );
+}

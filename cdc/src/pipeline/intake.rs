@@ -1,0 +1,183 @@
+//! From the source to the window: what was received and not yet encoded, and how it becomes messages.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tracing::warn;
+
+use super::{Entry, Error, OnOversize, OnPoison, Policies};
+use crate::{
+    encode,
+    event::ChangeEvent,
+    message::{Message, ParkReason, Parked},
+    metrics::Metrics,
+    position::Position,
+    publish,
+    retry::chain,
+    source::{self, Item, Prefetched, Source},
+};
+
+/// Most items taken from the source at once.
+const TURN_EVENTS: usize = 128;
+
+/// The reading end of the pipeline.
+#[derive(Debug)]
+pub(super) struct Intake {
+    source: Option<Source>,
+    encode: encode::Config,
+    policies: Policies,
+    /// The broker takes no larger body, as far as we know.
+    max_message_bytes: Option<usize>,
+    /// Received, and not yet in the window.
+    pending: VecDeque<Result<Prefetched, source::Error>>,
+    received: Vec<Result<Prefetched, source::Error>>,
+    metrics: Metrics,
+}
+
+/// What comes out.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// A message for the window.
+    Entry(Entry),
+    /// Nothing was to publish up to here.
+    Idle(Position),
+}
+
+impl Intake {
+    pub(super) fn new(
+        source: Source,
+        encode: encode::Config,
+        policies: Policies,
+        max_message_bytes: Option<usize>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            source: Some(source),
+            encode,
+            policies,
+            max_message_bytes,
+            pending: VecDeque::new(),
+            received: Vec::with_capacity(TURN_EVENTS),
+            metrics,
+        }
+    }
+
+    /// Whether to receive more: what was received before has to fit in first, since the window may run out of bytes
+    /// before entries.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Receives up to `room` items; waits for the first.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(super) async fn receive(&mut self, room: usize) {
+        let Some(source) = &mut self.source else {
+            return std::future::pending().await;
+        };
+        let limit = room.min(TURN_EVENTS);
+        if source.receive(&mut self.received, limit).await == 0 {
+            // The source always says why it ends, unless its task is gone.
+            self.pending.push_back(Err(source::Error::Ended));
+        }
+        self.pending.extend(self.received.drain(..));
+    }
+
+    /// Takes and encodes the next of what was received.
+    pub(super) fn next(&mut self) -> Option<Result<Taken, Error>> {
+        let received = self.pending.pop_front()?;
+        Some(received.map_err(Error::from).and_then(|prefetched| {
+            Ok(match prefetched.item {
+                Item::Event(event) => {
+                    self.metrics.events_read.inc();
+                    Taken::Entry(Entry {
+                        message: Arc::new(self.message(&event)?),
+                        position: event.position(),
+                    })
+                }
+                Item::Idle(position) => Taken::Idle(position),
+            })
+        }))
+    }
+
+    /// Reads no more. What was read and is not in the window is read again by the next start.
+    pub(super) fn close(&mut self) {
+        self.source = None;
+        self.pending.clear();
+    }
+
+    fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
+        let message = match encode::encode(event, &self.encode) {
+            Ok(message) if self.is_oversize(&message).is_none() => return Ok(message),
+            Ok(message) => self.oversize(event, &message)?,
+            Err(error) => self.poison(event, error)?,
+        };
+        match self.is_oversize(&message) {
+            None => Ok(message),
+            Some(error) => Err(Error::oversize(&message, error)),
+        }
+    }
+
+    fn poison(&self, event: &ChangeEvent, error: encode::Error) -> Result<Message, Error> {
+        let error = Error::Encode {
+            namespace: event.namespace().to_string(),
+            document_key: key_text(event),
+            position: event.position().to_string(),
+            source: error,
+        };
+        let (OnPoison::Park, Error::Encode { source, .. }) = (self.policies.on_poison, &error)
+        else {
+            return Err(error);
+        };
+        warn!(error = chain(&error), "parked");
+        self.metrics.parked(ParkReason::Poison);
+        Ok(encode::poison(event, &self.encode, source))
+    }
+
+    fn oversize(&self, event: &ChangeEvent, message: &Message) -> Result<Message, Error> {
+        let bytes = message.body.len();
+        let trimmed = || {
+            encode::trimmed(event, &self.encode, bytes).map_err(|source| Error::Encode {
+                namespace: message.namespace.clone(),
+                document_key: key_text(event),
+                position: event.position().to_string(),
+                source,
+            })
+        };
+        match self.policies.on_oversize {
+            OnOversize::Stop => Ok(message.clone()),
+            OnOversize::Trim => {
+                self.metrics.messages_trimmed.inc();
+                trimmed()
+            }
+            OnOversize::Park => {
+                self.metrics.parked(ParkReason::Oversize);
+                let limit = self.max_message_bytes.unwrap_or_default();
+                let parked = Parked {
+                    reason: ParkReason::Oversize,
+                    detail: format!("{bytes} bytes, the broker takes {limit}"),
+                };
+                Ok(Message {
+                    parked: Some(parked),
+                    ..trimmed()?
+                })
+            }
+        }
+    }
+
+    fn is_oversize(&self, message: &Message) -> Option<publish::Error> {
+        let (bytes, limit) = (message.body.len(), self.max_message_bytes?);
+        (bytes > limit).then_some(publish::Error::Oversize { bytes, limit })
+    }
+}
+
+/// `_id` of the document, as far as it can be written; never a field of the document besides.
+fn key_text(event: &ChangeEvent) -> String {
+    let mut text = Vec::new();
+    let collection = event.namespace().collection.unwrap_or_default();
+    let mode = encode::JsonMode::Relaxed;
+    match encode::document::write(None, event.document_key(), collection, mode, &mut text) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => "(unreadable _id)".to_owned(),
+    }
+}

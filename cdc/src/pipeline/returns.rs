@@ -1,0 +1,85 @@
+//! Messages that came back because they match no queue.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use tracing::warn;
+
+use super::{End, Error, OnUnroutable, Outcome, Pipeline};
+use crate::{
+    message::{Message, ParkReason, Parked},
+    publish::Returned,
+    retry::chain,
+    sabotage::{self, Defect},
+};
+
+impl Pipeline {
+    /// The message is named by its own id, since its return may ride on another message's confirm.
+    pub(super) fn on_returned(&mut self, returned: Returned) -> ControlFlow<End> {
+        self.metrics.messages_returned.inc();
+        if sabotage::has(Defect::DropReturned) {
+            return ControlFlow::Continue(());
+        }
+        let policy = self.config.policies.on_unroutable;
+        let is_it = |message: &Message| message.message_id.to_string() == returned.message_id;
+        let Some((sequence, entry)) = self.window.mark_returned(|entry| is_it(&entry.message))
+        else {
+            // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
+            self.saver.freeze();
+            let target = format!("exchange {:?}", self.exchange);
+            return ControlFlow::Break(match policy {
+                OnUnroutable::Stop => Err(unroutable(returned, target)),
+                OnUnroutable::Retry | OnUnroutable::Park => Ok(Outcome::Reread {
+                    max_message_bytes: None,
+                }),
+            });
+        };
+        let was_parked = entry.message.parked.is_some();
+        let target = match &entry.message.parked {
+            Some(_) => "the parking queue".to_owned(),
+            None => format!(
+                "exchange {:?}, routing key {:?}, change of `{}`",
+                self.exchange, entry.message.routing_key, entry.message.namespace
+            ),
+        };
+        match policy {
+            _ if was_parked => return ControlFlow::Break(Err(unroutable(returned, target))),
+            OnUnroutable::Stop => return ControlFlow::Break(Err(unroutable(returned, target))),
+            OnUnroutable::Park => {
+                entry.message = Arc::new(parked(&entry.message, &returned.reason));
+                self.window.resend(sequence);
+                self.metrics.parked(ParkReason::Unroutable);
+                warn!(error = chain(&unroutable(returned, target)), "parked");
+            }
+            OnUnroutable::Retry => {
+                self.window.refuse();
+                if self.unroutable.is_none() {
+                    let text = chain(&unroutable(returned, target));
+                    warn!(
+                        error = text,
+                        "declaring again what we own, and trying again"
+                    );
+                    self.unroutable = Some(text);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn unroutable(returned: Returned, target: String) -> Error {
+    Error::Unroutable {
+        message_id: returned.message_id,
+        reason: returned.reason,
+        target,
+    }
+}
+
+fn parked(message: &Message, detail: &str) -> Message {
+    Message {
+        parked: Some(Parked {
+            reason: ParkReason::Unroutable,
+            detail: detail.to_owned(),
+        }),
+        ..message.clone()
+    }
+}

@@ -1,0 +1,79 @@
+//! The engine ends at each step of its loop: the next start loses nothing and replays no more than it must.
+
+use crate::support::{Scenario, first_copies};
+
+/// Events in the window of these tests.
+const WINDOW: usize = 64;
+/// Events that wait for the engine.
+const BACKLOG: i32 = 5_000;
+
+/// Lets the engine crash at `point`, starts it again, and gives the number of messages that came twice.
+async fn crash(label: &str, point: &str) -> usize {
+    let mut scenario = Scenario::new(label).await;
+    scenario
+        .set("CDC_WINDOW_EVENTS", WINDOW.to_string())
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "50");
+    // A pipeline that has a checkpoint already, and a backlog, so that every point is passed under load.
+    scenario.start().await.stop().await;
+    scenario.insert_numbers(0..BACKLOG).await;
+    scenario.set("CDC_TEST_CRASH_AT", point);
+    let engine = scenario.spawn();
+    if point.starts_with("during-drain") {
+        engine.wait_for("watching").await;
+        engine.signal("TERM");
+    }
+    let finished = engine.finish().await;
+    assert_eq!(
+        finished.code, None,
+        "it crashes at {point}:\n{}",
+        finished.log
+    );
+    scenario.unset("CDC_TEST_CRASH_AT");
+    let engine = scenario.start().await;
+    let deliveries = scenario.take_until_number(BACKLOG - 1).await;
+    assert_eq!(
+        first_copies(&deliveries),
+        (0..BACKLOG).collect::<Vec<_>>(),
+        "{point}"
+    );
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    deliveries.len() - usize::try_from(BACKLOG).unwrap()
+}
+
+#[tokio::test]
+async fn after_the_lock_nothing_is_replayed() {
+    assert_eq!(crash("crash_lock", "after-lock:1").await, 0);
+}
+
+#[tokio::test]
+async fn after_the_claim_nothing_is_replayed() {
+    assert_eq!(crash("crash_claim", "after-claim:1").await, 0);
+}
+
+#[tokio::test]
+async fn between_publish_and_confirm() {
+    let replayed = crash("crash_publish", "after-publish:300").await;
+    assert!(replayed <= 300, "{replayed} replayed");
+}
+
+#[tokio::test]
+async fn between_confirm_and_checkpoint() {
+    let replayed = crash("crash_confirm", "after-confirm:300").await;
+    assert!(
+        (1..=300 + WINDOW).contains(&replayed),
+        "{replayed} replayed"
+    );
+}
+
+#[tokio::test]
+async fn during_the_write_of_the_checkpoint() {
+    let replayed = crash("crash_save", "during-save:2").await;
+    assert!(replayed < 2_500, "{replayed} replayed");
+}
+
+#[tokio::test]
+async fn during_the_drain() {
+    let replayed = crash("crash_drain", "during-drain:1").await;
+    assert!(replayed < 2_500, "{replayed} replayed");
+}
