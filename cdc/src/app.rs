@@ -9,6 +9,7 @@ use tracing::info;
 
 use self::sessions::Sessions;
 use crate::{
+    admin::{self, Admin},
     checkpoint,
     config::Config,
     health::Health,
@@ -38,6 +39,9 @@ pub enum Error {
     /// The running pipeline failed.
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
+    /// The admin port cannot be opened.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
     /// A second signal came.
     #[error("left at once on a second signal")]
     Interrupted,
@@ -54,7 +58,11 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let engine = engine(config, shutdown.clone());
+    let admin = Admin::bind(config.admin).await?;
+    let metrics = Metrics::new(&config.checkpoint.pipeline);
+    let health = Health::default();
+    let _serving = admin.serve(metrics.clone(), health.clone());
+    let engine = engine(Sessions::new(config, metrics, health), shutdown.clone());
     tokio::pin!(engine);
     loop {
         tokio::select! {
@@ -70,9 +78,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     }
 }
 
-async fn engine(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let metrics = Metrics::new(&config.checkpoint.pipeline);
-    let mut sessions = Sessions::new(config, metrics, Health::default());
+async fn engine(mut sessions: Sessions, shutdown: CancellationToken) -> Result<(), Error> {
     loop {
         let pipeline = tokio::select! {
             biased;
@@ -98,7 +104,9 @@ impl Error {
             Self::Checkpoint(error) => error.disposition(),
             Self::Source(error) => error.disposition(),
             Self::Publish(error) => error.disposition(),
-            Self::Pipeline(_) | Self::Interrupted | Self::Signals(_) => Disposition::Halt,
+            Self::Pipeline(_) | Self::Admin(_) | Self::Interrupted | Self::Signals(_) => {
+                Disposition::Halt
+            }
         }
     }
 
@@ -115,6 +123,7 @@ impl Error {
             Self::Source(error) => error.hint(),
             Self::Publish(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
+            Self::Admin(error) => Some(error.hint()),
             Self::Interrupted => {
                 Some("nothing is lost: what was not saved is published again on the next start")
             }

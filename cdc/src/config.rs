@@ -6,7 +6,7 @@ mod args;
 mod faults;
 mod servers;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 pub use self::{
     args::{EngineArgs, MessageArgs, MongoArgs, RabbitArgs, RunArgs, TailArgs},
@@ -39,6 +39,8 @@ pub struct Config {
     pub checkpoint: checkpoint::Config,
     /// Bounds and intervals of the loop.
     pub pipeline: pipeline::Config,
+    /// Where the admin port listens, if anywhere.
+    pub admin: Option<SocketAddr>,
     /// Longest wait for both servers at the start.
     pub startup_timeout: Duration,
 }
@@ -105,6 +107,7 @@ impl Config {
             publish: publish(args, policies, &mut faults),
             checkpoint: checkpoint(args, &mut faults),
             pipeline: pipeline(&args.engine, policies, &mut faults),
+            admin: admin(&args.engine, &mut faults),
             startup_timeout: startup_timeout(&args.rabbit, &mut faults),
         };
         if config.source.database == config.checkpoint.database {
@@ -260,6 +263,21 @@ fn pipeline(args: &EngineArgs, policies: Policies, faults: &mut Faults) -> pipel
         policies,
         max_message_bytes: None,
     }
+}
+
+fn admin(args: &EngineArgs, faults: &mut Faults) -> Option<SocketAddr> {
+    let text = set(args.admin_addr.as_deref()).unwrap_or("127.0.0.1:9464");
+    if text == "off" {
+        return None;
+    }
+    let address = text.parse();
+    if address.is_err() {
+        faults.add(
+            "CDC_ADMIN_ADDR",
+            format_args!("`{text}` is not an address and a port such as 127.0.0.1:9464, nor `off`"),
+        );
+    }
+    address.ok()
 }
 
 fn log(args: &EngineArgs, faults: &mut Faults) -> LogConfig {

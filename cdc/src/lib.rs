@@ -9,6 +9,7 @@
 //! verdicts, [`checkpoint`] remembers how far everything was confirmed, and [`pipeline`] drives them.
 //! Stages never import each other; [`config`] alone reads the environment; [`app`] puts everything together.
 
+pub mod admin;
 pub mod app;
 pub mod config;
 pub mod pipeline;

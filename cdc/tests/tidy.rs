@@ -9,10 +9,11 @@ use std::{
 };
 
 /// Who may import whom, from the outside in. A room is a file of `src` with the folder of its name.
-const EDGES: [(&str, &[&str]); 17] = [
+const EDGES: [(&str, &[&str]); 18] = [
     (
         "app",
         &[
+            "admin",
             "checkpoint",
             "config",
             "health",
@@ -26,6 +27,7 @@ const EDGES: [(&str, &[&str]); 17] = [
             "source",
         ],
     ),
+    ("admin", &["health", "metrics"]),
     ("tail", &["config", "publish", "retry"]),
     (
         "config",

@@ -284,6 +284,14 @@ pub struct EngineArgs {
         hide_env_values = true
     )]
     pub on_poison: Option<String>,
+    /// Address and port of metrics and health, or off [default: 127.0.0.1:9464]
+    #[arg(
+        long,
+        env = "CDC_ADMIN_ADDR",
+        value_name = "ADDRESS",
+        hide_env_values = true
+    )]
+    pub admin_addr: Option<String>,
     /// Log lines: text or json [default: text]
     #[arg(
         long,

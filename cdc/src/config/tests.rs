@@ -46,6 +46,19 @@ fn an_empty_or_blank_value_counts_as_unset() {
 }
 
 #[test]
+fn the_admin_port_is_on_loopback_unless_told_otherwise_or_off() {
+    let address = |text: Option<&str>| {
+        let mut args = args();
+        args.engine.admin_addr = text.map(str::to_owned);
+        let (config, _) = Config::check(&args).unwrap();
+        config.admin.map(|address| address.to_string())
+    };
+    assert_eq!(address(None).as_deref(), Some("127.0.0.1:9464"));
+    assert_eq!(address(Some("[::]:0")).as_deref(), Some("[::]:0"));
+    assert_eq!(address(Some("off")), None);
+}
+
+#[test]
 fn lists_lose_white_space_and_repetitions() {
     let mut args = args();
     args.mongo.collections = Some(" moves, games,,moves ".to_owned());

@@ -1,6 +1,7 @@
 //! What the tests stand on: the servers, the engine as a child process, and names of each test's own.
 
 mod engine;
+pub(crate) mod http;
 mod mongo;
 mod proxy;
 mod rabbit;

@@ -45,6 +45,8 @@ impl Engine {
             .args(arguments)
             .env_clear()
             .current_dir(folder.path());
+        // Many engines run at once.
+        command.env("CDC_ADMIN_ADDR", "off");
         command.envs(settings.iter().map(|(variable, value)| (variable, value)));
         command
             .stdin(Stdio::null())

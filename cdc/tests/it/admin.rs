@@ -1,0 +1,158 @@
+//! The admin port: counts, liveness, and readiness that tells what is in the way.
+
+use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually, http};
+
+/// Where an engine's admin port is, by its log.
+async fn address(engine: &Engine) -> String {
+    engine.wait_for("admin port open").await;
+    let log = engine.log();
+    let (_, rest) = log.split_once("address=").unwrap();
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// The value of the series of a pipeline.
+fn value(page: &str, name: &str, pipeline: &str) -> f64 {
+    let series = format!("{name}{{pipeline=\"{pipeline}\"}} ");
+    let line = page.lines().find_map(|line| line.strip_prefix(&series));
+    line.unwrap_or_else(|| panic!("no {series} in\n{page}"))
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn metrics_count_what_was_read_published_confirmed_and_saved() {
+    let mut scenario = Scenario::new("metrics").await;
+    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+    let engine = scenario.start().await;
+    let address = address(&engine).await;
+    scenario.insert_numbers(0..1_234).await;
+    scenario.take_numbers(1_234).await;
+    eventually("the checkpoint is saved", async || {
+        let page = http::get(&address, "/metrics").await.body;
+        value(&page, "cdc_messages_in_flight", &scenario.name) == 0.0
+            && value(&page, "cdc_checkpoint_saves_total", &scenario.name) >= 1.0
+    })
+    .await;
+    let reply = http::get(&address, "/metrics").await;
+    assert_eq!(reply.status, 200);
+    let kind = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert!(reply.head.contains(kind), "{}", reply.head);
+    let value = |name: &str| value(&reply.body, name, &scenario.name);
+    for counter in ["events_read", "messages_published", "messages_confirmed"] {
+        let name = format!("cdc_{counter}_total");
+        assert!((value(&name) - 1_234.0).abs() < 0.5, "{}", reply.body);
+    }
+    let bodies = value("cdc_bytes_published_total");
+    assert!(
+        (200.0 * 1_234.0..600.0 * 1_234.0).contains(&bodies),
+        "{bodies}"
+    );
+    assert!(value("cdc_leader") > 0.5, "{}", reply.body);
+    assert!(value("cdc_checkpoint_age_seconds") < 10.0, "{}", reply.body);
+    assert!(value("cdc_lag_seconds") < 10.0, "{}", reply.body);
+    for clean in ["messages_retried", "messages_nacked", "messages_returned"] {
+        assert!(value(&format!("cdc_{clean}_total")) < 0.5, "{}", reply.body);
+    }
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
+    let mut scenario = Scenario::new("ready").await;
+    let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
+    let proxy = Proxy::start(broker).await;
+    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0").set(
+        "RABBITMQ_URI",
+        format!("amqp://guest:guest@{}", proxy.address),
+    );
+    let engine = scenario.start().await;
+    let address = address(&engine).await;
+    let ready = async || http::get(&address, "/ready").await;
+    eventually("the engine is ready", async || ready().await.status == 200).await;
+    let report = ready().await.json();
+    assert_eq!(
+        report,
+        serde_json::json!({"ready": true, "role": "leader", "obstacles": []})
+    );
+    proxy.down();
+    eventually("it is not ready", async || ready().await.status == 503).await;
+    let report = ready().await.json();
+    assert_eq!(
+        (&report["ready"], &report["role"]),
+        (&false.into(), &"leader".into())
+    );
+    let obstacle = &report["obstacles"][0];
+    assert_eq!(obstacle["cause"], "rabbitmq", "{report}");
+    let reason = obstacle["reason"].as_str().unwrap();
+    assert!(reason.contains(&proxy.address.to_string()), "{reason}");
+    assert!(obstacle["for_seconds"].as_u64().unwrap() < 60, "{report}");
+    assert!(!report.to_string().contains("guest:guest"), "{report}");
+    assert_eq!(http::get(&address, "/live").await.status, 200);
+    proxy.pass();
+    eventually("it is ready again", async || ready().await.status == 200).await;
+    let page = http::get(&address, "/metrics").await.body;
+    let series = format!(
+        "cdc_reconnects_total{{pipeline=\"{}\",server=\"rabbitmq\"}} 1",
+        scenario.name
+    );
+    assert!(page.contains(&series), "{page}");
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() {
+    let mut scenario = Scenario::new("http").await;
+    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+    let engine = scenario.start().await;
+    let address = address(&engine).await;
+    assert_eq!(http::get(&address, "/live").await.status, 200);
+    assert_eq!(http::get(&address, "/nowhere").await.status, 404);
+    assert_eq!(
+        http::request(&address, "POST", "/metrics", "").await.status,
+        405
+    );
+    // More than are served at once; each says nothing and is shown out after ten seconds.
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+    }
+    eventually("there is room again", async || {
+        let ask = tokio::time::timeout(
+            std::time::Duration::from_millis(500),
+            tokio::spawn({
+                let address = address.clone();
+                async move { http::get(&address, "/live").await.status }
+            }),
+        );
+        ask.await
+            .is_ok_and(|status| status.is_ok_and(|status| status == 200))
+    })
+    .await;
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_taken_admin_port_is_said_before_anything_else_and_a_wrong_one_is_a_fault() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    // No server listens on port 1: the engine must not even try.
+    let settings = |address: &str| {
+        [
+            ("MONGO_DATABASE_HOST", "mongodb://127.0.0.1:1"),
+            ("RABBITMQ_URI", "amqp://guest:guest@127.0.0.1:1"),
+            ("CDC_ADMIN_ADDR", address),
+        ]
+        .map(|(variable, value)| (variable.to_owned(), value.to_owned()))
+    };
+    let finished = Engine::spawn(&[], &settings(&address)).finish().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    let text = format!(
+        "error: admin port {address} is taken\n\nhint: stop the other program, or set CDC_ADMIN_ADDR to another \
+         address or `off`\n"
+    );
+    assert_eq!(finished.log, text);
+    let finished = Engine::spawn(&[], &settings("localhost")).finish().await;
+    assert_eq!(finished.code, Some(64), "{}", finished.log);
+    let fault = "CDC_ADMIN_ADDR: `localhost` is not an address and a port such as 127.0.0.1:9464";
+    assert!(finished.log.contains(fault), "{}", finished.log);
+}
