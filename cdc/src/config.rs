@@ -204,8 +204,14 @@ fn encode(args: &RunArgs, faults: &mut Faults) -> encode::Config {
 fn publish(args: &RunArgs, policies: Policies, faults: &mut Faults) -> publish::Config {
     let queue = servers::queue(&args.rabbit, faults);
     let pipeline = Faults::text(args.engine.pipeline.as_deref(), DEFAULT_PIPELINE);
+    let confirm_timeout = faults.millis(
+        "CDC_CONFIRM_TIMEOUT_MS",
+        args.engine.confirm_timeout_ms.as_deref(),
+        30_000,
+        100..=3_600_000,
+    );
     publish::Config {
-        broker: servers::broker(&args.rabbit, faults),
+        broker: servers::broker(&args.rabbit, faults).answer_within(confirm_timeout),
         parking: policies.park().then(|| servers::parking(&queue, faults)),
         queue,
         lock: publish::Lock::new(&pipeline),
@@ -215,12 +221,7 @@ fn publish(args: &RunArgs, policies: Policies, faults: &mut Faults) -> publish::
             "",
             faults,
         ),
-        confirm_timeout: faults.millis(
-            "CDC_CONFIRM_TIMEOUT_MS",
-            args.engine.confirm_timeout_ms.as_deref(),
-            30_000,
-            100..=3_600_000,
-        ),
+        confirm_timeout,
     }
 }
 

@@ -8,6 +8,7 @@
 mod broker;
 mod connection;
 mod error;
+mod greeting;
 mod lock;
 mod properties;
 mod queue;

@@ -1,6 +1,13 @@
 //! Where the broker is, and who we are there.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use lapin::{
     ErrorKind,
@@ -13,34 +20,66 @@ use super::error::Error;
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
 const HEARTBEAT_SECONDS: u16 = 5;
 
+/// Longest wait for a connection, or for the answer to a declaration.
+const ANSWER_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
 /// Where the broker is, and who we are there. Never written out as a whole.
 #[derive(Clone)]
-pub struct Broker(AMQPUri);
+pub struct Broker {
+    uri: AMQPUri,
+    /// Longest wait for an answer.
+    answer_timeout: Duration,
+    /// Whether the last attempt to connect met with silence.
+    was_silent: Arc<AtomicBool>,
+}
 
 impl Broker {
     /// Takes a URI; a heartbeat is added where it names none.
     pub fn new(mut uri: AMQPUri) -> Self {
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-        Self(uri)
+        Self {
+            uri,
+            answer_timeout: ANSWER_TIMEOUT_MAX,
+            was_silent: Arc::default(),
+        }
+    }
+
+    /// Waits at most this long for an answer, where that is shorter than usual.
+    #[must_use]
+    pub fn answer_within(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout.min(ANSWER_TIMEOUT_MAX);
+        self
     }
 
     /// Host and port.
     pub fn address(&self) -> String {
-        let authority = &self.0.authority;
+        let authority = &self.uri.authority;
         format!("{}:{}", authority.host, authority.port)
     }
 
     /// The virtual host.
     pub fn vhost(&self) -> String {
-        self.0.vhost.clone()
+        self.uri.vhost.clone()
     }
 
     pub(super) fn uri(&self) -> &AMQPUri {
-        &self.0
+        &self.uri
+    }
+
+    pub(super) fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
+    }
+
+    pub(super) fn was_silent(&self) -> bool {
+        self.was_silent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_silent(&self, is_silent: bool) {
+        self.was_silent.store(is_silent, Ordering::Relaxed);
     }
 
     fn user(&self) -> String {
-        self.0.authority.userinfo.username.clone()
+        self.uri.authority.userinfo.username.clone()
     }
 
     /// Gives the client library's error the names that a person needs.
@@ -52,7 +91,7 @@ impl Broker {
             Some(reason) => Error::Refused {
                 address: self.address(),
                 user: self.user(),
-                vhost: self.0.vhost.clone(),
+                vhost: self.uri.vhost.clone(),
                 reason,
             },
             None => Error::Broker {
@@ -66,14 +105,14 @@ impl Broker {
     pub fn no_queue(&self, queue: &str) -> Error {
         Error::NoQueue {
             queue: queue.to_owned(),
-            vhost: self.0.vhost.clone(),
+            vhost: self.uri.vhost.clone(),
         }
     }
 }
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.vhost.as_str() {
+        match self.uri.vhost.as_str() {
             "/" => f.write_str(&self.address()),
             vhost => write!(f, "{} (virtual host {vhost:?})", self.address()),
         }

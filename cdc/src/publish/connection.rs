@@ -10,10 +10,8 @@ use lapin::{
     types::FieldTable,
 };
 
-use super::{Broker, Config, Error, Queue};
+use super::{Broker, Config, Error, Queue, greeting};
 
-/// Longest wait for a connection, or for the answer to a declaration.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for a polite close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -31,13 +29,17 @@ impl Connection {
     /// See [`Error`].
     pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connect = lapin::Connection::connect_uri(broker.uri().clone(), properties);
-        let inner = within(
-            broker,
-            "a connection",
-            connect.map_err(|error| broker.name(error)),
-        )
-        .await?;
+        let connect = async {
+            if broker.was_silent() {
+                let greeting = greeting::wait(broker.uri()).await;
+                greeting.map_err(|error| broker.name(error.into()))?;
+            }
+            let connect = lapin::Connection::connect_uri(broker.uri().clone(), properties);
+            connect.await.map_err(|error| broker.name(error))
+        };
+        let connected = within(broker, "a connection", connect).await;
+        broker.note_silent(matches!(connected, Err(Error::TimedOut { .. })));
+        let inner = connected?;
         Ok(Self {
             inner,
             broker: broker.clone(),
@@ -215,12 +217,12 @@ async fn within<T>(
     what: &'static str,
     operation: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, operation).await {
+    match tokio::time::timeout(broker.answer_timeout(), operation).await {
         Ok(result) => result,
         Err(_) => Err(Error::TimedOut {
             address: broker.address(),
             what,
-            after: ANSWER_TIMEOUT,
+            after: broker.answer_timeout(),
         }),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::doc;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Delivery, Engine, Proxy, Scenario, amqp_uri, first_copies};
+use crate::support::{Delivery, Engine, Proxy, Scenario, amqp_uri, eventually, first_copies};
 
 /// A scenario whose engine reaches the broker through a proxy.
 async fn behind_a_proxy(label: &str) -> (Scenario, Proxy, Engine) {
@@ -274,4 +274,26 @@ async fn mongodb_behind_a_cut_connection_is_read_on_from_where_it_was() {
     assert_eq!(first_copies(&deliveries), (0..2_000).collect::<Vec<_>>());
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_broker_that_accepts_connections_and_says_nothing_collects_no_threads() {
+    let (scenario, proxy, engine) = behind_a_proxy("silent").await;
+    proxy.stall();
+    scenario.insert_numbers(0..10).await;
+    engine.wait_for("no answer to a publish").await;
+    engine.wait_for("rabbitmq is not back yet").await;
+    let before = engine.threads();
+    let attempts = || engine.log().matches("rabbitmq is not back yet").count();
+    eventually("it has tried four times more", async || attempts() >= 5).await;
+    assert!(
+        engine.threads() <= before,
+        "{} threads, then {}",
+        before,
+        engine.threads()
+    );
+    proxy.cut();
+    let deliveries = scenario.take_numbers(10).await;
+    assert_eq!(first_copies(&deliveries), (0..10).collect::<Vec<_>>());
+    assert_eq!(engine.stop().await.code, Some(0));
 }

@@ -32,6 +32,11 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// Takes a place; `label` shows in the names.
     pub(crate) async fn new(label: &str) -> Self {
+        Self::on_broker(label, &amqp_uri()).await
+    }
+
+    /// The same, with a broker of the test's own.
+    pub(crate) async fn on_broker(label: &str, amqp_uri: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -43,14 +48,13 @@ impl Scenario {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         let mongo = mongodb::Client::with_uri_str(mongo_uri()).await.unwrap();
-        let rabbit =
-            lapin::Connection::connect(&amqp_uri(), lapin::ConnectionProperties::default())
-                .await
-                .expect("the broker of CDC_TEST_AMQP_URI answers");
+        let rabbit = lapin::Connection::connect(amqp_uri, lapin::ConnectionProperties::default())
+            .await
+            .expect("the broker answers");
         let settings = [
             ("MONGO_DATABASE_HOST", mongo_uri()),
             ("MONGO_DATABASE_NAME", name.clone()),
-            ("RABBITMQ_URI", amqp_uri()),
+            ("RABBITMQ_URI", amqp_uri.to_owned()),
             ("RABBITMQ_QUEUE_NAME", name.clone()),
             ("CDC_PIPELINE", name.clone()),
             ("CDC_CHECKPOINT_DATABASE", "cdc_test".to_owned()),

@@ -78,6 +78,12 @@ impl Engine {
         self.log.lock().unwrap().clone()
     }
 
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        std::fs::read_dir(tasks).unwrap().count()
+    }
+
     /// Waits until its log contains `text`.
     pub(crate) async fn wait_for(&self, text: &str) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
