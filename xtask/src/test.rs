@@ -88,6 +88,7 @@ impl Test {
         let started = Instant::now();
         let python = python::packages(project, progress, self.offline)?;
         let mongod = native::mongod(project, progress, self.offline)?;
+        let rabbitmq = native::rabbitmq_server(project, progress, self.offline)?;
         servers::start(project, progress, servers, Vec::new())?;
         report.step("servers", started, true);
         let environment = [
@@ -98,6 +99,7 @@ impl Test {
                 servers.stack.management_uri().into(),
             ),
             ("CDC_TEST_MONGOD", mongod.into_os_string()),
+            ("CDC_TEST_RABBITMQ_SERVER", rabbitmq.into_os_string()),
             ("CDC_TEST_PYTHONPATH", python.into_os_string()),
         ];
         for (name, targets) in SUITES {

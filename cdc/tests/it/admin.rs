@@ -2,14 +2,6 @@
 
 use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually, http};
 
-/// Where an engine's admin port is, by its log.
-async fn address(engine: &Engine) -> String {
-    engine.wait_for("admin port open").await;
-    let log = engine.log();
-    let (_, rest) = log.split_once("address=").unwrap();
-    rest.split_whitespace().next().unwrap().to_owned()
-}
-
 /// The value of the series of a pipeline.
 fn value(page: &str, name: &str, pipeline: &str) -> f64 {
     let series = format!("{name}{{pipeline=\"{pipeline}\"}} ");
@@ -24,7 +16,7 @@ async fn metrics_count_what_was_read_published_confirmed_and_saved() {
     let mut scenario = Scenario::new("metrics").await;
     scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
     let engine = scenario.start().await;
-    let address = address(&engine).await;
+    let address = engine.admin().await;
     scenario.insert_numbers(0..1_234).await;
     scenario.take_numbers(1_234).await;
     eventually("the checkpoint is saved", async || {
@@ -66,7 +58,7 @@ async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
         format!("amqp://guest:guest@{}", proxy.address),
     );
     let engine = scenario.start().await;
-    let address = address(&engine).await;
+    let address = engine.admin().await;
     let ready = async || http::get(&address, "/ready").await;
     eventually("the engine is ready", async || ready().await.status == 200).await;
     let report = ready().await.json();
@@ -104,7 +96,7 @@ async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() 
     let mut scenario = Scenario::new("http").await;
     scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
     let engine = scenario.start().await;
-    let address = address(&engine).await;
+    let address = engine.admin().await;
     assert_eq!(http::get(&address, "/live").await.status, 200);
     assert_eq!(http::get(&address, "/nowhere").await.status, 404);
     assert_eq!(

@@ -267,13 +267,7 @@ async fn a_replica_set_of_another_name_is_named() {
 
 #[tokio::test]
 async fn wrong_credentials_and_missing_permission_in_mongodb_are_no_reason_to_try_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key");
-    std::fs::write(&key, "a2V5Zm9ydGVzdHM=").unwrap();
-    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
-    let server =
-        MongoServer::start(&["--replSet", "guarded", "--keyFile", key.to_str().unwrap()]).await;
-    server.initiate("guarded").await;
+    let server = MongoServer::guarded("guarded").await;
     server.create_user("root", "hunter2secret", "root").await;
     server.create_user("reader", "hunter2secret", "read").await;
     let at = |user: &str, password: &str| {

@@ -1,10 +1,14 @@
 //! What the tests stand on: the servers, the engine as a child process, and names of each test's own.
 
+mod broker;
 mod engine;
 pub(crate) mod http;
 mod mongo;
 mod proxy;
 mod rabbit;
+mod replica_set;
+mod server;
+mod writer;
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -12,14 +16,19 @@ use std::{
 };
 
 pub(crate) use self::{
+    broker::Broker,
     engine::{Engine, Finished},
+    http::Reply,
     mongo::MongoServer,
     proxy::Proxy,
     rabbit::{Delivery, first_copies},
+    replica_set::ReplicaSet,
+    server::Server,
+    writer::Writer,
 };
 
-/// Longest wait for anything that should happen.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// Longest wait for anything that should happen. Past the engine's longest deadline for an answer, which is 30 s.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One test's place on the shared servers: a database, a queue and a pipeline that no other test uses.
 pub(crate) struct Scenario {
@@ -32,11 +41,11 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// Takes a place; `label` shows in the names.
     pub(crate) async fn new(label: &str) -> Self {
-        Self::on_broker(label, &amqp_uri()).await
+        Self::at(label, &mongo_uri(), &amqp_uri()).await
     }
 
-    /// The same, with a broker of the test's own.
-    pub(crate) async fn on_broker(label: &str, amqp_uri: &str) -> Self {
+    /// Takes a place on other servers than the shared ones.
+    pub(crate) async fn at(label: &str, mongo_uri: &str, amqp_uri: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -47,12 +56,9 @@ impl Scenario {
             now % 0xffff_ffff,
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        let mongo = mongodb::Client::with_uri_str(mongo_uri()).await.unwrap();
-        let rabbit = lapin::Connection::connect(amqp_uri, lapin::ConnectionProperties::default())
-            .await
-            .expect("the broker answers");
+        let mongo = mongodb::Client::with_uri_str(mongo_uri).await.unwrap();
         let settings = [
-            ("MONGO_DATABASE_HOST", mongo_uri()),
+            ("MONGO_DATABASE_HOST", mongo_uri.to_owned()),
             ("MONGO_DATABASE_NAME", name.clone()),
             ("RABBITMQ_URI", amqp_uri.to_owned()),
             ("RABBITMQ_QUEUE_NAME", name.clone()),
@@ -65,9 +71,14 @@ impl Scenario {
         Self {
             name,
             mongo,
-            rabbit,
+            rabbit: connect(amqp_uri).await,
             settings,
         }
+    }
+
+    /// Connects to the broker again, after it was down.
+    pub(crate) async fn reconnect(&mut self, amqp_uri: &str) {
+        self.rabbit = connect(amqp_uri).await;
     }
 
     /// Changes a setting of every engine started from now on.
@@ -139,11 +150,35 @@ impl Scenario {
     }
 }
 
+async fn connect(amqp_uri: &str) -> lapin::Connection {
+    let properties = lapin::ConnectionProperties::default();
+    let connection = lapin::Connection::connect(amqp_uri, properties).await;
+    connection.unwrap_or_else(|error| panic!("the broker at {amqp_uri}: {error}"))
+}
+
+/// A port of loopback that nobody listens on. Below those that the system gives to outgoing connections, since a
+/// server must find its port free again when it is started once more.
+pub(crate) fn free_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id() * 101 + TAKEN.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(number % 5_000).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// A setting that `cargo xtask test` makes.
 pub(crate) fn required(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: these tests need servers\n\nhint: run them with `cargo xtask test`")
     })
+}
+
+/// A setting that whoever runs the tests may make.
+pub(crate) fn setting(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }
 
 /// Connection string of the shared replica set.

@@ -42,6 +42,15 @@ pub(crate) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
     programs::mongod(project, progress, offline)
 }
 
+/// Path of the `rabbitmq-server` that a stack runs.
+pub(crate) fn rabbitmq_server(
+    project: &Project,
+    progress: &Progress,
+    offline: bool,
+) -> Result<PathBuf> {
+    programs::rabbitmq_server(project, progress, offline)
+}
+
 impl Native {
     /// Every server's marker, the one to stop first in front.
     fn markers(&self) -> Vec<String> {

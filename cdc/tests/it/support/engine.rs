@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{DEADLINE, eventually};
+use super::{DEADLINE, eventually, server::signal};
 
 /// A running `cdc`. It is killed when dropped.
 pub(crate) struct Engine {
@@ -86,24 +86,41 @@ impl Engine {
 
     /// Waits until its log contains `text`.
     pub(crate) async fn wait_for(&self, text: &str) {
+        self.wait_for_times(text, 1).await;
+    }
+
+    /// Waits until its log contains `text` so often.
+    pub(crate) async fn wait_for_times(&self, text: &str, times: usize) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
-        while !self.log().contains(text) {
+        while self.log().matches(text).count() < times {
             assert!(
                 tokio::time::Instant::now() < deadline,
-                "no `{text}` in the log:\n{}",
+                "`{text}` is not {times} times in the log:\n{}",
                 self.log()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
+    /// Where its admin port is, by its log.
+    pub(crate) async fn admin(&self) -> String {
+        self.wait_for("admin port open").await;
+        let log = self.log();
+        let (_, rest) = log.split_once("address=").unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.unwrap().trim().trim_end_matches(" kB");
+        peak.parse().unwrap()
+    }
+
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success(), "kill -{name}");
+        signal(&self.child, name);
     }
 
     /// Waits for its end.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -24,6 +25,13 @@ impl Reply {
 /// Asks without credentials.
 pub(crate) async fn get(address: &str, path: &str) -> Reply {
     request(address, "GET", path, "").await
+}
+
+/// Asks as the broker's guest.
+pub(crate) async fn as_guest(address: &str, method: &str, path: &str) -> Reply {
+    let credentials = STANDARD.encode("guest:guest");
+    let header = format!("Authorization: Basic {credentials}\r\n");
+    request(address, method, path, &header).await
 }
 
 /// Asks with `headers`, each ended by CR LF. HTTP 1.0, so that the body ends with the connection.

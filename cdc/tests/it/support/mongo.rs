@@ -1,17 +1,14 @@
 //! A MongoDB server of a test's own, for what the shared replica set must not suffer.
 
-use std::{
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use bson::doc;
 
-use super::{eventually, required};
+use super::{Server, eventually, free_port, required};
 
 /// A running mongod; it is killed when dropped.
 pub(crate) struct MongoServer {
-    child: Child,
+    _process: Server,
     pub(crate) port: u16,
     _folder: tempfile::TempDir,
 }
@@ -20,11 +17,7 @@ impl MongoServer {
     /// Starts the mongod of `CDC_TEST_MONGOD` on a free port and waits until it answers.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let mut command = Command::new(required("CDC_TEST_MONGOD"));
         command.args([
             "--bind_ip",
@@ -39,13 +32,9 @@ impl MongoServer {
             .arg(folder.path())
             .arg("--logpath")
             .arg(folder.path().join("log"));
-        let child = command
-            .args(arguments)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = Server::start(command.args(arguments), folder.path());
         let server = Self {
-            child,
+            _process: process,
             port,
             _folder: folder,
         };
@@ -60,6 +49,28 @@ impl MongoServer {
         })
         .await;
         server
+    }
+
+    /// Starts a replica set of one that lets nobody in without a password; the first user is to be `root`.
+    pub(crate) async fn guarded(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        fs::write(&key, "a2V5Zm9ydGVzdHM=").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
+        let server = Self::start(&["--replSet", name, "--keyFile", key.to_str().unwrap()]).await;
+        server.initiate(name).await;
+        server
+    }
+
+    /// Lets no write through from now on, or lets them through again.
+    pub(crate) async fn lock(&self, is_locked: bool) {
+        let command = if is_locked {
+            doc! { "fsync": 1, "lock": true }
+        } else {
+            doc! { "fsyncUnlock": 1 }
+        };
+        let admin = self.admin(&self.uri("directConnection=true")).await;
+        admin.run_command(command).await.unwrap();
     }
 
     /// Makes it a replica set of one and waits until it is primary.
@@ -100,15 +111,16 @@ impl MongoServer {
             .database("admin")
     }
 
+    /// Connection string of a user.
+    pub(crate) fn uri_of(&self, user: &str, password: &str) -> String {
+        let port = self.port;
+        format!(
+            "mongodb://{user}:{password}@127.0.0.1:{port}/?authSource=admin&directConnection=true"
+        )
+    }
+
     /// Connection string with the given options.
     pub(crate) fn uri(&self, options: &str) -> String {
         format!("mongodb://127.0.0.1:{}/?{options}", self.port)
-    }
-}
-
-impl Drop for MongoServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -23,10 +23,21 @@ enum Mode {
     Pass,
     /// Connections stay open and nothing moves.
     Stall,
-    /// The number grows with every cut, so that older connections see it.
-    Cut(u64),
+    /// Those that are open end thus; the next ones pass. The number makes each order a new one.
+    End(Fate, u64),
     /// New connections are refused, old ones cut.
     Down,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Closed on both sides.
+    Cut,
+    /// Open on both sides, and nothing ever moves again.
+    Stranded,
+    /// Closed on the server's side; the client hears nothing of it.
+    HalfOpen,
 }
 
 impl Proxy {
@@ -67,40 +78,63 @@ impl Proxy {
 
     /// Closes every connection; new ones are passed.
     pub(crate) fn cut(&self) {
-        self.mode.send_modify(|mode| {
-            *mode = Mode::Cut(match *mode {
-                Mode::Cut(number) => number + 1,
-                _ => 0,
-            });
-        });
+        self.end(Fate::Cut);
+    }
+
+    /// Nothing moves any more on the present connections, which stay open; new ones are passed.
+    pub(crate) fn strand(&self) {
+        self.end(Fate::Stranded);
+    }
+
+    /// Closes every connection on the server's side alone; new ones are passed.
+    pub(crate) fn half_open(&self) {
+        self.end(Fate::HalfOpen);
     }
 
     /// Closes every connection and takes no new one.
     pub(crate) fn down(&self) {
         self.mode.send_replace(Mode::Down);
     }
+
+    fn end(&self, fate: Fate) {
+        self.mode.send_modify(|mode| {
+            let number = match *mode {
+                Mode::End(_, number) => number + 1,
+                _ => 0,
+            };
+            *mode = Mode::End(fate, number);
+        });
+    }
 }
 
 async fn relay(client: TcpStream, server: TcpStream, mut mode: watch::Receiver<Mode>) {
     mode.mark_unchanged();
-    let (client_read, client_write) = client.into_split();
-    let (server_read, server_write) = server.into_split();
+    let (mut client, mut server) = (client.into_split(), server.into_split());
     let watcher = mode.clone();
-    let cut = async {
-        while mode.changed().await.is_ok() {
-            if matches!(*mode.borrow_and_update(), Mode::Cut(_) | Mode::Down) {
-                return;
-            }
-        }
+    let fate = tokio::select! {
+        () = pump(&mut client.0, &mut server.1, watcher.clone()) => Fate::Cut,
+        () = pump(&mut server.0, &mut client.1, watcher) => Fate::Cut,
+        fate = fate(&mut mode) => fate,
     };
-    tokio::select! {
-        () = pump(client_read, server_write, watcher.clone()) => {}
-        () = pump(server_read, client_write, watcher) => {}
-        () = cut => {}
+    if fate == Fate::HalfOpen {
+        drop(server);
     }
+    while fate != Fate::Cut && mode.changed().await.is_ok() {}
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: watch::Receiver<Mode>) {
+/// Waits for the end that is ordered.
+async fn fate(mode: &mut watch::Receiver<Mode>) -> Fate {
+    while mode.changed().await.is_ok() {
+        match *mode.borrow_and_update() {
+            Mode::Pass | Mode::Stall => {}
+            Mode::Down => return Fate::Cut,
+            Mode::End(fate, _) => return fate,
+        }
+    }
+    Fate::Cut
+}
+
+async fn pump(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mode: watch::Receiver<Mode>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(count) = from.read(&mut buffer).await else {

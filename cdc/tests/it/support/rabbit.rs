@@ -6,8 +6,8 @@ use futures_util::StreamExt as _;
 use lapin::{
     BasicProperties, Channel,
     options::{
-        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, QueueBindOptions,
-        QueueDeclareOptions, QueuePurgeOptions,
+        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
+        QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
     },
     types::FieldTable,
 };
@@ -175,6 +175,15 @@ impl Scenario {
         let (channel, kind) = (self.channel().await, lapin::ExchangeKind::Topic);
         channel
             .exchange_declare(exchange.into(), kind, options, FieldTable::default())
+            .await
+            .unwrap();
+    }
+
+    /// Deletes an exchange.
+    pub(crate) async fn delete_exchange(&self, exchange: &str) {
+        let (channel, options) = (self.channel().await, ExchangeDeleteOptions::default());
+        channel
+            .exchange_delete(exchange.into(), options)
             .await
             .unwrap();
     }

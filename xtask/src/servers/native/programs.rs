@@ -77,7 +77,11 @@ pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
 }
 
 /// From `RABBITMQ_SERVER`, else where packages put it, else installed now.
-fn rabbitmq_server(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
+pub(super) fn rabbitmq_server(
+    project: &Project,
+    progress: &Progress,
+    offline: bool,
+) -> Result<PathBuf> {
     let look = || {
         let debian = Path::new(RABBITMQ_SERVER);
         let on_path = || on_path("rabbitmq-server").filter(|program| !is_debian_wrapper(program));

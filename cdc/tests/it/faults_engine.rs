@@ -1,0 +1,168 @@
+//! The engine paused, and the network between it and its servers gone silent: noticed, mended, nothing lost.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Delivery, Engine, Finished, Proxy, Scenario, amqp_uri, first_copies};
+
+/// A heartbeat a second: a silent connection is given up after two or three.
+const HEARTBEAT: &str = "/%2f?heartbeat=1";
+
+/// A scenario whose engine reaches the broker through a proxy.
+async fn behind_a_proxy(label: &str) -> (Scenario, Proxy) {
+    let mut scenario = Scenario::new(label).await;
+    let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
+    let proxy = Proxy::start(broker).await;
+    let uri = format!("amqp://guest:guest@{}{HEARTBEAT}", proxy.address);
+    scenario.set("RABBITMQ_URI", uri);
+    (scenario, proxy)
+}
+
+/// Everything arrived, the first copies in order, and the engine ends well.
+async fn check(scenario: &Scenario, engine: Engine, count: i32) -> (Vec<Delivery>, Finished) {
+    let deliveries = scenario.take_numbers(usize::try_from(count).unwrap()).await;
+    assert_eq!(first_copies(&deliveries), (0..count).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    (deliveries, finished)
+}
+
+#[tokio::test]
+async fn an_engine_that_slept_through_every_timeout_loses_nothing() {
+    let mut scenario = Scenario::new("paused").await;
+    scenario
+        .set("RABBITMQ_URI", format!("{}{HEARTBEAT}", amqp_uri()))
+        .set("CDC_CONFIRM_TIMEOUT_MS", "1000");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..2_000).await;
+    engine.signal("STOP");
+    scenario.insert_numbers(2_000..4_000).await;
+    // The broker gives the connection up meanwhile.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    engine.signal("CONT");
+    scenario.insert_numbers(4_000..5_000).await;
+    let (_, finished) = check(&scenario, engine, 5_000).await;
+    assert!(finished.log.contains("rabbitmq lost"), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_broker_that_has_gone_silent_is_noticed_by_its_heartbeat_while_nothing_is_in_flight() {
+    let (scenario, proxy) = behind_a_proxy("silent_idle").await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    scenario.take_numbers(10).await;
+    proxy.strand();
+    engine.wait_for("rabbitmq connected again").await;
+    scenario.insert_numbers(10..20).await;
+    let deliveries = scenario.take_numbers(10).await;
+    assert_eq!(first_copies(&deliveries), (10..20).collect::<Vec<_>>());
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn silent_and_half_open_connections_to_the_broker_under_load_lose_nothing() {
+    let (mut scenario, proxy) = behind_a_proxy("silent_busy").await;
+    scenario.set("CDC_CONFIRM_TIMEOUT_MS", "1500");
+    let engine = scenario.start().await;
+    let writer = async {
+        for chunk in 0..60 {
+            scenario
+                .insert_numbers(chunk * 100..(chunk + 1) * 100)
+                .await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let faults = async {
+        for (times, end) in [(1, Proxy::strand as fn(&Proxy)), (2, Proxy::half_open)] {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            end(&proxy);
+            engine
+                .wait_for_times("rabbitmq connected again", times)
+                .await;
+        }
+    };
+    tokio::join!(writer, faults);
+    let (_, finished) = check(&scenario, engine, 6_000).await;
+    assert_eq!(
+        finished.log.matches("rabbitmq connected again").count(),
+        2,
+        "{}",
+        finished.log
+    );
+}
+
+#[tokio::test]
+async fn a_broker_behind_a_stalled_network_is_given_up_and_used_again_when_it_moves() {
+    let (mut scenario, proxy) = behind_a_proxy("stalled").await;
+    scenario.set("CDC_CONFIRM_TIMEOUT_MS", "1000");
+    let engine = scenario.start().await;
+    for round in 0..2 {
+        scenario
+            .insert_numbers(round * 1_000..(round + 1) * 1_000)
+            .await;
+        proxy.stall();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        proxy.pass();
+    }
+    check(&scenario, engine, 2_000).await;
+}
+
+/// Strands the engine's connections to MongoDB, new ones pass; says how long it took until changes arrived again.
+async fn strand_mongodb(label: &str, options: &str) -> (Duration, Finished) {
+    let mut scenario = Scenario::new(label).await;
+    let proxy = Proxy::start(scenario.primary().await).await;
+    let uri = format!(
+        "mongodb://{}/?directConnection=true{options}",
+        proxy.address
+    );
+    scenario.set("MONGO_DATABASE_HOST", uri);
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..100).await;
+    scenario.take_numbers(100).await;
+    proxy.strand();
+    let stranded = Instant::now();
+    scenario.insert_numbers(100..200).await;
+    let deliveries = scenario.take_numbers(100).await;
+    assert_eq!(first_copies(&deliveries), (100..200).collect::<Vec<_>>());
+    let took = stranded.elapsed();
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    (took, finished)
+}
+
+#[tokio::test]
+async fn a_silent_mongodb_is_noticed_by_the_drivers_heartbeat() {
+    let (took, finished) = strand_mongodb("silent_mongo", "").await;
+    assert!(took < Duration::from_secs(25), "{took:?}\n{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_silent_mongodb_is_given_up_after_a_deadline_where_no_heartbeat_tells() {
+    let (took, finished) = strand_mongodb("deaf_mongo", "&heartbeatFrequencyMS=300000").await;
+    assert!(took > Duration::from_secs(25), "{took:?}\n{}", finished.log);
+    assert!(
+        finished.log.contains("change stream lost"),
+        "{}",
+        finished.log
+    );
+}
+
+#[tokio::test]
+async fn mongodb_behind_a_network_that_stalls_again_and_again_loses_nothing() {
+    let mut scenario = Scenario::new("stalled_mongo").await;
+    let proxy = Proxy::start(scenario.primary().await).await;
+    let uri = format!("mongodb://{}/?directConnection=true", proxy.address);
+    scenario.set("MONGO_DATABASE_HOST", uri);
+    let engine = scenario.start().await;
+    for round in 0..4 {
+        scenario
+            .insert_numbers(round * 500..round * 500 + 250)
+            .await;
+        proxy.stall();
+        scenario
+            .insert_numbers(round * 500 + 250..(round + 1) * 500)
+            .await;
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        proxy.pass();
+    }
+    check(&scenario, engine, 2_000).await;
+}

@@ -1,0 +1,185 @@
+//! A RabbitMQ node of the tests' own, for what the shared broker must not suffer.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+
+use super::{Reply, Server, eventually, free_port, http, required};
+
+/// A node, which may be down. Its place is kept over restarts.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    folder: PathBuf,
+    port: u16,
+    management: u16,
+    distribution: u16,
+    port_mapper: u16,
+    node: Option<Server>,
+    is_limited: bool,
+    _port_mapper: Server,
+}
+
+/// The node that the tests share: a start takes seconds.
+static SHARED: Mutex<Option<Broker>> = Mutex::const_new(None);
+
+impl Broker {
+    /// The node, up and without an alarm, for one test alone.
+    pub(crate) async fn exclusive() -> MappedMutexGuard<'static, Self> {
+        let mut shared = SHARED.lock().await;
+        if shared.is_none() {
+            *shared = Some(Self::new());
+        }
+        let mut broker = MutexGuard::map(shared, |shared| shared.as_mut().unwrap());
+        broker.mend().await;
+        broker
+    }
+
+    fn new() -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let folder = folder.keep();
+        let [port, management, distribution, port_mapper] = [(); 4].map(|()| free_port());
+        let configuration = format!(
+            "listeners.tcp.1 = 127.0.0.1:{port}\n\
+             management.tcp.ip = 127.0.0.1\n\
+             management.tcp.port = {management}\n\
+             collect_statistics_interval = 1000\n"
+        );
+        fs::write(folder.join("rabbitmq.conf"), configuration).unwrap();
+        fs::write(folder.join("enabled_plugins"), "[rabbitmq_management].\n").unwrap();
+        // One of our own, because the one that Erlang starts by itself stays for good.
+        let mut command = Command::new("epmd");
+        command.env("PATH", path()).args(["-address", "127.0.0.1"]);
+        command.args(["-port", &port_mapper.to_string()]);
+        let server = Server::start(&mut command, &folder);
+        Self {
+            folder,
+            port,
+            management,
+            distribution,
+            port_mapper,
+            node: None,
+            is_limited: false,
+            _port_mapper: server,
+        }
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// URI with a query such as `?heartbeat=1`, or none.
+    pub(crate) fn uri(&self, query: &str) -> String {
+        format!("amqp://guest:guest@{}/%2f{query}", self.address())
+    }
+
+    /// Starts the node and waits until it answers.
+    pub(crate) async fn start(&mut self) {
+        let mut command = self.command(Path::new(&required("CDC_TEST_RABBITMQ_SERVER")));
+        // The script then becomes the node, so that signals reach it.
+        command.env("RUNNING_UNDER_SYSTEMD", "true");
+        self.node = Some(Server::start(&mut command, &self.folder));
+        let uri = self.uri("");
+        eventually("the broker answers", async || {
+            let properties = lapin::ConnectionProperties::default();
+            lapin::Connection::connect(&uri, properties).await.is_ok()
+        })
+        .await;
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.node.take().unwrap().kill();
+    }
+
+    /// SIGTERM, after which the node closes its connections and files.
+    pub(crate) async fn stop(&mut self) {
+        self.node.take().unwrap().stop().await;
+    }
+
+    /// Runs `rabbitmqctl`.
+    pub(crate) async fn control(&self, arguments: &[&str]) {
+        let program =
+            Path::new(&required("CDC_TEST_RABBITMQ_SERVER")).with_file_name("rabbitmqctl");
+        let mut command = self.command(&program);
+        command.args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.unwrap().unwrap();
+        assert!(
+            output.status.success(),
+            "rabbitmqctl {arguments:?}: {output:?}"
+        );
+    }
+
+    /// Asks the management page.
+    pub(crate) async fn manage(&self, method: &str, path: &str) -> Reply {
+        http::as_guest(&format!("127.0.0.1:{}", self.management), method, path).await
+    }
+
+    /// Sets a limit of memory or disk, so that an alarm goes off.
+    pub(crate) async fn limit(&mut self, arguments: &[&str]) {
+        self.is_limited = true;
+        self.control(arguments).await;
+    }
+
+    /// Takes the limits back.
+    pub(crate) async fn end_alarms(&mut self) {
+        self.control(&["set_vm_memory_high_watermark", "0.4"]).await;
+        self.control(&["set_disk_free_limit", "50MB"]).await;
+        self.is_limited = false;
+    }
+
+    /// What an earlier test left behind.
+    async fn mend(&mut self) {
+        if self.node.is_none() {
+            self.start().await;
+        }
+        if self.is_limited {
+            self.end_alarms().await;
+        }
+    }
+
+    /// A program with the environment of this node and nothing else.
+    fn command(&self, program: &Path) -> Command {
+        let file = |name: &str| self.folder.join(name);
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", path())
+            .current_dir(&self.folder);
+        command.env("HOME", &self.folder).env("LANG", "C.UTF-8");
+        for (variable, name) in [
+            ("RABBITMQ_MNESIA_BASE", "mnesia"),
+            ("RABBITMQ_LOG_BASE", "log"),
+            ("RABBITMQ_CONFIG_FILE", "rabbitmq.conf"),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", "enabled_plugins"),
+            // Names of files that do not exist: the system's are not ours to read.
+            ("RABBITMQ_CONFIG_FILES", "conf.d"),
+            ("RABBITMQ_ADVANCED_CONFIG_FILE", "advanced.config"),
+            ("RABBITMQ_CONF_ENV_FILE", "rabbitmq-env.conf"),
+        ] {
+            command.env(variable, file(name));
+        }
+        let erlang =
+            "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none";
+        command
+            .env(
+                "RABBITMQ_NODENAME",
+                format!("cdc-it-{}@localhost", self.port),
+            )
+            .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", erlang)
+            .env("ERL_EPMD_PORT", self.port_mapper.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1");
+        command
+    }
+}
+
+/// Where programs are, and Erlang's where packages put them.
+fn path() -> String {
+    format!("{}:/usr/lib/erlang/bin", required("PATH"))
+}
