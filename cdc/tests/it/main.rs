@@ -9,6 +9,7 @@ mod delivery;
 mod faults_broker;
 mod faults_engine;
 mod faults_mongo;
+mod oversize;
 mod policies;
 mod reader_parity;
 mod recovery;

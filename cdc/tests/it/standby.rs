@@ -156,6 +156,20 @@ async fn an_engine_whose_checkpoint_was_written_by_another_begins_anew_from_it()
     assert_eq!(finished.code, Some(0), "{}", finished.log);
 }
 
+#[tokio::test]
+async fn a_new_leader_claims_the_checkpoint_so_that_a_late_save_of_the_old_one_fails() {
+    let scenario = Scenario::new("standby_late").await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    scenario.take_numbers(10).await;
+    engine.stop().await;
+    let old = scenario.checkpoint().await.unwrap();
+    let _new = scenario.start().await;
+    let late = doc! { "_id": &scenario.name, "revision": old.get("revision").unwrap() };
+    let saved = scenario.checkpoints().replace_one(late, old).await.unwrap();
+    assert_eq!(saved.matched_count, 0);
+}
+
 /// Two engines that cannot see each other's lock, as with two brokers: they find out at the checkpoint.
 #[tokio::test]
 async fn an_engine_that_loses_its_checkpoint_again_and_again_stops() {

@@ -126,10 +126,17 @@ impl Broker {
         self.control(arguments).await;
     }
 
+    /// Takes no message of more than this many bytes from now on, on new channels.
+    pub(crate) async fn limit_messages(&mut self, bytes: usize) {
+        let set = format!("application:set_env(rabbit, max_message_size, {bytes}).");
+        self.limit(&["eval", &set]).await;
+    }
+
     /// Takes the limits back.
     pub(crate) async fn end_alarms(&mut self) {
         self.control(&["set_vm_memory_high_watermark", "0.4"]).await;
         self.control(&["set_disk_free_limit", "50MB"]).await;
+        self.limit_messages(128 << 20).await;
         self.is_limited = false;
     }
 

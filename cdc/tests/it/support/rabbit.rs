@@ -86,6 +86,21 @@ impl Scenario {
         self.take_until(&self.name, &mut enough).await
     }
 
+    /// Takes messages until `count` different ones are there; returns the first copies.
+    pub(crate) async fn take_distinct(&self, count: usize) -> Vec<Delivery> {
+        let mut seen = std::collections::HashSet::new();
+        let mut looked_at = 0;
+        let mut enough = |deliveries: &[Delivery]| {
+            seen.extend(deliveries[looked_at..].iter().map(Delivery::message_id));
+            looked_at = deliveries.len();
+            seen.len() >= count
+        };
+        let mut deliveries = self.take_until(&self.name, &mut enough).await;
+        let mut seen = std::collections::HashSet::new();
+        deliveries.retain(|delivery| seen.insert(delivery.message_id()));
+        deliveries
+    }
+
     /// The same as [`Scenario::take_numbers`], from `queue`.
     pub(crate) async fn take_numbers_from(&self, queue: &str, count: usize) -> Vec<Delivery> {
         let mut seen = std::collections::HashSet::new();
