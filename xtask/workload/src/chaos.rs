@@ -6,8 +6,8 @@
 //! code with the engine.
 
 mod consumer;
-pub mod deed;
 mod decode;
+pub mod deed;
 mod engine;
 pub mod fault;
 mod inject;

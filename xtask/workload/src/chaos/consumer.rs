@@ -124,7 +124,10 @@ impl Queue {
     async fn open(&self) -> Result<(Connection, Channel)> {
         let opening = async {
             let connection = broker::open(self.uri.clone()).await?;
-            let channel = connection.create_channel().await.context("open a channel")?;
+            let channel = connection
+                .create_channel()
+                .await
+                .context("open a channel")?;
             Ok((connection, channel))
         };
         timeout(CONNECT_LIMIT, opening)

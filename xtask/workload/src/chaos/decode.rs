@@ -48,7 +48,9 @@ fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Sighting> {
         _ => &event["fullDocument"],
     };
     let content = fields["content"].as_str().map_or(0, deed::fingerprint);
-    let number = fields["number"].as_u64().and_then(|number| u32::try_from(number).ok());
+    let number = fields["number"]
+        .as_u64()
+        .and_then(|number| u32::try_from(number).ok());
     Some(Sighting {
         verb,
         collection: u8::try_from(collection).ok()?,
@@ -92,7 +94,10 @@ mod tests {
         let expected = Sighting {
             verb: Verb::Update,
             collection: 1,
-            document: DocumentId(DeedId { writer: 1, number: 5 }),
+            document: DocumentId(DeedId {
+                writer: 1,
+                number: 5,
+            }),
             number: Some(8),
             content: deed::fingerprint("new"),
             cluster_time: (7, 2),
@@ -105,9 +110,17 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_told_in_words() {
         assert!(read("{").unwrap_err().starts_with("not JSON: "));
-        for (ours, foreign) in [("chaos", "other"), ("moves", "elsewhere"), ("\"update\"", "\"drop\""), ("w1-5", "x")] {
+        for (ours, foreign) in [
+            ("chaos", "other"),
+            ("moves", "elsewhere"),
+            ("\"update\"", "\"drop\""),
+            ("w1-5", "x"),
+        ] {
             let complaint = read(&UPDATE.replace(ours, foreign)).unwrap_err();
-            assert!(complaint.starts_with("no change of ours, message m"), "{complaint}");
+            assert!(
+                complaint.starts_with("no change of ours, message m"),
+                "{complaint}"
+            );
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Engine {
     pub(super) proxy: Proxy,
     pub(super) log: Log,
     pid: Cell<Option<u32>>,
+    /// How often it has ended.
+    deaths: Cell<u32>,
     /// Moment of the latest start.
     pub(super) born: Cell<Duration>,
     doom: Cell<Doom>,
@@ -89,6 +91,7 @@ impl Engine {
             folder,
             proxy,
             pid: Cell::new(None),
+            deaths: Cell::default(),
             born: Cell::default(),
             doom: Cell::new(Doom::None),
             away: Cell::default(),
@@ -128,12 +131,12 @@ impl Engine {
     /// Asks it to end; returns when it has.
     pub(super) async fn stop(&self, world: &World, doom: Doom, away: Duration) {
         let asked = Instant::now();
-        let born = self.born.get();
+        let deaths = self.deaths.get();
         let ending = self.end(doom, away, Signal::TERM);
         if tokio::time::timeout(STOP_LIMIT, ending).await.is_ok() {
             return;
         }
-        if self.born.get() == born {
+        if self.deaths.get() == deaths {
             let seconds = asked.elapsed().as_secs();
             let text = format!("{} did not end within {seconds} s of SIGTERM", self.name);
             world.blame(Flaw::EngineFailed, text);
@@ -152,10 +155,11 @@ impl Engine {
     async fn end(&self, doom: Doom, away: Duration, signal: Signal) {
         // It may have ended by itself just now: the signal is for the next one then.
         self.wait_until(Self::is_running).await;
+        let before = self.deaths.get();
         self.doom.set(doom);
         self.away.set(away);
         self.signal(signal);
-        self.wait_until(|engine| !engine.is_running()).await;
+        self.wait_until(|engine| before < engine.deaths.get()).await;
     }
 
     /// One life of the process.
@@ -173,6 +177,7 @@ impl Engine {
         loop {
             if let Some(status) = process.0.try_wait().context("wait for the engine")? {
                 self.pid.set(None);
+                self.deaths.set(self.deaths.get() + 1);
                 self.log.mark(world.now());
                 return Ok(status);
             }

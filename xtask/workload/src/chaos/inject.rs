@@ -133,7 +133,11 @@ impl Injector {
             }
             Kind::EngineStop => {
                 let is_calm = self.world.recovery.borrow().is_measuring();
-                let doom = if is_calm { Doom::Stop } else { Doom::StopInTrouble };
+                let doom = if is_calm {
+                    Doom::Stop
+                } else {
+                    Doom::StopInTrouble
+                };
                 engine.stop(&self.world, doom, fault.lasts).await;
                 engine.wait_until(Engine::is_running).await;
                 self.back(fault.kind, Measure::Recovery, engine.born.get());
@@ -152,7 +156,10 @@ impl Injector {
         let chosen = usize::from(fault.pick) % engines.len();
         let is_hit = |index: usize| index == chosen || fault.pick.is_multiple_of(ALL_ENGINES);
         let set = |mode: Mode| {
-            let hit = engines.iter().enumerate().filter(|(index, _)| is_hit(*index));
+            let hit = engines
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| is_hit(*index));
             hit.for_each(|(_, engine)| engine.proxy.set(mode));
         };
         set(match fault.kind {

@@ -241,7 +241,11 @@ impl Ledger {
             Verb::Delete => *self.deletes.get(&sighting.document)?,
             _ => sighting.number?,
         };
-        let deed = &self.writers.get(usize::from(writer))?.get(number as usize)?.deed;
+        let deed = &self
+            .writers
+            .get(usize::from(writer))?
+            .get(number as usize)?
+            .deed;
         let is_same = deed.verb == sighting.verb
             && deed.document == sighting.document
             && deed.collection == sighting.collection;

@@ -59,7 +59,10 @@ fn excerpt(text: &str, offset: u64) -> String {
     let (before, after) = text.split_at(text.floor_char_boundary(offset));
     let before: Vec<&str> = before.lines().collect();
     let skipped = before.len().saturating_sub(BEFORE);
-    let lines = before.into_iter().skip(skipped).chain(after.lines().take(AFTER));
+    let lines = before
+        .into_iter()
+        .skip(skipped)
+        .chain(after.lines().take(AFTER));
     let cut = |line: &str| format!("    {}", line.chars().take(LINE_CHARS).collect::<String>());
     lines.map(cut).collect::<Vec<_>>().join("\n")
 }
@@ -73,7 +76,12 @@ mod tests {
         let text: String = (0..30).map(|number| format!("{number:02}\n")).collect();
         let excerpt = excerpt(&text, 15 * 3);
         let lines: Vec<&str> = excerpt.lines().map(str::trim).collect();
-        assert_eq!(lines, ["07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"]);
+        assert_eq!(
+            lines,
+            [
+                "07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"
+            ]
+        );
         assert_eq!(super::excerpt("é", 1), "    é");
     }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, kill_process};
 pub(super) use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 /// Starts `command` in a process group of its own, so that a Ctrl-C is ours alone, its output
 /// appended to `log`.
@@ -55,7 +55,9 @@ pub(super) fn peak_memory(pid: u32) -> Option<u64> {
 }
 
 fn parse_peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -39,7 +39,9 @@ pub(super) enum Mode {
 impl Proxy {
     /// Listens on a free port of loopback and passes everything to `target`.
     pub(super) async fn start(target: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("open a proxy")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("open a proxy")?;
         let address = listener.local_addr().context("open a proxy")?;
         let (mode, watcher) = watch::channel(Mode::Pass);
         let accept = tokio::spawn(async move {

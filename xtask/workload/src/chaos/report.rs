@@ -64,8 +64,14 @@ impl Report {
     pub(super) fn table(&self) -> String {
         let tally = &self.tally;
         let mut rows = vec![
-            ("written", format!("{} ({} unknown)", tally.written, tally.unknown)),
-            ("delivered", format!("{} ({} replayed)", tally.delivered, tally.replayed)),
+            (
+                "written",
+                format!("{} ({} unknown)", tally.written, tally.unknown),
+            ),
+            (
+                "delivered",
+                format!("{} ({} replayed)", tally.delivered, tally.replayed),
+            ),
             ("missing", tally.missing.to_string()),
             ("out of order", tally.out_of_order.to_string()),
             ("unexpected", tally.unexpected.to_string()),
@@ -82,7 +88,10 @@ impl Report {
         #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
         let mebibytes = self.peak_memory as f64 / f64::from(1 << 20);
         rows.push(("peak memory", format!("{mebibytes:.1} MiB")));
-        let exits = self.exits.iter().map(|(how, count)| format!("{count} x {how}"));
+        let exits = self
+            .exits
+            .iter()
+            .map(|(how, count)| format!("{count} x {how}"));
         rows.push(("engine exits", exits.collect::<Vec<_>>().join(", ")));
         rows.iter().fold(String::new(), |mut table, (name, value)| {
             let _ = writeln!(table, "{name:<14} {value}");

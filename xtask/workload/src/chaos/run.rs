@@ -46,7 +46,11 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
     let queue = setup::queue(args, &names, &kinds)?;
     queue.declare().await?;
     let engines = setup::engines(args, &names, &queue).await?;
-    let judged = if kinds.contains(&Kind::Nack) { Copies::Last } else { Copies::First };
+    let judged = if kinds.contains(&Kind::Nack) {
+        Copies::Last
+    } else {
+        Copies::First
+    };
     let ledger = Ledger::new(usize::from(WRITERS) + 1, judged);
     let servers = setup::servers(args).await?;
     let world = Rc::new(World::new(ledger, engines, servers));
@@ -104,7 +108,8 @@ impl Run<'_> {
             outcome = first_end(&mut engines) => outcome?,
             outcome = first_end(&mut consumer) => outcome?,
         }
-        self.world.tell("no more faults, waiting for everything to arrive");
+        self.world
+            .tell("no more faults, waiting for everything to arrive");
         self.world.stage.set(Stage::Settling);
         drain(&mut writers).await?;
         self.settle().await;

@@ -128,7 +128,12 @@ mod tests {
     #[test]
     fn only_the_chosen_kinds_come() {
         let mut chosen = Schedule::new(1, &[Kind::NetCut]);
-        assert!(chosen.by_ref().take(9).all(|fault| fault.kind == Kind::NetCut));
+        assert!(
+            chosen
+                .by_ref()
+                .take(9)
+                .all(|fault| fault.kind == Kind::NetCut)
+        );
         assert_eq!(Schedule::new(1, &[]).next(), None);
     }
 }

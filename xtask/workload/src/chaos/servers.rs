@@ -77,7 +77,8 @@ impl Servers {
 
     /// Has the primary step down. It answers with an error when it has closed our connection too.
     pub(super) async fn step_down(&self) -> Result<()> {
-        let command = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2, "force": true };
+        let command =
+            doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2, "force": true };
         let admin = self.admin.database("admin");
         // No answer is fine: the step down has begun or there is no primary.
         let _ = timeout(ANSWER_LIMIT, admin.run_command(command)).await;
@@ -130,7 +131,11 @@ impl Server {
                 bail!("{} does not answer", self.launch.name);
             }
             if self.has_ended() {
-                bail!("{} ended, see {}", self.launch.name, self.launch.log.display());
+                bail!(
+                    "{} ended, see {}",
+                    self.launch.name,
+                    self.launch.log.display()
+                );
             }
             sleep(POLL).await;
         }

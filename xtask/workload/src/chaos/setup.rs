@@ -10,14 +10,8 @@ use lapin::{
 };
 
 use super::{
-    Args, QueueType,
-    consumer::Queue,
-    engine::Engine,
-    fault::Kind,
-    plan::Plan,
-    proxy::Proxy,
-    servers::Servers,
-    writer,
+    Args, QueueType, consumer::Queue, engine::Engine, fault::Kind, plan::Plan, proxy::Proxy,
+    servers::Servers, writer,
 };
 use crate::hint::Hinted;
 
@@ -78,7 +72,11 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
     Ok(Queue {
         uri: amqp_uri(args)?,
         name: names.queue.clone(),
-        exchange: if uses_exchange { names.queue.clone() } else { String::new() },
+        exchange: if uses_exchange {
+            names.queue.clone()
+        } else {
+            String::new()
+        },
         arguments,
     })
 }
@@ -140,6 +138,8 @@ fn amqp_uri(args: &Args) -> Result<AMQPUri> {
 fn through(args: &Args, proxy: &Proxy) -> Result<String> {
     let (scheme, rest) = args.amqp_uri.split_once("://").context("read --amqp-uri")?;
     let (login, rest) = rest.rsplit_once('@').unwrap_or(("guest:guest", rest));
-    let path = rest.split_once('/').map_or(String::new(), |(_, path)| format!("/{path}"));
+    let path = rest
+        .split_once('/')
+        .map_or(String::new(), |(_, path)| format!("/{path}"));
     Ok(format!("{scheme}://{login}@{}{path}", proxy.address))
 }

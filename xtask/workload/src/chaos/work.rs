@@ -189,7 +189,10 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         let lengths: Vec<_> = (0..10_000).map(|_| length(&mut rng)).collect();
         let share = |range: std::ops::Range<usize>| {
-            lengths.iter().filter(|length| range.contains(length)).count()
+            lengths
+                .iter()
+                .filter(|length| range.contains(length))
+                .count()
         };
         assert!(share(150..550) > 9_000);
         assert!((200..600).contains(&share(15_000..25_000)));

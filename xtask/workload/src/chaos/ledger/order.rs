@@ -36,9 +36,8 @@ impl Order {
         clock: (u32, u32),
     ) -> Option<String> {
         let slot = &mut self.latest[usize::from(id.writer)];
-        let late = slot.filter(|latest| {
-            id.number < latest.number && (is_final || latest.group == group)
-        });
+        let late =
+            slot.filter(|latest| id.number < latest.number && (is_final || latest.group == group));
         let is_newest = slot.is_none_or(|latest| latest.number < id.number);
         if is_newest {
             *slot = Some(Latest {

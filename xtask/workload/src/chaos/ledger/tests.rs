@@ -180,12 +180,30 @@ fn a_message_that_nobody_wrote_is_unexpected() {
     ledger.received(&message(insert(0, 1), 1, 0), NOW);
     let real = message(insert(0, 0), 0, 0);
     let wrong = [
-        Sighting { collection: 2, ..real.clone() },
-        Sighting { verb: Verb::Update, ..real.clone() },
-        Sighting { verb: Verb::Delete, ..real.clone() },
-        Sighting { document: DocumentId(id(0, 5)), ..real.clone() },
-        Sighting { number: None, ..real.clone() },
-        Sighting { document: DocumentId(id(9, 0)), ..real },
+        Sighting {
+            collection: 2,
+            ..real.clone()
+        },
+        Sighting {
+            verb: Verb::Update,
+            ..real.clone()
+        },
+        Sighting {
+            verb: Verb::Delete,
+            ..real.clone()
+        },
+        Sighting {
+            document: DocumentId(id(0, 5)),
+            ..real.clone()
+        },
+        Sighting {
+            number: None,
+            ..real.clone()
+        },
+        Sighting {
+            document: DocumentId(id(9, 0)),
+            ..real
+        },
     ];
     for sighting in &wrong {
         assert_eq!(ledger.received(sighting, NOW), None);
@@ -198,9 +216,18 @@ fn a_message_that_nobody_wrote_is_unexpected() {
 fn two_changes_never_share_a_message_id_and_one_never_has_two() {
     let mut ledger = written(1, Copies::First);
     let first = message(insert(0, 0), 0, 0);
-    let stolen = Sighting { message: first.message.clone(), ..message(insert(1, 0), 0, 0) };
-    let renamed = Sighting { message: "new".to_owned(), ..first.clone() };
-    let nameless = Sighting { message: String::new(), ..first.clone() };
+    let stolen = Sighting {
+        message: first.message.clone(),
+        ..message(insert(1, 0), 0, 0)
+    };
+    let renamed = Sighting {
+        message: "new".to_owned(),
+        ..first.clone()
+    };
+    let nameless = Sighting {
+        message: String::new(),
+        ..first.clone()
+    };
     for sighting in [first, stolen, renamed, nameless] {
         ledger.received(&sighting, NOW);
     }
@@ -213,17 +240,25 @@ fn copies_beyond_the_first_are_replays_unless_the_broker_redelivers() {
     for number in [0, 1, 0, 1] {
         receive(&mut ledger, number);
     }
-    let again = Sighting { redelivered: true, ..message(insert(0, 0), 0, 0) };
+    let again = Sighting {
+        redelivered: true,
+        ..message(insert(0, 0), 0, 0)
+    };
     ledger.received(&again, NOW);
     let (tally, _) = ledger.conclude();
-    assert_eq!((tally.delivered, tally.replayed, tally.out_of_order), (2, 2, 0));
+    assert_eq!(
+        (tally.delivered, tally.replayed, tally.out_of_order),
+        (2, 2, 0)
+    );
 }
 
 #[test]
 fn after_nacks_the_last_copies_count() {
     let order = |judged, numbers: &[u32]| {
         let mut ledger = written(3, judged);
-        numbers.iter().for_each(|number| receive(&mut ledger, *number));
+        numbers
+            .iter()
+            .for_each(|number| receive(&mut ledger, *number));
         ledger.conclude().0.out_of_order
     };
     // Number 1 was refused, 2 taken; then both were sent once more.
@@ -235,7 +270,11 @@ fn after_nacks_the_last_copies_count() {
 #[test]
 fn a_delete_is_known_by_its_document() {
     let mut ledger = Ledger::new(1, Copies::First);
-    let delete = Deed { verb: Verb::Delete, content: 0, ..insert(0, 0) };
+    let delete = Deed {
+        verb: Verb::Delete,
+        content: 0,
+        ..insert(0, 0)
+    };
     for deed in [insert(0, 0), delete] {
         let sent = ledger.sending(0, &[deed], Together::Batch, NOW);
         ledger.answered(0, sent, Answer::Acknowledged);
