@@ -31,6 +31,8 @@ const PREFETCH: u16 = 200;
 const LISTEN: Duration = Duration::from_millis(200);
 /// Pause before a lost connection is made anew.
 const RETRY: Duration = Duration::from_millis(50);
+/// Longest wait for an acknowledgement to leave: where the connection breaks meanwhile, it never does.
+const ACK_LIMIT: Duration = Duration::from_secs(1);
 /// Longest time for one attempt: a paused broker takes a connection and says nothing.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
@@ -163,7 +165,8 @@ pub(super) async fn consume(world: Rc<World>, queue: Queue, database: String) ->
                 Err(_) => {}
                 Ok(Some(Ok(delivery))) => {
                     record(&world, &delivery, &database);
-                    if delivery.ack(BasicAckOptions::default()).await.is_err() {
+                    let ack = delivery.ack(BasicAckOptions::default());
+                    if !matches!(timeout(ACK_LIMIT, ack).await, Ok(Ok(_))) {
                         break;
                     }
                 }

@@ -7,29 +7,31 @@ use super::{
     ledger::Sighting,
 };
 
+/// How much of a foreign message is shown.
+const SHOWN_CHARS: usize = 200;
+
 /// What the broker hands over.
 #[derive(Debug, Clone, Copy)]
-pub struct Raw<'a> {
+pub(super) struct Raw<'a> {
     /// The body.
-    pub body: &'a [u8],
+    pub(super) body: &'a [u8],
     /// `message_id`, empty if it has none.
-    pub message: &'a str,
+    pub(super) message: &'a str,
     /// `type`.
-    pub operation: &'a str,
+    pub(super) operation: &'a str,
     /// Whether the broker delivered it before.
-    pub redelivered: bool,
+    pub(super) redelivered: bool,
 }
 
 /// What the message says was done.
 ///
 /// # Errors
 /// In words, if it is none that a writer of ours could have caused.
-pub fn decode(raw: Raw<'_>, database: &str) -> Result<Sighting, String> {
+pub(super) fn decode(raw: Raw<'_>, database: &str) -> Result<Sighting, String> {
     let event: Value =
         serde_json::from_slice(raw.body).map_err(|error| format!("not JSON: {error}"))?;
     read(&event, raw, database).ok_or_else(|| {
-        let mut shown = event.to_string();
-        shown.truncate(shown.floor_char_boundary(200));
+        let shown: String = event.to_string().chars().take(SHOWN_CHARS).collect();
         format!("no change of ours, message {}: {shown}", raw.message)
     })
 }

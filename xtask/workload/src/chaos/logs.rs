@@ -46,17 +46,21 @@ impl Log {
     }
 
     pub(super) fn contains(&self, text: &str) -> bool {
-        read(&self.path).contains(text)
+        String::from_utf8_lossy(&read(&self.path)).contains(text)
     }
 }
 
-fn read(path: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_default()
 }
 
-fn excerpt(text: &str, offset: u64) -> String {
+fn excerpt(text: &[u8], offset: u64) -> String {
     let offset = usize::try_from(offset).unwrap_or(text.len());
-    let (before, after) = text.split_at(text.floor_char_boundary(offset));
+    let (before, after) = text.split_at(offset.min(text.len()));
+    let (before, after) = (
+        String::from_utf8_lossy(before),
+        String::from_utf8_lossy(after),
+    );
     let before: Vec<&str> = before.lines().collect();
     let skipped = before.len().saturating_sub(BEFORE);
     let lines = before
@@ -73,8 +77,8 @@ mod tests {
 
     #[test]
     fn an_excerpt_has_the_lines_on_both_sides() {
-        let text: String = (0..30).map(|number| format!("{number:02}\n")).collect();
-        let excerpt = excerpt(&text, 15 * 3);
+        let numbers: Vec<_> = (0..30).map(|number| format!("{number:02}")).collect();
+        let excerpt = excerpt(numbers.join("\n").as_bytes(), 15 * 3);
         let lines: Vec<&str> = excerpt.lines().map(str::trim).collect();
         assert_eq!(
             lines,
@@ -82,6 +86,6 @@ mod tests {
                 "07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"
             ]
         );
-        assert_eq!(super::excerpt("é", 1), "    é");
+        assert_eq!(super::excerpt(b"one", 9), "    one");
     }
 }

@@ -73,7 +73,7 @@ impl Work {
     /// What to do in one go. The documents it touches are taken out until [`Work::keep`].
     pub(super) fn choose(&mut self, rng: &mut StdRng, batch: usize) -> (Vec<Act>, Together) {
         match rng.random_range(0..10) {
-            0..=1 => {
+            0..=1 if self.documents.len() < MOST_DOCUMENTS => {
                 let collection = any_collection(rng);
                 let count = rng.random_range(2..=batch);
                 let acts = (0..count).map(|_| insert(rng, collection));

@@ -8,7 +8,7 @@ use mongodb::{
     Client, ClientSession, Collection, Database,
     options::{ClientOptions, DatabaseOptions, WriteConcern},
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::{sleep, timeout};
 
 use super::{

@@ -256,9 +256,9 @@ fn copies_beyond_the_first_are_replays_unless_the_broker_redelivers() {
 fn after_nacks_the_last_copies_count() {
     let order = |judged, numbers: &[u32]| {
         let mut ledger = written(3, judged);
-        numbers
-            .iter()
-            .for_each(|number| receive(&mut ledger, *number));
+        for number in numbers {
+            receive(&mut ledger, *number);
+        }
         ledger.conclude().0.out_of_order
     };
     // Number 1 was refused, 2 taken; then both were sent once more.

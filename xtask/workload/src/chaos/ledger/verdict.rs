@@ -144,13 +144,10 @@ impl Ledger {
 
     fn judge_last_copies(&mut self) {
         let mut arrivals = Vec::new();
-        for (writer, records) in (0..).zip(&self.writers) {
+        for (writer, records) in (Writer::MIN..).zip(&self.writers) {
             for (number, record) in (0..).zip(records) {
                 if let Some(arrived) = record.arrived {
-                    let id = DeedId {
-                        writer: writer as Writer,
-                        number,
-                    };
+                    let id = DeedId { writer, number };
                     let is_final = record.answer == Answer::Acknowledged;
                     arrivals.push((arrived, id, record.group, is_final, record.sent));
                 }
