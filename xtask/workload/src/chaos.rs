@@ -5,6 +5,7 @@
 //! was acknowledged must have arrived, in order and unaltered, and nothing besides. The check shares no
 //! code with the engine.
 
+mod admin;
 mod consumer;
 mod decode;
 pub mod deed;
@@ -50,7 +51,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     pub faults: Vec<Kind>,
     /// How many engines run
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub engines: u8,
     /// Print the result as one JSON object
     #[arg(long)]

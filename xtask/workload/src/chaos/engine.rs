@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    admin::Admin,
     ledger::Flaw,
     logs::Log,
     process::{self, Signal},
@@ -38,9 +39,12 @@ pub(super) struct Engine {
     folder: PathBuf,
     pub(super) proxy: Proxy,
     pub(super) log: Log,
+    admin: Admin,
     pid: Cell<Option<u32>>,
     /// How often it has ended.
     deaths: Cell<u32>,
+    /// Moment of the latest end.
+    pub(super) died: Cell<Duration>,
     /// Moment of the latest start.
     pub(super) born: Cell<Duration>,
     doom: Cell<Doom>,
@@ -82,16 +86,19 @@ impl Engine {
         settings: Vec<(&'static str, String)>,
         folder: PathBuf,
         proxy: Proxy,
+        admin: Admin,
     ) -> Self {
         Self {
             log: Log::new(folder.join(format!("{name}.log"))),
             name,
             program,
+            admin,
             settings,
             folder,
             proxy,
             pid: Cell::new(None),
             deaths: Cell::default(),
+            died: Cell::default(),
             born: Cell::default(),
             doom: Cell::new(Doom::None),
             away: Cell::default(),
@@ -116,16 +123,20 @@ impl Engine {
         self.pid.get().is_some()
     }
 
+    /// Whether it is the one that publishes, as far as it says so.
+    pub(super) async fn is_leader(&self) -> bool {
+        self.is_running() && self.admin.gauge("cdc_leader").await == Some(1.0)
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid.get() {
             process::signal(pid, signal);
         }
     }
 
-    /// Kills it; returns when it was started again.
+    /// Kills it; returns when it has ended.
     pub(super) async fn kill(&self, away: Duration) {
         self.end(Doom::Kill, away, Signal::KILL).await;
-        self.wait_until(Self::is_running).await;
     }
 
     /// Asks it to end; returns when it has.
@@ -140,7 +151,7 @@ impl Engine {
             let seconds = asked.elapsed().as_secs();
             let text = format!("{} did not end within {seconds} s of SIGTERM", self.name);
             world.blame(Flaw::EngineFailed, text);
-            self.end(Doom::Kill, away, Signal::KILL).await;
+            self.kill(away).await;
         }
     }
 
@@ -178,6 +189,7 @@ impl Engine {
             if let Some(status) = process.0.try_wait().context("wait for the engine")? {
                 self.pid.set(None);
                 self.deaths.set(self.deaths.get() + 1);
+                self.died.set(world.now());
                 self.log.mark(world.now());
                 return Ok(status);
             }

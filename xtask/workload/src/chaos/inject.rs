@@ -27,6 +27,19 @@ const POLL: Duration = Duration::from_millis(20);
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// A fault on the way to the engines hits all of them this often: once in so many times.
 const ALL_ENGINES: u8 = 3;
+/// A fault of an engine hits any, and not surely the leader, this often: once in so many times.
+const ANY_ENGINE: u8 = 4;
+
+/// When what a fault hit is back.
+#[derive(Debug, Clone, Copy)]
+enum Return {
+    /// At this moment.
+    At(Measure, Duration),
+    /// That is or will be noted elsewhere.
+    Noted,
+    /// Nobody misses it.
+    NoMatter,
+}
 
 /// Injects faults into a world.
 #[derive(Debug, Clone)]
@@ -108,29 +121,24 @@ impl Injector {
             Target::Engine => self.hit_engine(fault).await,
             Target::Broker => self.hit_broker(fault).await,
             Target::Network => self.hit_network(fault).await,
-            Target::Mongo => self.hit_mongo(fault).await,
+            Target::Mongo => self.hit_mongo(fault).await.map(|()| Return::Noted),
         };
-        let now = self.world.now();
-        if kind.target() != Target::Mongo {
-            self.back(kind, Measure::Recovery, now);
-        }
-        self.world.recovery.borrow_mut().end(now);
         self.busy.borrow_mut().remove(&kind.target());
-        outcome.with_context(|| format!("inject {}", kind.name()))
+        let mut recovery = self.world.recovery.borrow_mut();
+        match outcome.with_context(|| format!("inject {}", kind.name()))? {
+            Return::At(measure, at) => recovery.back(kind, measure, at),
+            Return::Noted => {}
+            Return::NoMatter => recovery.forget(kind),
+        }
+        recovery.end(self.world.now());
+        Ok(())
     }
 
-    fn back(&self, kind: Kind, measure: Measure, at: Duration) {
-        self.world.recovery.borrow_mut().back(kind, measure, at);
-    }
-
-    async fn hit_engine(&self, fault: Fault) -> Result<()> {
-        let engines = &self.world.engines;
-        let engine = &engines[usize::from(fault.pick) % engines.len()];
+    async fn hit_engine(&self, fault: Fault) -> Result<Return> {
+        let engine = self.choose_engine(fault).await;
+        let was_leader = engine.is_leader().await;
         match fault.kind {
-            Kind::EngineKill => {
-                engine.kill(fault.lasts).await;
-                self.back(fault.kind, Measure::Recovery, engine.born.get());
-            }
+            Kind::EngineKill => engine.kill(fault.lasts).await,
             Kind::EngineStop => {
                 let is_calm = self.world.recovery.borrow().is_measuring();
                 let doom = if is_calm {
@@ -139,19 +147,42 @@ impl Injector {
                     Doom::StopInTrouble
                 };
                 engine.stop(&self.world, doom, fault.lasts).await;
-                engine.wait_until(Engine::is_running).await;
-                self.back(fault.kind, Measure::Recovery, engine.born.get());
             }
             _ => {
                 engine.signal(Signal::STOP);
                 sleep(fault.lasts).await;
                 engine.signal(Signal::CONT);
+                return Ok(Return::At(Measure::Recovery, self.world.now()));
             }
         }
-        Ok(())
+        let has_standby = 1 < self.world.engines.len();
+        if has_standby && was_leader {
+            // Noted at once: the other engine does not wait for this one to be started again.
+            let mut recovery = self.world.recovery.borrow_mut();
+            recovery.back(fault.kind, Measure::Takeover, engine.died.get());
+        }
+        engine.wait_until(Engine::is_running).await;
+        Ok(match (has_standby, was_leader) {
+            (true, true) => Return::Noted,
+            (true, false) => Return::NoMatter,
+            (false, _) => Return::At(Measure::Recovery, engine.born.get()),
+        })
     }
 
-    async fn hit_network(&self, fault: Fault) -> Result<()> {
+    /// Mostly the leader, since nothing happens when a standby ends.
+    async fn choose_engine(&self, fault: Fault) -> &Engine {
+        let engines = &self.world.engines;
+        if !fault.pick.is_multiple_of(ANY_ENGINE) {
+            for engine in engines {
+                if engine.is_leader().await {
+                    return engine;
+                }
+            }
+        }
+        &engines[usize::from(fault.pick) % engines.len()]
+    }
+
+    async fn hit_network(&self, fault: Fault) -> Result<Return> {
         let engines = &self.world.engines;
         let chosen = usize::from(fault.pick) % engines.len();
         let is_hit = |index: usize| index == chosen || fault.pick.is_multiple_of(ALL_ENGINES);
@@ -168,15 +199,21 @@ impl Injector {
         });
         sleep(fault.lasts).await;
         set(Mode::Pass);
-        Ok(())
+        Ok(Return::At(Measure::Recovery, self.world.now()))
     }
 
-    async fn hit_broker(&self, fault: Fault) -> Result<()> {
+    async fn hit_broker(&self, fault: Fault) -> Result<Return> {
         if fault.kind == Kind::Unroutable {
             self.queue.unbind().await?;
             sleep(fault.lasts).await;
-            return self.queue.bind().await;
+            self.queue.bind().await?;
+        } else {
+            self.hit_broker_process(fault).await?;
         }
+        Ok(Return::At(Measure::Recovery, self.world.now()))
+    }
+
+    async fn hit_broker_process(&self, fault: Fault) -> Result<()> {
         let broker = &self.servers()?.broker;
         match fault.kind {
             Kind::BrokerKill => {

@@ -73,6 +73,11 @@ impl Recovery {
         }
     }
 
+    /// Notes that the fault hit what nobody misses, so that there is nothing to measure.
+    pub fn forget(&mut self, kind: Kind) {
+        self.waiting.take_if(|waiting| waiting.kind == kind);
+    }
+
     /// Notes that the fault is over and done with.
     pub fn end(&mut self, at: Duration) {
         self.active -= 1;

@@ -10,8 +10,8 @@ use lapin::{
 };
 
 use super::{
-    Args, QueueType, consumer::Queue, engine::Engine, fault::Kind, plan::Plan, proxy::Proxy,
-    servers::Servers, writer,
+    Args, QueueType, admin::Admin, consumer::Queue, engine::Engine, fault::Kind, plan::Plan,
+    proxy::Proxy, servers::Servers, writer,
 };
 use crate::hint::Hinted;
 
@@ -92,13 +92,13 @@ pub(super) async fn engines(args: &Args, names: &Names, queue: &Queue) -> Result
         let ipv4 = addresses.find(SocketAddr::is_ipv4);
         let proxy = Proxy::start(ipv4.context("find the broker's address")?).await?;
         let mut settings = settings(args, names, queue);
-        let mut uri = queue.uri.clone();
-        uri.authority.host = proxy.address.ip().to_string();
-        uri.authority.port = proxy.address.port();
         settings.push(("RABBITMQ_URI", through(args, &proxy)?));
         let name = format!("engine{number}");
         let folder = args.folder.clone();
-        let engine = Engine::new(name, args.engine.clone(), settings, folder, proxy);
+        let admin = Admin::reserve().await?;
+        settings.push(("CDC_ADMIN_ADDR", admin.address.to_string()));
+        let program = args.engine.clone();
+        let engine = Engine::new(name, program, settings, folder, proxy, admin);
         engines.push(engine);
     }
     Ok(engines)
@@ -118,7 +118,6 @@ fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, Str
         ("CDC_OPERATIONS", "insert,update,replace,delete".to_owned()),
         ("CDC_QUEUE_TYPE", queue_type.to_owned()),
         ("RABBITMQ_QUEUE_NAME", names.queue.clone()),
-        ("CDC_ADMIN_ADDR", "off".to_owned()),
     ];
     if !queue.exchange.is_empty() {
         settings.push(("RABBITMQ_EXCHANGE", queue.exchange.clone()));
