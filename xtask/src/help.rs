@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "local-stop",
         ],
     ),
-    ("Checks", &["test", "ci"]),
+    ("Checks", &["test", "chaos", "ci"]),
     ("This tool", &["help"]),
 ];
 

@@ -7,6 +7,7 @@
 )]
 
 mod cargo;
+mod chaos;
 mod child;
 mod ci;
 mod consume;
@@ -33,9 +34,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt, local_start::LocalStart,
-    local_start_cdc::LocalStartCdc, local_stop::LocalStop, local_test_cdc::LocalTestCdc,
-    project::Project, test::Test,
+    chaos::Chaos, ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt,
+    local_start::LocalStart, local_start_cdc::LocalStartCdc, local_stop::LocalStop,
+    local_test_cdc::LocalTestCdc, project::Project, test::Test,
 };
 
 #[derive(Debug, Parser)]
@@ -63,6 +64,8 @@ enum Command {
     Demo(Demo),
     /// Run all checks and tests on real servers of their own
     Test(Test),
+    /// Break everything around the engine and check that nothing was lost
+    Chaos(Chaos),
     /// Use the docker backend from end to end, as CI does after the tests
     Ci(Ci),
 }
@@ -86,6 +89,7 @@ fn try_main() -> Result<ExitCode> {
         Command::Consume(command) => command.run(&project()?),
         Command::Demo(command) => command.run(&project()?),
         Command::Test(command) => command.run(&project()?),
+        Command::Chaos(command) => command.run(&project()?),
         Command::Ci(command) => command.run(&project()?),
     }
 }

@@ -7,6 +7,7 @@ mod apt;
 mod configuration;
 pub(crate) mod install;
 mod mongod;
+mod plan;
 mod port_mapper;
 mod programs;
 mod rabbitmq;
@@ -66,6 +67,17 @@ impl Native {
     pub(crate) fn discard(&self) -> Result<()> {
         self.end(&Progress::new(), &self.markers(), Data::Delete)?;
         delete(&self.stack.folder)
+    }
+
+    /// How to find and start each server, as JSON, for a program that kills and starts them.
+    pub(crate) fn plan(&self, project: &Project, progress: &Progress) -> Result<String> {
+        let programs = Programs::find(project, progress, self.offline)?;
+        let broker = rabbitmq::server(&self.stack, &programs.rabbitmq_server)?;
+        let members = 0..self.stack.mongo_ports.len();
+        let mongo = members.map(|member| mongod::server(&self.stack, member, &programs.mongod));
+        let mongo: Vec<_> = mongo.collect::<Result<_>>()?;
+        let control = programs.rabbitmq_server.with_file_name("rabbitmqctl");
+        Ok(plan::json(&mongo, &broker, &control))
     }
 
     /// In the order to start them in.

@@ -1,6 +1,6 @@
 //! A set of servers: its name, its ports, its folder and its addresses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -16,6 +16,8 @@ pub(crate) const REPLICA_SET: &str = "my-replica-set";
 /// How many test stacks find a place, and how far apart their ports are.
 const TEST_STACKS: u16 = 20;
 const TEST_OFFSET: u16 = 10;
+/// Ports of the chaos stacks begin this far above those of the test stacks.
+const CHAOS_OFFSET: u16 = 300;
 
 /// One replica set and one broker, on ports of 127.0.0.1 and with a folder of their own.
 #[derive(Debug, Clone)]
@@ -69,21 +71,30 @@ impl Stack {
     ///
     /// Its ports are the first that are free: another checkout may be testing too.
     pub(crate) fn test(project: &Project) -> Self {
+        Self::first_free("test", &project.target.join("test-servers"), 0)
+    }
+
+    /// The one that `chaos` breaks and then throws away, out of the tests' way.
+    pub(crate) fn chaos(project: &Project) -> Self {
+        Self::first_free("chaos", &project.target.join("chaos-servers"), CHAOS_OFFSET)
+    }
+
+    fn first_free(name: &'static str, folder: &Path, first: u16) -> Self {
         let stack = |offset| Self {
-            name: "test",
-            folder: project.target.join("test-servers"),
+            name,
+            folder: folder.to_owned(),
             mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
             amqp_port: 5683 + offset,
             management_port: 15683 + offset,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
         };
-        let offsets = (0..TEST_STACKS).map(|number| number * TEST_OFFSET);
+        let offsets = (0..TEST_STACKS).map(|number| first + number * TEST_OFFSET);
         let free = offsets
             .map(stack)
             .find(|stack| stack.ports().iter().all(|port| ports::is_free(*port)));
         // If none is, starting the first one says who holds its ports.
-        free.unwrap_or_else(|| stack(0))
+        free.unwrap_or_else(|| stack(first))
     }
 
     /// Everything of the broker.

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use workload::{
-    backlog, hint, hint::Hinted, local_test, naive_publish, replica_set, settings::Settings,
+    backlog, chaos, hint, hint::Hinted, local_test, naive_publish, replica_set, settings::Settings,
 };
 
 /// Exit code for a command line or an environment that cannot be used (`EX_USAGE`).
@@ -48,6 +48,8 @@ enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Break everything around the engine while it works, and check that nothing was lost
+    Chaos(chaos::Args),
     /// Publish with one connection and one confirm per message, and say how fast that is
     NaivePublish {
         #[command(flatten)]
@@ -113,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                 say("ready");
             }
             Command::LocalTest { args, settings } => local_test::run(&args, &settings).await?,
+            Command::Chaos(args) => chaos::run(&args).await?,
             Command::Backlog { args, settings } => say(&backlog::run(&args, &settings).await?),
             Command::NaivePublish { args, settings } => {
                 say(&naive_publish::run(&args, &settings).await?);

@@ -70,7 +70,7 @@ fn definitions(stack: &Stack) -> String {
 }
 
 /// `text` as a JSON string.
-fn json(text: &str) -> String {
+pub(super) fn json(text: &str) -> String {
     let escape = |character: char| match character {
         '"' | '\\' => format!("\\{character}"),
         control if control < ' ' => format!("\\u{:04x}", u32::from(control)),

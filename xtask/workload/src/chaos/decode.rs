@@ -1,0 +1,128 @@
+//! Reads a message of the engine: a change event as Extended JSON, and the properties beside it.
+
+use serde_json::Value;
+
+use super::{
+    deed::{self, COLLECTIONS, DocumentId, Verb},
+    ledger::Sighting,
+};
+
+/// How much of a foreign message is shown.
+const SHOWN_CHARS: usize = 200;
+
+/// What the broker hands over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw<'a> {
+    /// The body.
+    pub(super) body: &'a [u8],
+    /// `message_id`, empty if it has none.
+    pub(super) message: &'a str,
+    /// `type`.
+    pub(super) operation: &'a str,
+    /// Whether the broker delivered it before.
+    pub(super) redelivered: bool,
+}
+
+/// What the message says was done.
+///
+/// # Errors
+/// In words, if it is none that a writer of ours could have caused.
+pub(super) fn decode(raw: Raw<'_>, database: &str) -> Result<Sighting, String> {
+    let event: Value =
+        serde_json::from_slice(raw.body).map_err(|error| format!("not JSON: {error}"))?;
+    read(&event, raw, database).ok_or_else(|| {
+        let shown: String = event.to_string().chars().take(SHOWN_CHARS).collect();
+        format!("no change of ours, message {}: {shown}", raw.message)
+    })
+}
+
+fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Sighting> {
+    let operation = event["operationType"].as_str()?;
+    if event["ns"]["db"] != database || operation != raw.operation {
+        return None;
+    }
+    let verb = Verb::parse(operation)?;
+    let collection = event["ns"]["coll"].as_str()?;
+    let collection = COLLECTIONS.iter().position(|name| *name == collection)?;
+    // An updated document is read late and may be a later one: only what was set tells of this change.
+    let fields = match verb {
+        Verb::Update => &event["updateDescription"]["updatedFields"],
+        _ => &event["fullDocument"],
+    };
+    let content = fields["content"].as_str().map_or(0, deed::fingerprint);
+    let number = fields["number"]
+        .as_u64()
+        .and_then(|number| u32::try_from(number).ok());
+    Some(Sighting {
+        verb,
+        collection: u8::try_from(collection).ok()?,
+        document: DocumentId::parse(event["documentKey"]["_id"].as_str()?)?,
+        number,
+        content,
+        cluster_time: cluster_time(&event["clusterTime"])?,
+        message: raw.message.to_owned(),
+        redelivered: raw.redelivered,
+    })
+}
+
+fn cluster_time(value: &Value) -> Option<(u32, u32)> {
+    let part = |name: &str| u32::try_from(value["$timestamp"][name].as_u64()?).ok();
+    Some((part("t")?, part("i")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chaos::deed::DeedId;
+
+    const UPDATE: &str = r#"{"_id": {"_data": "82"}, "operationType": "update",
+        "clusterTime": {"$timestamp": {"t": 7, "i": 2}},
+        "fullDocument": {"_id": "w1-5", "number": 99, "content": "later"},
+        "ns": {"db": "chaos", "coll": "moves"}, "documentKey": {"_id": "w1-5"},
+        "updateDescription": {"updatedFields": {"number": 8, "content": "new"}, "removedFields": []}}"#;
+
+    fn read(body: &str) -> Result<Sighting, String> {
+        let raw = Raw {
+            body: body.as_bytes(),
+            message: "m",
+            operation: "update",
+            redelivered: false,
+        };
+        decode(raw, "chaos")
+    }
+
+    #[test]
+    fn an_update_is_known_by_what_it_set() {
+        let expected = Sighting {
+            verb: Verb::Update,
+            collection: 1,
+            document: DocumentId(DeedId {
+                writer: 1,
+                number: 5,
+            }),
+            number: Some(8),
+            content: deed::fingerprint("new"),
+            cluster_time: (7, 2),
+            message: "m".to_owned(),
+            redelivered: false,
+        };
+        assert_eq!(read(UPDATE), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told_in_words() {
+        assert!(read("{").unwrap_err().starts_with("not JSON: "));
+        for (ours, foreign) in [
+            ("chaos", "other"),
+            ("moves", "elsewhere"),
+            ("\"update\"", "\"drop\""),
+            ("w1-5", "x"),
+        ] {
+            let complaint = read(&UPDATE.replace(ours, foreign)).unwrap_err();
+            assert!(
+                complaint.starts_with("no change of ours, message m"),
+                "{complaint}"
+            );
+        }
+    }
+}

@@ -1,0 +1,296 @@
+use super::*;
+use crate::chaos::deed::DocumentId;
+
+const NOW: Duration = Duration::ZERO;
+
+fn id(writer: Writer, number: u32) -> DeedId {
+    DeedId { writer, number }
+}
+
+/// An insert as the writer's next deed.
+fn insert(writer: Writer, number: u32) -> Deed {
+    Deed {
+        verb: Verb::Insert,
+        collection: 1,
+        document: DocumentId(id(writer, number)),
+        content: u64::from(number) + 100,
+    }
+}
+
+/// The message of `deed`, `number` among its writer's.
+fn message(deed: Deed, number: u32, clock: u32) -> Sighting {
+    Sighting {
+        verb: deed.verb,
+        collection: deed.collection,
+        document: deed.document,
+        number: (deed.verb != Verb::Delete).then_some(number),
+        content: deed.content,
+        cluster_time: (clock, 1),
+        message: format!("{}/{number}", deed.document.0.writer),
+        redelivered: false,
+    }
+}
+
+/// Two writers with `count` acknowledged inserts each, one after the other.
+fn written(count: u32, judged: Copies) -> Ledger {
+    let mut ledger = Ledger::new(2, judged);
+    for number in 0..count {
+        for writer in 0..2 {
+            let sent = ledger.sending(writer, &[insert(writer, number)], Together::Batch, NOW);
+            assert_eq!(sent, number..number + 1);
+            ledger.answered(writer, sent, Answer::Acknowledged);
+        }
+    }
+    ledger
+}
+
+/// Number `number` of writer 0, whose clock is its number.
+fn receive(ledger: &mut Ledger, number: u32) {
+    ledger.received(&message(insert(0, number), number, number), NOW);
+}
+
+fn only(flaw: Flaw, count: usize) -> Tally {
+    let mut tally = Tally::default();
+    (0..count).for_each(|_| tally.count(flaw));
+    tally
+}
+
+/// The verdict, without what is no flaw.
+fn flaws(ledger: Ledger) -> Tally {
+    Tally {
+        written: 0,
+        unknown: 0,
+        delivered: 0,
+        replayed: 0,
+        ..ledger.conclude().0
+    }
+}
+
+#[test]
+fn a_faithful_engine_has_no_flaw() {
+    let mut ledger = written(3, Copies::First);
+    assert_eq!(ledger.outstanding(), 6);
+    for number in 0..3 {
+        for writer in 0..2 {
+            let sighting = message(insert(writer, number), number, number);
+            assert_eq!(ledger.received(&sighting, NOW), Some(NOW));
+        }
+    }
+    assert!(ledger.is_settled());
+    let (tally, violations) = ledger.conclude();
+    assert_eq!((tally.written, tally.delivered), (6, 6));
+    assert_eq!(violations, []);
+}
+
+#[test]
+fn an_acknowledged_change_that_does_not_arrive_is_missing() {
+    let mut ledger = written(3, Copies::First);
+    for number in [0, 2] {
+        receive(&mut ledger, number);
+    }
+    assert!(!ledger.is_settled());
+    assert_eq!(flaws(ledger), only(Flaw::Missing, 1 + 3));
+}
+
+#[test]
+fn a_change_whose_answer_was_lost_may_arrive_or_not() {
+    let mut ledger = Ledger::new(1, Copies::First);
+    for number in 0..2 {
+        let sent = ledger.sending(0, &[insert(0, number)], Together::Batch, NOW);
+        ledger.answered(0, sent, Answer::Unknown);
+    }
+    receive(&mut ledger, 1);
+    assert!(ledger.is_settled());
+    assert_eq!(flaws(ledger), Tally::default());
+}
+
+#[test]
+fn swapped_changes_are_out_of_order() {
+    let mut ledger = written(2, Copies::First);
+    for (number, clock) in [(1, 5), (0, 5)] {
+        ledger.received(&message(insert(0, number), number, clock), NOW);
+        ledger.received(&message(insert(1, 1 - number), 1 - number, clock), NOW);
+    }
+    assert_eq!(flaws(ledger), only(Flaw::OutOfOrder, 1));
+}
+
+#[test]
+fn the_clock_never_goes_back_from_one_writer_to_another() {
+    let mut ledger = written(1, Copies::First);
+    ledger.received(&message(insert(0, 0), 0, 7), NOW);
+    ledger.received(&message(insert(1, 0), 0, 6), NOW);
+    assert_eq!(flaws(ledger), only(Flaw::OutOfOrder, 1));
+}
+
+#[test]
+fn a_change_whose_answer_was_lost_may_come_late() {
+    let mut ledger = Ledger::new(1, Copies::First);
+    for (number, answer) in [(0, Answer::Unknown), (1, Answer::Acknowledged)] {
+        let sent = ledger.sending(0, &[insert(0, number)], Together::Batch, NOW);
+        ledger.answered(0, sent, answer);
+    }
+    for (number, clock) in [(1, 1), (0, 2)] {
+        ledger.received(&message(insert(0, number), number, clock), NOW);
+    }
+    assert_eq!(flaws(ledger), Tally::default());
+}
+
+#[test]
+fn a_batch_keeps_its_order_even_if_its_answer_was_lost() {
+    let mut ledger = Ledger::new(1, Copies::First);
+    let deeds = [insert(0, 0), insert(0, 1)];
+    let sent = ledger.sending(0, &deeds, Together::Batch, NOW);
+    ledger.answered(0, sent, Answer::Unknown);
+    for number in [1, 0] {
+        ledger.received(&message(insert(0, number), number, 1), NOW);
+    }
+    assert_eq!(flaws(ledger), only(Flaw::OutOfOrder, 1));
+}
+
+#[test]
+fn a_transaction_arrives_whole_or_not_at_all() {
+    let torn = |together| {
+        let mut ledger = Ledger::new(1, Copies::First);
+        let sent = ledger.sending(0, &[insert(0, 0), insert(0, 1)], together, NOW);
+        ledger.answered(0, sent, Answer::Unknown);
+        receive(&mut ledger, 0);
+        flaws(ledger)
+    };
+    assert_eq!(torn(Together::Transaction), only(Flaw::Missing, 1));
+    assert_eq!(torn(Together::Batch), Tally::default());
+}
+
+#[test]
+fn an_altered_content_is_no_replay_and_no_loss() {
+    let mut ledger = written(1, Copies::First);
+    let mut altered = message(insert(0, 0), 0, 0);
+    altered.content += 1;
+    ledger.received(&altered, NOW);
+    ledger.received(&message(insert(1, 0), 0, 0), NOW);
+    assert_eq!(flaws(ledger), only(Flaw::Altered, 1));
+}
+
+#[test]
+fn a_message_that_nobody_wrote_is_unexpected() {
+    let mut ledger = written(1, Copies::First);
+    for writer in 0..2 {
+        ledger.received(&message(insert(writer, 0), 0, 0), NOW);
+    }
+    // Never sent, another collection, another verb, another document, no number, an unknown writer.
+    ledger.received(&message(insert(0, 1), 1, 0), NOW);
+    let real = message(insert(0, 0), 0, 0);
+    let wrong = [
+        Sighting {
+            collection: 2,
+            ..real.clone()
+        },
+        Sighting {
+            verb: Verb::Update,
+            ..real.clone()
+        },
+        Sighting {
+            verb: Verb::Delete,
+            ..real.clone()
+        },
+        Sighting {
+            document: DocumentId(id(0, 5)),
+            ..real.clone()
+        },
+        Sighting {
+            number: None,
+            ..real.clone()
+        },
+        Sighting {
+            document: DocumentId(id(9, 0)),
+            ..real
+        },
+    ];
+    for sighting in &wrong {
+        assert_eq!(ledger.received(sighting, NOW), None);
+    }
+    ledger.received_foreign("noise".to_owned(), NOW);
+    assert_eq!(flaws(ledger), only(Flaw::Unexpected, 8));
+}
+
+#[test]
+fn two_changes_never_share_a_message_id_and_one_never_has_two() {
+    let mut ledger = written(1, Copies::First);
+    let first = message(insert(0, 0), 0, 0);
+    let stolen = Sighting {
+        message: first.message.clone(),
+        ..message(insert(1, 0), 0, 0)
+    };
+    let renamed = Sighting {
+        message: "new".to_owned(),
+        ..first.clone()
+    };
+    let nameless = Sighting {
+        message: String::new(),
+        ..first.clone()
+    };
+    for sighting in [first, stolen, renamed, nameless] {
+        ledger.received(&sighting, NOW);
+    }
+    assert_eq!(flaws(ledger), only(Flaw::Misnamed, 3));
+}
+
+#[test]
+fn copies_beyond_the_first_are_replays_unless_the_broker_redelivers() {
+    let mut ledger = written(2, Copies::First);
+    for number in [0, 1, 0, 1] {
+        receive(&mut ledger, number);
+    }
+    let again = Sighting {
+        redelivered: true,
+        ..message(insert(0, 0), 0, 0)
+    };
+    ledger.received(&again, NOW);
+    let (tally, _) = ledger.conclude();
+    assert_eq!(
+        (tally.delivered, tally.replayed, tally.out_of_order),
+        (2, 2, 0)
+    );
+}
+
+#[test]
+fn after_nacks_the_last_copies_count() {
+    let order = |judged, numbers: &[u32]| {
+        let mut ledger = written(3, judged);
+        for number in numbers {
+            receive(&mut ledger, *number);
+        }
+        ledger.conclude().0.out_of_order
+    };
+    // Number 1 was refused, 2 taken; then both were sent once more.
+    assert_eq!(order(Copies::First, &[0, 2, 1, 2]), 1);
+    assert_eq!(order(Copies::Last, &[0, 2, 1, 2]), 0);
+    assert_eq!(order(Copies::Last, &[0, 1, 2, 1]), 1);
+}
+
+#[test]
+fn a_delete_is_known_by_its_document() {
+    let mut ledger = Ledger::new(1, Copies::First);
+    let delete = Deed {
+        verb: Verb::Delete,
+        content: 0,
+        ..insert(0, 0)
+    };
+    for deed in [insert(0, 0), delete] {
+        let sent = ledger.sending(0, &[deed], Together::Batch, NOW);
+        ledger.answered(0, sent, Answer::Acknowledged);
+    }
+    receive(&mut ledger, 0);
+    assert_eq!(ledger.outstanding(), 1);
+    ledger.received(&message(delete, 1, 1), NOW);
+    assert!(ledger.is_settled());
+    assert_eq!(flaws(ledger), Tally::default());
+}
+
+#[test]
+fn a_message_may_be_faster_than_the_answer() {
+    let mut ledger = Ledger::new(1, Copies::First);
+    let sent = ledger.sending(0, &[insert(0, 0)], Together::Batch, NOW);
+    receive(&mut ledger, 0);
+    ledger.answered(0, sent, Answer::Acknowledged);
+    assert!(ledger.is_settled());
+}

@@ -1,0 +1,164 @@
+//! What the record comes to once everything has settled.
+
+use std::time::Duration;
+
+use super::{Answer, Copies, Ledger, Order, Record, Together};
+use crate::chaos::deed::{DeedId, Writer};
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flaw {
+    /// An acknowledged change never arrived, or only part of a transaction.
+    Missing,
+    /// A change arrived after one that happened later.
+    OutOfOrder,
+    /// A message that no change of ours explains.
+    Unexpected,
+    /// A message with another content than was written.
+    Altered,
+    /// No `message_id`, that of another change, or a new one for a change that had arrived.
+    Misnamed,
+    /// An engine ended by itself, ended badly, or did not end when asked to.
+    EngineFailed,
+    /// Nothing arrived for a long time after the last fault.
+    Stuck,
+}
+
+impl Flaw {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::OutOfOrder => "out_of_order",
+            Self::Unexpected => "unexpected",
+            Self::Altered => "altered",
+            Self::Misnamed => "misnamed",
+            Self::EngineFailed => "engine_failed",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// What.
+    pub flaw: Flaw,
+    /// When it was noticed, or, for a missing change, when that was sent; from the start of the run.
+    pub at: Duration,
+    /// In words.
+    pub what: String,
+}
+
+/// The counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Changes that were asked of the database.
+    pub written: usize,
+    /// Of these, changes whose answer was lost.
+    pub unknown: usize,
+    /// Distinct changes that arrived.
+    pub delivered: usize,
+    /// Further copies, not counting what the broker redelivered.
+    pub replayed: usize,
+    /// See [`Flaw::Missing`].
+    pub missing: usize,
+    /// See [`Flaw::OutOfOrder`].
+    pub out_of_order: usize,
+    /// See [`Flaw::Unexpected`].
+    pub unexpected: usize,
+    /// See [`Flaw::Altered`].
+    pub altered: usize,
+    /// See [`Flaw::Misnamed`].
+    pub misnamed: usize,
+    /// See [`Flaw::EngineFailed`].
+    pub engine_failed: usize,
+    /// See [`Flaw::Stuck`].
+    pub stuck: usize,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, flaw: Flaw) {
+        let counter = match flaw {
+            Flaw::Missing => &mut self.missing,
+            Flaw::OutOfOrder => &mut self.out_of_order,
+            Flaw::Unexpected => &mut self.unexpected,
+            Flaw::Altered => &mut self.altered,
+            Flaw::Misnamed => &mut self.misnamed,
+            Flaw::EngineFailed => &mut self.engine_failed,
+            Flaw::Stuck => &mut self.stuck,
+        };
+        *counter += 1;
+    }
+
+    /// How much is wrong.
+    pub fn violations(&self) -> usize {
+        self.missing
+            + self.out_of_order
+            + self.unexpected
+            + self.altered
+            + self.misnamed
+            + self.engine_failed
+            + self.stuck
+    }
+}
+
+impl Ledger {
+    /// The verdict, once nothing more will arrive.
+    pub fn conclude(mut self) -> (Tally, Vec<Violation>) {
+        for missing in self.missing() {
+            self.blame(Flaw::Missing, missing.0, missing.1);
+        }
+        if self.judged == Copies::Last {
+            self.judge_last_copies();
+        }
+        (self.tally, self.violations)
+    }
+
+    fn missing(&self) -> Vec<(Duration, String)> {
+        let mut missing = Vec::new();
+        for (writer, records) in self.writers.iter().enumerate() {
+            for transaction in records.chunk_by(|one, next| one.group == next.group) {
+                let has_happened = transaction.iter().any(|record| record.arrived.is_some())
+                    && transaction[0].together == Together::Transaction;
+                let must_arrive = |record: &&Record| {
+                    record.arrived.is_none()
+                        && (record.answer == Answer::Acknowledged || has_happened)
+                };
+                missing.extend(transaction.iter().filter(must_arrive).map(|record| {
+                    let what = format!(
+                        "{} of {} by writer {writer}, {}",
+                        record.deed.verb.name(),
+                        record.deed.document.text(),
+                        match record.answer {
+                            Answer::Acknowledged => "acknowledged",
+                            _ => "in a transaction of which a part arrived",
+                        }
+                    );
+                    (record.sent, what)
+                }));
+            }
+        }
+        missing
+    }
+
+    fn judge_last_copies(&mut self) {
+        let mut arrivals = Vec::new();
+        for (writer, records) in (Writer::MIN..).zip(&self.writers) {
+            for (number, record) in (0..).zip(records) {
+                if let Some(arrived) = record.arrived {
+                    let id = DeedId { writer, number };
+                    let is_final = record.answer == Answer::Acknowledged;
+                    arrivals.push((arrived, id, record.group, is_final, record.sent));
+                }
+            }
+        }
+        arrivals.sort_unstable_by_key(|(arrived, ..)| arrived.place);
+        let mut order = Order::new(self.writers.len());
+        for (arrived, id, group, is_final, sent) in arrivals {
+            if let Some(disorder) = order.next(id, group, is_final, arrived.cluster_time) {
+                self.blame(Flaw::OutOfOrder, sent, disorder);
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a run came to: a table for people, one JSON object for programs.
+
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    fault::Kind,
+    ledger::{Tally, Violation},
+    recovery::{Measure, Recovery, percentile},
+};
+
+/// Everything that a run came to.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) seed: u64,
+    pub(super) seconds: f64,
+    pub(super) engines: usize,
+    pub(super) tally: Tally,
+    pub(super) violations: Vec<Violation>,
+    pub(super) faults: BTreeMap<Kind, usize>,
+    pub(super) recovery: Recovery,
+    pub(super) peak_memory: u64,
+    pub(super) exits: BTreeMap<String, usize>,
+}
+
+impl Report {
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let tally = &self.tally;
+        let faults: BTreeMap<_, _> = self
+            .faults
+            .iter()
+            .map(|(kind, count)| (kind.name(), *count))
+            .collect();
+        let violations: Vec<_> = self.violations.iter().map(violation).collect();
+        json!({
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "engines": self.engines,
+            "written": tally.written,
+            "unknown": tally.unknown,
+            "delivered": tally.delivered,
+            "replayed": tally.replayed,
+            "missing": tally.missing,
+            "out_of_order": tally.out_of_order,
+            "unexpected": tally.unexpected,
+            "altered": tally.altered,
+            "misnamed": tally.misnamed,
+            "engine_failed": tally.engine_failed,
+            "stuck": tally.stuck,
+            "faults_total": self.faults.values().sum::<usize>(),
+            "faults": faults,
+            "recovery_ms": self.times(Measure::Recovery),
+            "takeover_ms": self.times(Measure::Takeover),
+            "recovery_by_fault_ms": self.slowest(),
+            "peak_memory_bytes": self.peak_memory,
+            "engine_exits": self.exits,
+            "violations": violations,
+        })
+    }
+
+    /// For people.
+    pub(super) fn table(&self) -> String {
+        let tally = &self.tally;
+        let mut rows = vec![
+            (
+                "written",
+                format!("{} ({} unknown)", tally.written, tally.unknown),
+            ),
+            (
+                "delivered",
+                format!("{} ({} replayed)", tally.delivered, tally.replayed),
+            ),
+            ("missing", tally.missing.to_string()),
+            ("out of order", tally.out_of_order.to_string()),
+            ("unexpected", tally.unexpected.to_string()),
+            ("altered", tally.altered.to_string()),
+            ("misnamed", tally.misnamed.to_string()),
+            ("engine failed", tally.engine_failed.to_string()),
+            ("stuck", tally.stuck.to_string()),
+            ("faults", self.faults.values().sum::<usize>().to_string()),
+        ];
+        let kinds = self.faults.iter();
+        rows.extend(kinds.map(|(kind, count)| ("", format!("{count:>4} {}", kind.name()))));
+        rows.push(("recovery", self.times_text(Measure::Recovery)));
+        rows.push(("takeover", self.times_text(Measure::Takeover)));
+        #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+        let mebibytes = self.peak_memory as f64 / f64::from(1 << 20);
+        rows.push(("peak memory", format!("{mebibytes:.1} MiB")));
+        let exits = self
+            .exits
+            .iter()
+            .map(|(how, count)| format!("{count} x {how}"));
+        rows.push(("engine exits", exits.collect::<Vec<_>>().join(", ")));
+        rows.iter().fold(String::new(), |mut table, (name, value)| {
+            let _ = writeln!(table, "{name:<14} {value}");
+            table
+        })
+    }
+
+    fn times(&self, measure: Measure) -> Value {
+        let times = self.recovery.times(measure);
+        let at = |percent| percentile(&times, percent).map(millis);
+        json!({ "count": times.len(), "p50": at(50), "p99": at(99), "max": at(100) })
+    }
+
+    fn times_text(&self, measure: Measure) -> String {
+        let times = self.recovery.times(measure);
+        let at = |percent| percentile(&times, percent).map_or(0.0, |time| time.as_secs_f64());
+        match times.len() {
+            0 => "not measured".to_owned(),
+            count => format!(
+                "p50 {:.2} s, p99 {:.2} s, max {:.2} s (of {count})",
+                at(50),
+                at(99),
+                at(100)
+            ),
+        }
+    }
+
+    /// The longest time of each kind of fault.
+    fn slowest(&self) -> BTreeMap<&'static str, u64> {
+        let mut slowest = BTreeMap::new();
+        for sample in self.recovery.samples() {
+            let entry = slowest.entry(sample.kind.name()).or_default();
+            *entry = millis(sample.took).max(*entry);
+        }
+        slowest
+    }
+}
+
+fn violation(violation: &Violation) -> Value {
+    json!({
+        "flaw": violation.flaw.name(),
+        "at_ms": millis(violation.at),
+        "what": violation.what,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
