@@ -1,6 +1,7 @@
 //! A MongoDB client and the meaning of its errors, for the change stream and the checkpoint alike.
 
 mod error;
+mod primary;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 
-pub use self::error::Error;
+pub use self::{error::Error, primary::Primary};
 
 /// Longest wait for a suitable server in one attempt.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -27,6 +28,7 @@ pub struct Mongo {
     addresses: Vec<ServerAddress>,
     replica_set: Option<String>,
     user: String,
+    primary: Primary,
 }
 
 impl Mongo {
@@ -41,6 +43,8 @@ impl Mongo {
             .server_selection_timeout
             .get_or_insert(SERVER_SELECTION_TIMEOUT);
         options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+        let primary = Primary::default();
+        options.sdam_event_handler = Some(primary.listener());
         let user = options
             .credential
             .as_ref()
@@ -53,12 +57,18 @@ impl Mongo {
                 |user| format!("user `{user}`"),
             ),
             client: Client::with_options(options).map_err(Error::Driver)?,
+            primary,
         })
     }
 
     /// The driver's client.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Which member is the primary, as far as the driver knows.
+    pub fn primary(&self) -> &Primary {
+        &self.primary
     }
 
     /// Checks that change streams can work here, and returns the cluster's present time.
@@ -89,7 +99,8 @@ impl Mongo {
         .await
     }
 
-    /// Awaits `operation` for at most [`COMMAND_TIMEOUT`] and gives its error a name.
+    /// Awaits `operation` for at most [`COMMAND_TIMEOUT`], or until another member is primary, and gives its error a
+    /// name.
     ///
     /// # Errors
     /// See [`Error`].
@@ -98,9 +109,11 @@ impl Mongo {
         what: &'static str,
         operation: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(COMMAND_TIMEOUT, operation).await {
-            Ok(result) => result.map_err(|error| self.name(error)),
-            Err(_) => Err(Error::TimedOut {
+        let primary = self.primary.now();
+        tokio::select! {
+            result = operation => result.map_err(|error| self.name(error)),
+            () = self.primary.moved(primary.as_ref()) => Err(Error::Moved),
+            () = tokio::time::sleep(COMMAND_TIMEOUT) => Err(Error::TimedOut {
                 what,
                 after: COMMAND_TIMEOUT,
             }),

@@ -20,6 +20,9 @@ pub enum Error {
         /// How long we waited.
         after: Duration,
     },
+    /// Another member became primary while we waited for the old one.
+    #[error("mongodb: another member is primary now")]
+    Moved,
     /// No server could be used.
     #[error("mongodb is not reachable at {addresses}: {reason}")]
     Unreachable {
@@ -69,7 +72,7 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Driver(error) => driver_disposition(error),
-            Self::TimedOut { .. } | Self::Unreachable { .. } => Disposition::Retry,
+            Self::TimedOut { .. } | Self::Moved | Self::Unreachable { .. } => Disposition::Retry,
             Self::Standalone { .. }
             | Self::OtherReplicaSet { .. }
             | Self::Credentials { .. }
@@ -85,7 +88,7 @@ impl Error {
     /// What a person can do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Driver(_) => None,
+            Self::Driver(_) | Self::Moved => None,
             Self::TimedOut { .. } | Self::Unreachable { .. } => Some("cargo xtask local-start"),
             Self::Standalone { .. } => Some(
                 "start mongod with --replSet NAME and run rs.initiate() once, or use `cargo xtask local-start`",
@@ -101,11 +104,11 @@ impl Error {
     }
 }
 
-/// Server codes after which the same command may succeed: elections, shutdowns, cut cursors, time limits.
+/// Server codes after which the same command may succeed: elections, rollbacks, shutdowns, cut cursors, time limits.
 /// <https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error>
-const RETRIABLE_CODES: [i32; 27] = [
-    6, 7, 43, 50, 63, 64, 79, 89, 91, 112, 133, 134, 150, 189, 202, 211, 234, 237, 262, 9001,
-    10107, 11600, 11601, 11602, 13388, 13435, 13436,
+const RETRIABLE_CODES: [i32; 34] = [
+    6, 7, 24, 43, 50, 63, 64, 79, 89, 91, 94, 112, 117, 133, 134, 150, 175, 189, 202, 211, 234,
+    237, 239, 246, 262, 355, 9001, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
 ];
 
 fn driver_disposition(error: &DriverError) -> Disposition {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::{
     change_stream::{ChangeStream, event::ResumeToken},
-    options::FullDocumentType,
+    options::{FullDocumentType, ServerAddress},
 };
 
 use super::{Config, Error, Item};
@@ -26,6 +26,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Stream {
     events: ChangeStream<RawDocumentBuf>,
     mongo: Mongo,
+    /// The primary when the stream was opened.
+    primary: Option<ServerAddress>,
     idle_token: Option<ResumeToken>,
 }
 
@@ -56,6 +58,7 @@ impl Stream {
             .map_err(|error| classify(mongo, database, error))?;
         Ok(Self {
             events: stream.with_type(),
+            primary: mongo.primary().now(),
             mongo: mongo.clone(),
             idle_token: None,
         })
@@ -70,7 +73,11 @@ impl Stream {
         database: &str,
         after: &Position,
     ) -> Result<Option<Item>, Error> {
-        let read = tokio::time::timeout(READ_TIMEOUT, self.events.next_if_any()).await;
+        let read = tokio::select! {
+            biased;
+            read = tokio::time::timeout(READ_TIMEOUT, self.events.next_if_any()) => read,
+            () = self.mongo.primary().moved(self.primary.as_ref()) => return Err(moved(database)),
+        };
         let event = read
             .map_err(|_| late(database))?
             .map_err(|error| classify(&self.mongo, database, error))?;
@@ -137,6 +144,13 @@ fn late(database: &str) -> Error {
     Error::Mongo {
         database: database.to_owned(),
         source,
+    }
+}
+
+fn moved(database: &str) -> Error {
+    Error::Mongo {
+        database: database.to_owned(),
+        source: mongo::Error::Moved,
     }
 }
 
