@@ -29,6 +29,10 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 const ALL_ENGINES: u8 = 3;
 /// A fault of an engine hits any, and not surely the leader, this often: once in so many times.
 const ANY_ENGINE: u8 = 4;
+/// An engine is killed together with its host this often: once in so many times.
+const WITH_HOST: u8 = 2;
+/// How long a host lives on without its network: longer than the engine waits between two checkpoints.
+const ISOLATION: Duration = Duration::from_millis(1_300);
 
 /// When what a fault hit is back.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +142,12 @@ impl Injector {
         let engine = self.choose_engine(fault).await;
         let was_leader = engine.is_leader().await;
         match fault.kind {
-            Kind::EngineKill => engine.kill(fault.lasts).await,
+            Kind::EngineKill => {
+                if fault.pick.is_multiple_of(WITH_HOST) {
+                    self.isolate(engine).await;
+                }
+                engine.kill(fault.lasts).await;
+            }
             Kind::EngineStop => {
                 let is_calm = self.world.recovery.borrow().is_measuring();
                 let doom = if is_calm {
@@ -167,6 +176,20 @@ impl Injector {
             (true, false) => Return::NoMatter,
             (false, _) => Return::At(Measure::Recovery, engine.born.get()),
         })
+    }
+
+    /// Lets nothing out for a while and then loses it, as when a host falls off the network before it dies.
+    ///
+    /// So what is sent and not confirmed is lost although the checkpoint was saved meanwhile.
+    async fn isolate(&self, engine: &Engine) {
+        if engine.proxy.mode() == Mode::Pass {
+            engine.proxy.set(Mode::Stall);
+            sleep(ISOLATION).await;
+            engine.proxy.cut();
+            engine.proxy.set(Mode::Pass);
+        } else {
+            engine.proxy.cut();
+        }
     }
 
     /// Mostly the leader, since nothing happens when a standby ends.

@@ -217,9 +217,27 @@ impl Ledger {
         self.outstanding == 0
     }
 
+    /// Whether the last acknowledged change of each writer has arrived.
+    pub fn has_newest(&self) -> bool {
+        self.writers.iter().all(|records| {
+            let mut acknowledged = records
+                .iter()
+                .rev()
+                .filter(|record| record.answer == Answer::Acknowledged);
+            acknowledged
+                .next()
+                .is_none_or(|newest| newest.arrived.is_some())
+        })
+    }
+
     /// How many acknowledged changes have not arrived.
     pub fn outstanding(&self) -> usize {
         self.outstanding
+    }
+
+    /// How many messages have arrived, copies included.
+    pub fn received_count(&self) -> u64 {
+        self.received
     }
 
     /// Adds a violation that somebody else has seen, such as an engine that failed.

@@ -9,19 +9,27 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinHandle,
+    time::{Instant, sleep, sleep_until},
 };
 
 /// Pause between two looks while nothing may move.
 const STALL_POLL: Duration = Duration::from_millis(10);
-const BUFFER_BYTES: usize = 64 * 1024;
+/// How long the way to the broker is. Without it hardly anything would be on its way when a fault comes;
+/// all of it there, so that what is not confirmed has not arrived either.
+const LATENCY: Duration = Duration::from_millis(15);
+/// What is on its way at most.
+const CHUNKS: usize = 32;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A running proxy; it ends when dropped.
 #[derive(Debug)]
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     mode: watch::Sender<Mode>,
+    /// Changes when every connection of the moment is to be lost.
+    cuts: watch::Sender<()>,
     accept: JoinHandle<()>,
 }
 
@@ -44,22 +52,33 @@ impl Proxy {
             .context("open a proxy")?;
         let address = listener.local_addr().context("open a proxy")?;
         let (mode, watcher) = watch::channel(Mode::Pass);
+        let (cuts, cut) = watch::channel(());
         let accept = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *watcher.borrow() != Mode::Down {
-                    tokio::spawn(relay(client, target, watcher.clone()));
+                    tokio::spawn(relay(client, target, watcher.clone(), cut.clone()));
                 }
             }
         });
         Ok(Self {
             address,
             mode,
+            cuts,
             accept,
         })
     }
 
     pub(super) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        *self.mode.borrow()
+    }
+
+    /// Loses every connection with all bytes that are on their way, as when a host vanishes.
+    pub(super) fn cut(&self) {
+        self.cuts.send_replace(());
     }
 }
 
@@ -69,7 +88,13 @@ impl Drop for Proxy {
     }
 }
 
-async fn relay(client: TcpStream, target: SocketAddr, mut mode: watch::Receiver<Mode>) {
+async fn relay(
+    client: TcpStream,
+    target: SocketAddr,
+    mut mode: watch::Receiver<Mode>,
+    mut cut: watch::Receiver<()>,
+) {
+    cut.mark_unchanged();
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
@@ -79,24 +104,49 @@ async fn relay(client: TcpStream, target: SocketAddr, mut mode: watch::Receiver<
     let (server_read, server_write) = server.into_split();
     let watcher = mode.clone();
     tokio::select! {
-        () = pump(client_read, server_write, watcher.clone()) => {}
-        () = pump(server_read, client_write, watcher) => {}
+        () = pump(client_read, server_write, LATENCY, watcher.clone()) => {}
+        () = pump(server_read, client_write, Duration::ZERO, watcher) => {}
         // An error means that the proxy is gone.
+        _ = cut.changed() => {}
         _ = mode.wait_for(|mode| *mode == Mode::Down) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mode: watch::Receiver<Mode>) {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let Ok(count) = from.read(&mut buffer).await else {
-            return;
-        };
-        while *mode.borrow() == Mode::Stall {
-            tokio::time::sleep(STALL_POLL).await;
+/// Passes bytes on, `latency` after they came.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    latency: Duration,
+    mode: watch::Receiver<Mode>,
+) {
+    let (sender, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS);
+    let read = async move {
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+            match from.read_buf(&mut chunk).await {
+                Ok(count) if 0 < count => {}
+                _ => return,
+            }
+            if sender
+                .send((Instant::now() + latency, chunk))
+                .await
+                .is_err()
+            {
+                return;
+            }
         }
-        if count == 0 || to.write_all(&buffer[..count]).await.is_err() {
-            return;
+    };
+    let write = async {
+        while let Some((due, chunk)) = chunks.recv().await {
+            sleep_until(due).await;
+            while *mode.borrow() == Mode::Stall {
+                sleep(STALL_POLL).await;
+            }
+            if to.write_all(&chunk).await.is_err() {
+                return;
+            }
         }
-    }
+    };
+    // What was read before the end is still passed on.
+    tokio::join!(read, write);
 }

@@ -81,8 +81,7 @@ impl Report {
             ("stuck", tally.stuck.to_string()),
             ("faults", self.faults.values().sum::<usize>().to_string()),
         ];
-        let kinds = self.faults.iter();
-        rows.extend(kinds.map(|(kind, count)| ("", format!("{count:>4} {}", kind.name()))));
+        rows.extend(self.fault_rows());
         rows.push(("recovery", self.times_text(Measure::Recovery)));
         rows.push(("takeover", self.times_text(Measure::Takeover)));
         #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
@@ -97,6 +96,21 @@ impl Report {
             let _ = writeln!(table, "{name:<14} {value}");
             table
         })
+    }
+
+    /// One row a kind, with the longest time that was measured after it.
+    fn fault_rows(&self) -> Vec<(&'static str, String)> {
+        let slowest = self.slowest();
+        let row = |(kind, count): (&Kind, &usize)| {
+            let name = kind.name();
+            #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+            let longest = slowest.get(name).map_or(String::new(), |millis| {
+                format!("longest {:.2} s", *millis as f64 / 1_000.0)
+            });
+            let row = format!("{count:>4} {name:<18} {longest}");
+            ("", row.trim_end().to_owned())
+        };
+        self.faults.iter().map(row).collect()
     }
 
     fn times(&self, measure: Measure) -> Value {

@@ -31,7 +31,11 @@ const WRITERS: Number = 4;
 const ENGINE_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for everything that was acknowledged to arrive.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-/// Then this much silence, for what should not arrive.
+/// Longest silence in that time: the engine has no wait that is longer once nothing is broken.
+const LONGEST_SILENCE: Duration = Duration::from_secs(40);
+/// The same once the newest changes are there, so that what is missing would come out of order anyway.
+const GAP_SILENCE: Duration = Duration::from_secs(10);
+/// Silence after everything has arrived, for what should not arrive.
 const SILENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(50);
 /// Violations that are shown with the engines' logs around them.
@@ -160,17 +164,35 @@ impl Run<'_> {
         Ok(writers)
     }
 
+    /// Returns when everything has arrived, or nothing more will.
     async fn settle(&self) {
         let deadline = Instant::now() + SETTLE_LIMIT;
-        while !self.world.ledger.borrow().is_settled() {
-            if deadline < Instant::now() {
-                let left = self.world.ledger.borrow().outstanding();
-                self.world.tell(&format!("{left} changes have not arrived"));
-                return;
+        let mut heard = (0, Instant::now());
+        loop {
+            let received = self.world.ledger.borrow().received_count();
+            if heard.0 != received {
+                heard = (received, Instant::now());
+            }
+            if self.longest_silence() < heard.1.elapsed() || deadline < Instant::now() {
+                break;
             }
             sleep(POLL).await;
         }
-        sleep(SILENCE).await;
+        let left = self.world.ledger.borrow().outstanding();
+        if 0 < left {
+            let text = format!("{left} changes have not arrived");
+            self.world.tell(&text);
+        }
+    }
+
+    /// After how much silence nothing more will come.
+    fn longest_silence(&self) -> Duration {
+        let ledger = self.world.ledger.borrow();
+        match (ledger.is_settled(), ledger.has_newest()) {
+            (true, _) => SILENCE,
+            (false, true) => GAP_SILENCE,
+            (false, false) => LONGEST_SILENCE,
+        }
     }
 
     /// Prints the verdict and leaves nothing on the servers.

@@ -7,6 +7,7 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod chaos;
 mod engine;
 
 use std::process::{Command, Output};

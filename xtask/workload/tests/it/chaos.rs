@@ -1,0 +1,133 @@
+//! The fault driver with the real engine: a broken one must be caught, the true one must pass.
+//!
+//! The servers are shared with other tests, so only the engine and its way to the broker are hit.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use super::{required, text};
+
+/// A run: exit code, its report and what it told on the way.
+struct Run {
+    code: Option<i32>,
+    report: Value,
+    stderr: String,
+}
+
+/// Runs faults against the engine with this defect (`CDC_TEST_BREAK`), or none.
+fn run(label: &str, defect: &str, flags: &[&str]) -> Run {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{label}"));
+    // Of an earlier run, if there was one.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_workload"));
+    command
+        .args(["chaos", "--json"])
+        .args(flags)
+        .current_dir(&folder)
+        .env("CDC_CHAOS_ENGINE", engine())
+        .env("CDC_CHAOS_FOLDER", &folder)
+        .env("CDC_CHAOS_MONGO_URI", required("CDC_TEST_MONGO_URI"))
+        .env("CDC_CHAOS_AMQP_URI", required("CDC_TEST_AMQP_URI"));
+    if !defect.is_empty() {
+        command.env("CDC_TEST_BREAK", defect);
+    }
+    let output = command.output().unwrap();
+    let stderr = text(&output.stderr);
+    Run {
+        code: output.status.code(),
+        report: serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("no report ({error}): {stderr}")),
+        stderr,
+    }
+}
+
+/// Beside our own program; `cargo test --workspace` makes both.
+fn engine() -> PathBuf {
+    let engine = Path::new(env!("CARGO_BIN_EXE_workload")).with_file_name("cdc");
+    let there = engine.display();
+    assert!(
+        engine.is_file(),
+        "{there} is missing\n\nhint: cargo build -p cdc"
+    );
+    engine
+}
+
+fn count(report: &Value, name: &str) -> u64 {
+    report[name].as_u64().unwrap()
+}
+
+/// A violation is told with everything that one needs to look into it.
+fn assert_caught(run: &Run) {
+    let Run {
+        code,
+        report,
+        stderr,
+    } = run;
+    assert_eq!(*code, Some(1), "{stderr}");
+    assert!(0 < count(report, "missing"), "{report}");
+    assert_eq!(report["violations"][0]["flaw"], "missing");
+    assert!(stderr.contains("engine1.log:"), "{stderr}");
+    let repeat = format!("--seed {} ", report["seed"]);
+    assert!(stderr.contains(&repeat), "{stderr}");
+}
+
+#[test]
+fn a_checkpoint_saved_one_event_early_is_caught() {
+    let flags = [
+        "--minutes=0.5",
+        "--seed=1",
+        "--engines=1",
+        "--faults=engine-kill",
+    ];
+    assert_caught(&run("early", "early-checkpoint", &flags));
+}
+
+#[test]
+fn a_returned_message_that_is_dropped_is_caught() {
+    let flags = [
+        "--minutes=0.2",
+        "--seed=1",
+        "--engines=1",
+        "--faults=unroutable",
+    ];
+    assert_caught(&run("returned", "drop-returned", &flags));
+}
+
+#[test]
+fn the_engine_passes() {
+    let flags = ["--minutes=0.6", "--seed=2"];
+    let Run {
+        code,
+        report,
+        stderr,
+    } = run("healthy", "", &flags);
+    assert_eq!(code, Some(0), "{stderr}\n{report}");
+    assert_eq!(report["violations"], serde_json::json!([]));
+    assert!(500 < count(&report, "delivered"), "{report}");
+    assert!(4 <= count(&report, "faults_total"), "{report}");
+    assert!(0 < count(&report["recovery_ms"], "count"), "{report}");
+}
+
+#[test]
+fn faults_of_servers_that_are_not_ours_are_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_workload"))
+        .args(["chaos", "--faults=broker-kill", "--engine=x", "--folder=x"])
+        .args([
+            "--mongo-uri=mongodb://localhost",
+            "--amqp-uri=amqp://localhost",
+        ])
+        .output()
+        .unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("broker-kill needs servers that may be killed"),
+        "{stderr}"
+    );
+}
