@@ -11,7 +11,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 
-pub use self::error::Error;
+pub use self::error::{Error, without_values};
 
 /// Longest wait for a suitable server in one attempt.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -124,11 +124,11 @@ impl Mongo {
             ErrorKind::Command(command) => match command.code {
                 18 => Error::Credentials {
                     user,
-                    reason: command.message.clone(),
+                    reason: without_values(&command.message).to_owned(),
                 },
                 13 => Error::Permission {
                     user,
-                    reason: command.message.clone(),
+                    reason: without_values(&command.message).to_owned(),
                 },
                 40573 => Error::Standalone {
                     address: self.addresses(),
