@@ -17,7 +17,8 @@ use crate::{
     encode::{self, Format, JsonMode, RoutingKey},
     event::Operation,
     pipeline::{self, OnOversize, OnPoison, OnUnroutable, Policies},
-    publish, source,
+    publish,
+    source::{self, HistoryLost},
 };
 
 use self::faults::set;
@@ -160,6 +161,11 @@ fn source(args: &MongoArgs, faults: &mut Faults) -> source::Config {
         ),
         collections: list(args.collections.as_deref()),
         operations: operations(args.operations.as_deref(), faults),
+        on_history_lost: faults.choice(
+            "CDC_ON_HISTORY_LOST",
+            args.on_history_lost.as_deref(),
+            &HistoryLost::NAMES,
+        ),
     }
 }
 

@@ -12,7 +12,10 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 
-pub use self::{error::Error, primary::Primary};
+pub use self::{
+    error::{Error, without_values},
+    primary::Primary,
+};
 
 /// Longest wait for a suitable server in one attempt.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -137,11 +140,11 @@ impl Mongo {
             ErrorKind::Command(command) => match command.code {
                 18 => Error::Credentials {
                     user,
-                    reason: command.message.clone(),
+                    reason: without_values(&command.message).to_owned(),
                 },
                 13 => Error::Permission {
                     user,
-                    reason: command.message.clone(),
+                    reason: without_values(&command.message).to_owned(),
                 },
                 40573 => Error::Standalone {
                     address: self.addresses(),

@@ -294,6 +294,11 @@ impl Pipeline {
                     Some(entry) => entry.position = position,
                     None => self.saver.idle(position),
                 },
+                // Saved soon: the next start must not find the same hole.
+                Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
+                    Some(entry) => entry.position = position,
+                    None => self.saver.confirmed(position),
+                },
                 Some(Err(error)) => self.begin_drain(Some(error)),
                 None => return,
             }

@@ -41,14 +41,15 @@ impl fmt::Display for Position {
             "after"
         };
         match self.cluster_time() {
-            Some(time) => write!(
-                f,
-                "{relation} cluster time {}:{}",
-                time.time, time.increment
-            ),
+            Some(time) => write!(f, "{relation} cluster time {}", time_text(time)),
             None => write!(f, "{relation} an unknown cluster time"),
         }
     }
+}
+
+/// A cluster time as people see it: seconds since 1970 and a counter within the second.
+pub fn time_text(time: Timestamp) -> String {
+    format!("{}:{}", time.time, time.increment)
 }
 
 /// The cluster time that a token begins with: after the type byte of a timestamp, seconds and increment, in

@@ -2,22 +2,28 @@
 //!
 //! A task of its own reads, so that a read is never cut off half-way: dropping the driver's read loses a batch.
 //! The task reopens the stream after the last event that it handed over, as often as it must.
-//! It never skips: what it cannot read ends the source with an error.
+//! It skips only what the oplog no longer holds, only where the user chose so, and says what: anything else that it
+//! cannot read ends the source with an error.
 
+mod error;
+mod ladder;
+mod opener;
+mod reader;
+mod split;
 mod stream;
 
 use std::sync::Arc;
 
+use bson::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
 
-use self::stream::Stream;
+pub use self::error::{Error, Refusal};
+use self::{opener::Opener, reader::Reader};
 use crate::{
-    event::{self, ChangeEvent, Operation},
-    mongo::{self, Mongo},
+    event::{ChangeEvent, Operation},
+    mongo::Mongo,
     position::Position,
-    retry::{Backoff, Disposition, chain},
 };
 
 /// Events read ahead of the window, at most.
@@ -34,6 +40,17 @@ pub struct Config {
     pub collections: Vec<String>,
     /// Operations to hand over.
     pub operations: Vec<Operation>,
+    /// What to do when the place to resume from has left the oplog.
+    pub on_history_lost: HistoryLost,
+}
+
+/// What to do when the changes since the checkpoint are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryLost {
+    /// Stop with an error.
+    Stop,
+    /// Go on from now, and say what was skipped.
+    Skip,
 }
 
 /// What the source hands over.
@@ -43,49 +60,17 @@ pub enum Item {
     Event(ChangeEvent),
     /// Nothing passed the filter up to here.
     Idle(Position),
+    /// Changes are lost, and reading goes on after them.
+    Skipped(Skipped),
 }
 
-/// Why the stream cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// MongoDB failed.
-    #[error("read the change stream of `{database}`")]
-    Mongo {
-        /// The watched database.
-        database: String,
-        /// The cause.
-        #[source]
-        source: mongo::Error,
-    },
-    /// The place to resume from has left the oplog, or the server does not accept it.
-    #[error("the change stream of `{database}` cannot resume from the checkpoint")]
-    HistoryLost {
-        /// The watched database.
-        database: String,
-        /// What the server said.
-        #[source]
-        source: mongo::Error,
-    },
-    /// An event that we do not understand.
-    #[error("read an event of `{database}` after {after}")]
-    Event {
-        /// The watched database.
-        database: String,
-        /// The position before it.
-        after: String,
-        /// The cause.
-        #[source]
-        source: event::Error,
-    },
-    /// The task that reads is gone without a word, which only a defect explains.
-    #[error("reading the change stream ended unexpectedly")]
-    Ended,
-    /// The server ended the stream.
-    #[error("the server closed the change stream of `{database}`")]
-    Closed {
-        /// The watched database.
-        database: String,
-    },
+/// A stretch of history that nobody read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// Cluster time of the last position before it, where it is known.
+    pub from: Option<Timestamp>,
+    /// Cluster time at which reading goes on.
+    pub to: Timestamp,
 }
 
 /// The reading end of the source.
@@ -109,12 +94,11 @@ impl Source {
     /// # Errors
     /// The first opening is not retried here.
     pub async fn open(mongo: &Mongo, config: Config, position: Position) -> Result<Self, Error> {
-        let stream = Stream::open(mongo, &config, &position).await?;
+        let mut opener = Opener::new(mongo, config, position);
+        let stream = opener.open().await?;
         let (sender, receiver) = mpsc::channel(PREFETCH_EVENTS);
         let reader = Reader {
-            mongo: mongo.clone(),
-            config,
-            position,
+            opener,
             sender,
             memory: Arc::new(Semaphore::new(PREFETCH_BYTES as usize)),
         };
@@ -139,138 +123,9 @@ impl Source {
     }
 }
 
-impl Error {
-    /// Whether another attempt may help.
-    pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Mongo { source, .. } => source.disposition(),
-            Self::Closed { .. } => Disposition::Retry,
-            Self::HistoryLost { .. } | Self::Event { .. } | Self::Ended => Disposition::Halt,
-        }
-    }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo { source, .. } => source.hint(),
-            Self::HistoryLost { .. } => Some(
-                "the changes since the checkpoint are no longer in the oplog: copy what is missing, then delete the \
-                 checkpoint document or choose another CDC_PIPELINE to start from now; a larger oplog prevents this",
-            ),
-            Self::Event { .. } => {
-                Some("the event stays first in line; report it with the server's version")
-            }
-            Self::Ended => Some("start again, and report it with the log"),
-            Self::Closed { .. } => None,
-        }
-    }
-}
-
-/// The task behind a [`Source`].
-struct Reader {
-    mongo: Mongo,
-    config: Config,
-    /// After the last item that was handed over.
-    position: Position,
-    sender: mpsc::Sender<Result<Prefetched, Error>>,
-    memory: Arc<Semaphore>,
-}
-
-/// The receiver is gone; nobody waits for more.
-struct Gone;
-
-impl Reader {
-    async fn run(mut self, stream: Stream) {
-        let mut stream = Some(stream);
-        let mut backoff = Backoff::default();
-        loop {
-            let outcome = match stream.take() {
-                Some(stream) => self.follow(stream, &mut backoff).await,
-                None => Stream::open(&self.mongo, &self.config, &self.position)
-                    .await
-                    .map(|opened| stream = Some(opened)),
-            };
-            match outcome {
-                Ok(()) if stream.is_some() => info!("change stream open again"),
-                Ok(()) => {}
-                Err(error) if error.disposition() == Disposition::Retry => {
-                    let delay = backoff.next_delay();
-                    warn!(
-                        error = chain(&error),
-                        retry_ms = delay.as_millis(),
-                        "change stream lost"
-                    );
-                    tokio::time::sleep(delay).await;
-                }
-                Err(error) => {
-                    let _ = self.sender.send(Err(error)).await;
-                    return;
-                }
-            }
-            if self.sender.is_closed() {
-                return;
-            }
-        }
-    }
-
-    /// Hands over what `stream` gives until it fails or ends.
-    async fn follow(&mut self, mut stream: Stream, backoff: &mut Backoff) -> Result<(), Error> {
-        loop {
-            let Some(item) = stream.next(&self.config.database, &self.position).await? else {
-                continue;
-            };
-            backoff.reset();
-            let reopen =
-                matches!(&item, Item::Event(event) if event.operation() == Operation::Invalidate);
-            self.position = item.position();
-            if self.wanted(&item) {
-                if self.hand_over(item).await.is_err() {
-                    return Ok(());
-                }
-            } else if self
-                .hand_over(Item::Idle(self.position.clone()))
-                .await
-                .is_err()
-            {
-                return Ok(());
-            }
-            if reopen {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Invalidate events are always read, because the stream can only be reopened after them.
-    fn wanted(&self, item: &Item) -> bool {
-        match item {
-            Item::Event(event) => self.config.operations.contains(&event.operation()),
-            Item::Idle(_) => true,
-        }
-    }
-
-    async fn hand_over(&self, item: Item) -> Result<(), Gone> {
-        let permit = match &item {
-            Item::Event(event) => {
-                let bytes = u32::try_from(event.raw().as_bytes().len())
-                    .unwrap_or(u32::MAX)
-                    .min(PREFETCH_BYTES);
-                Some(
-                    Arc::clone(&self.memory)
-                        .acquire_many_owned(bytes)
-                        .await
-                        .map_err(|_| Gone)?,
-                )
-            }
-            Item::Idle(_) => None,
-        };
-        self.sender
-            .send(Ok(Prefetched {
-                item,
-                _permit: permit,
-            }))
-            .await
-            .map_err(|_| Gone)
-    }
+impl HistoryLost {
+    /// The choices and their names; the first is the default.
+    pub const NAMES: [(&'static str, Self); 2] = [("stop", Self::Stop), ("skip", Self::Skip)];
 }
 
 impl Item {
@@ -279,6 +134,15 @@ impl Item {
         match self {
             Self::Event(event) => event.position(),
             Self::Idle(position) => position.clone(),
+            Self::Skipped(skipped) => Position::At(skipped.to),
         }
+    }
+}
+
+impl Skipped {
+    /// How long it is, where that is known.
+    pub fn seconds(&self) -> Option<u32> {
+        let from = self.from?;
+        Some(self.to.time.saturating_sub(from.time))
     }
 }

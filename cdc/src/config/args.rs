@@ -166,6 +166,15 @@ pub struct MongoArgs {
         hide_env_values = true
     )]
     pub checkpoint_database: Option<String>,
+    /// When the changes since the checkpoint have left the oplog: stop, or skip (go on from now and count what was
+    /// skipped) [default: stop]
+    #[arg(
+        long,
+        env = "CDC_ON_HISTORY_LOST",
+        value_name = "POLICY",
+        hide_env_values = true
+    )]
+    pub on_history_lost: Option<String>,
 }
 
 /// Where and how messages are published.

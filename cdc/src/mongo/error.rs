@@ -156,13 +156,21 @@ fn write_is_retriable(error: &DriverError) -> bool {
     }
 }
 
+/// What the server said, up to the first value that it repeats: a command, a document or a resume token.
+pub fn without_values(message: &str) -> &str {
+    let end = message.find(" {").unwrap_or(message.len());
+    message[..end].trim_end_matches(':')
+}
+
 /// The driver's error in one line.
 fn describe(error: &DriverError) -> String {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => {
             format!(
                 "mongodb: {} (code {}, {})",
-                command.message, command.code, command.code_name
+                without_values(&command.message),
+                command.code,
+                command.code_name
             )
         }
         kind => format!("mongodb: {kind}"),

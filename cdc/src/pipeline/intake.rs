@@ -40,6 +40,8 @@ pub(super) enum Taken {
     Entry(Entry),
     /// Nothing was to publish up to here.
     Idle(Position),
+    /// What was up to here is lost.
+    Skipped(Position),
 }
 
 impl Intake {
@@ -96,6 +98,12 @@ impl Intake {
                     })
                 }
                 Item::Idle(position) => Taken::Idle(position),
+                Item::Skipped(skipped) => {
+                    self.metrics.history_skips.inc();
+                    let seconds = skipped.seconds().map_or(0.0, f64::from);
+                    self.metrics.history_skipped_seconds.inc_by(seconds);
+                    Taken::Skipped(prefetched.item.position())
+                }
             })
         }))
     }

@@ -13,6 +13,7 @@ mod oversize;
 mod policies;
 mod reader_parity;
 mod recovery;
+mod resume;
 mod standby;
 mod support;
 mod tail;

@@ -16,9 +16,14 @@ pub(crate) struct MongoServer {
 impl MongoServer {
     /// Starts the mongod of `CDC_TEST_MONGOD` on a free port and waits until it answers.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::start_program("CDC_TEST_MONGOD", arguments).await
+    }
+
+    /// The same, with the mongod that `variable` names.
+    pub(crate) async fn start_program(variable: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let mut command = Command::new(required("CDC_TEST_MONGOD"));
+        let mut command = Command::new(required(variable));
         command.args([
             "--bind_ip",
             "127.0.0.1",

@@ -1,0 +1,166 @@
+//! Why the change stream cannot be read.
+
+use std::fmt;
+
+use mongodb::error::{Error as DriverError, ErrorKind};
+
+use crate::{
+    event,
+    mongo::{self, without_values},
+    retry::Disposition,
+};
+
+/// Why the stream cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// MongoDB failed.
+    #[error("read the change stream of `{database}`")]
+    Mongo {
+        /// The watched database.
+        database: String,
+        /// The cause.
+        #[source]
+        source: mongo::Error,
+    },
+    /// The place to resume from has left the oplog, or the server does not accept it.
+    #[error("the change stream of `{database}` cannot resume from the checkpoint, {position}")]
+    HistoryLost {
+        /// The watched database.
+        database: String,
+        /// The place.
+        position: String,
+        /// What the server said.
+        #[source]
+        source: Refusal,
+    },
+    /// History was skipped, and what the server gave then was lost as well before anything came of it.
+    #[error("the change stream was skipped ahead and lost again without an event in between")]
+    Exhausted {
+        /// The last failure.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A change event over 16 MB, on a server that cannot split it.
+    #[error("a change event of `{database}` after {after} is larger than the server can send")]
+    TooLarge {
+        /// The watched database.
+        database: String,
+        /// The position before it.
+        after: String,
+    },
+    /// Parts of a large event that make no whole.
+    #[error("put together a large event of `{database}` after {after}")]
+    Split {
+        /// The watched database.
+        database: String,
+        /// The position before it.
+        after: String,
+        /// The cause.
+        #[source]
+        source: super::split::Error,
+    },
+    /// An event that we do not understand.
+    #[error("read an event of `{database}` after {after}")]
+    Event {
+        /// The watched database.
+        database: String,
+        /// The position before it.
+        after: String,
+        /// The cause.
+        #[source]
+        source: event::Error,
+    },
+    /// The task that reads is gone without a word, which only a defect explains.
+    #[error("reading the change stream ended unexpectedly")]
+    Ended,
+    /// The server ended the stream.
+    #[error("the server closed the change stream of `{database}`")]
+    Closed {
+        /// The watched database.
+        database: String,
+    },
+}
+
+/// The server does not go on from a place. Its words without the resume token, which holds a document's `_id`.
+#[derive(Debug)]
+pub struct Refusal {
+    code: i32,
+    name: String,
+    message: String,
+}
+
+impl Refusal {
+    /// A refusal of the place, among the errors of opening a stream: whatever is wrong with the token gives an error of
+    /// its own, and nothing else varies from one opening to the next.
+    pub(super) fn of_token(error: &DriverError) -> Option<Self> {
+        let ErrorKind::Command(command) = error.kind.as_ref() else {
+            return None;
+        };
+        Some(Self {
+            code: command.code,
+            name: command.code_name.clone(),
+            message: without_values(&command.message).to_owned(),
+        })
+    }
+
+    /// A refusal of the place, among the errors of reading, and of opening at a cluster time.
+    pub(super) fn of_place(error: &DriverError) -> Option<Self> {
+        Self::of_token(error).filter(|refusal| matches!(refusal.code, 136 | 260 | 280 | 286))
+    }
+
+    /// Whether the oplog no longer reaches back so far.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.code, 136 | 286)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "mongodb: {} (code {}, {})",
+            self.message, self.code, self.name
+        )
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Error {
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Mongo { source, .. } => source.disposition(),
+            Self::Closed { .. } => Disposition::Retry,
+            Self::HistoryLost { .. }
+            | Self::Exhausted { .. }
+            | Self::TooLarge { .. }
+            | Self::Split { .. }
+            | Self::Event { .. }
+            | Self::Ended => Disposition::Halt,
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Mongo { source, .. } => source.hint(),
+            Self::HistoryLost { .. } => Some(
+                "the changes since the checkpoint are no longer in the oplog: copy what is missing, then start once with \
+                 CDC_ON_HISTORY_LOST=skip to go on from now; a larger oplog prevents this",
+            ),
+            Self::Exhausted { .. } => {
+                Some("the oplog is overwritten faster than it can be read: give it more room")
+            }
+            Self::TooLarge { .. } => Some(
+                "MongoDB 6.0.9 and later of 6.0, and 7.0 and later, can send such an event in parts: upgrade the server; \
+                 the checkpoint is before this event",
+            ),
+            Self::Split { .. } | Self::Event { .. } => {
+                Some("the event stays first in line; report it with the server's version")
+            }
+            Self::Ended => Some("start again, and report it with the log"),
+            Self::Closed { .. } => None,
+        }
+    }
+}

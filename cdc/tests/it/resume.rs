@@ -1,0 +1,461 @@
+//! Places that the server refuses or has forgotten, and streams that end: nothing is lost, and nothing is skipped unless
+//! the user chose so.
+
+use std::time::Duration;
+
+use bson::{Bson, Document, Timestamp, doc};
+use mongodb::options::ReturnDocument;
+
+use crate::support::{Delivery, MongoServer, Scenario, eventually, first_copies};
+
+/// A replica set of one whose oplog forgets within seconds, and a place on it.
+async fn forgetful(label: &str) -> (MongoServer, Scenario) {
+    // With a checkpoint of the storage engine each second, since the oplog is cut only up to the last one.
+    let arguments = [
+        "--replSet",
+        "forgetful",
+        "--oplogSize",
+        "1",
+        "--syncdelay",
+        "1",
+    ];
+    let server = MongoServer::start(&arguments).await;
+    server.initiate("forgetful").await;
+    let mut scenario = Scenario::new(label).await;
+    let uri = server.uri("replicaSet=forgetful");
+    scenario.mongo = mongodb::Client::with_uri_str(&uri).await.unwrap();
+    scenario.set("MONGO_DATABASE_HOST", uri);
+    (server, scenario)
+}
+
+impl Scenario {
+    /// The oldest time that the oplog still holds.
+    async fn oldest(&self) -> Timestamp {
+        let oplog = self
+            .mongo
+            .database("local")
+            .collection::<Document>("oplog.rs");
+        let first = oplog.find_one(doc! {}).await.unwrap().unwrap();
+        first.get_timestamp("ts").unwrap()
+    }
+
+    /// Fills the oplog through `collection` until everything up to now has left it.
+    async fn forget(&self, database: &str, collection: &str) {
+        let ping = doc! { "hello": 1 };
+        let answer = self
+            .mongo
+            .database("admin")
+            .run_command(ping)
+            .await
+            .unwrap();
+        let now = answer.get_timestamp("operationTime").unwrap();
+        eventually("the oplog has forgotten", async || {
+            self.write_foreign(database, collection).await;
+            self.oldest().await > now
+        })
+        .await;
+    }
+
+    /// Writes 2 MB that no test expects.
+    async fn write_foreign(&self, database: &str, collection: &str) {
+        let foreign = self.mongo.database(database).collection(collection);
+        let documents = (0..20).map(|_| doc! { "pad": "x".repeat(100_000) });
+        foreign.insert_many(documents).await.unwrap();
+    }
+
+    /// Changes the checkpoint behind the engine's back.
+    async fn set_checkpoint(&self, change: Document) {
+        let checkpoints = self.checkpoints();
+        let changed = checkpoints
+            .find_one_and_update(doc! { "_id": &self.name }, doc! { "$set": change })
+            .return_document(ReturnDocument::After)
+            .await;
+        changed.unwrap().expect("a checkpoint");
+    }
+
+    /// The cluster time of the checkpoint, from its token where it has no other.
+    async fn checkpoint_time(&self) -> Timestamp {
+        let checkpoint = self.checkpoint().await.expect("a checkpoint");
+        if let Ok(time) = checkpoint.get_timestamp("cluster_time") {
+            return time;
+        }
+        let digits = token_of(&checkpoint);
+        let number = |range| u32::from_str_radix(&digits[range], 16).unwrap();
+        Timestamp {
+            time: number(2..10),
+            increment: number(10..18),
+        }
+    }
+
+    /// Runs an engine that delivers the numbers 0 to 9 and stops; what was delivered.
+    async fn deliver_ten(&self) -> Vec<Delivery> {
+        let engine = self.start().await;
+        self.insert_numbers(0..10).await;
+        let deliveries = self.take_numbers(10).await;
+        let finished = engine.stop().await;
+        assert_eq!(finished.code, Some(0), "{}", finished.log);
+        deliveries
+    }
+}
+
+fn token_of(checkpoint: &Document) -> String {
+    let token = checkpoint.get_document("resume_token").unwrap();
+    token.get_str("_data").unwrap().to_owned()
+}
+
+fn numbers(range: std::ops::Range<i32>) -> Vec<i32> {
+    range.collect()
+}
+
+/// The field `name` of a log line, `name=value` or `name="value"`.
+fn field<'a>(log: &'a str, name: &str) -> &'a str {
+    let (_, rest) = log
+        .split_once(&format!("{name}="))
+        .unwrap_or_else(|| panic!("no {name} in:\n{log}"));
+    rest.trim_start_matches('"')
+        .split(['"', ' ', '\n'])
+        .next()
+        .unwrap()
+}
+
+fn time_text(time: Timestamp) -> String {
+    format!("{}:{}", time.time, time.increment)
+}
+
+#[tokio::test]
+async fn lost_history_stops_the_engine_unless_told_otherwise_and_the_checkpoint_stays() {
+    let (_server, scenario) = forgetful("lost_stop").await;
+    scenario.deliver_ten().await;
+    scenario.insert_numbers(10..20).await;
+    scenario.forget("foreign", "writes").await;
+    let before = scenario.checkpoint().await.unwrap();
+    let finished = scenario.spawn().finish().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    let place = format!(
+        "cannot resume from the checkpoint, after cluster time {}",
+        time_text(scenario.checkpoint_time().await)
+    );
+    for part in [
+        place.as_str(),
+        "(code 286, ChangeStreamHistoryLost)",
+        "hint: ",
+        "CDC_ON_HISTORY_LOST=skip",
+    ] {
+        assert!(
+            finished.log.contains(part),
+            "no `{part}` in:\n{}",
+            finished.log
+        );
+    }
+    assert!(
+        !finished.log.contains(&token_of(&before)),
+        "{}",
+        finished.log
+    );
+    assert_eq!(
+        token_of(&scenario.checkpoint().await.unwrap()),
+        token_of(&before)
+    );
+}
+
+#[tokio::test]
+async fn lost_history_is_skipped_where_that_was_chosen_loudly_and_once() {
+    let (_server, mut scenario) = forgetful("lost_skip").await;
+    scenario.deliver_ten().await;
+    let lost_from = scenario.checkpoint_time().await;
+    scenario.forget("foreign", "writes").await;
+    scenario.set("CDC_ON_HISTORY_LOST", "skip");
+    let engine = scenario.start().await;
+    let log = engine.log();
+    assert!(log.contains("CHANGES LOST"), "{log}");
+    assert_eq!(field(&log, "skipped_from"), time_text(lost_from));
+    // Before any event: the next start must not find the same hole.
+    eventually("the checkpoint is past the hole", async || {
+        scenario.checkpoint_time().await > lost_from
+    })
+    .await;
+    assert!(field(&log, "skipped_to") <= time_text(scenario.checkpoint_time().await).as_str());
+    engine.kill().await;
+    scenario.insert_numbers(10..20).await;
+    scenario.set("CDC_ON_HISTORY_LOST", "stop");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(20..30).await;
+    let deliveries = scenario.take_numbers(20).await;
+    assert_eq!(first_copies(&deliveries), numbers(10..30));
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_first_position_that_was_lost_before_any_event_follows_the_same_choice() {
+    let (_server, mut scenario) = forgetful("lost_first").await;
+    scenario.deliver_ten().await;
+    let first = scenario.checkpoint_time().await;
+    scenario
+        .set_checkpoint(doc! { "resume_token": Bson::Null, "cluster_time": first })
+        .await;
+    scenario.forget("foreign", "writes").await;
+    let finished = scenario.spawn().finish().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    let place = format!(
+        "cannot resume from the checkpoint, at cluster time {}",
+        time_text(first)
+    );
+    assert!(finished.log.contains(&place), "{}", finished.log);
+    scenario.set("CDC_ON_HISTORY_LOST", "skip");
+    let engine = scenario.start().await;
+    assert_eq!(field(&engine.log(), "skipped_from"), time_text(first));
+    scenario.insert_numbers(20..30).await;
+    assert_eq!(
+        first_copies(&scenario.take_numbers(10).await),
+        numbers(20..30)
+    );
+}
+
+#[tokio::test]
+async fn history_lost_under_a_running_engine_follows_the_same_choice() {
+    for policy in ["stop", "skip"] {
+        let (_server, mut scenario) = forgetful(&format!("lost_running_{policy}")).await;
+        scenario.set("CDC_ON_HISTORY_LOST", policy);
+        let engine = scenario.start().await;
+        scenario.insert_numbers(0..10).await;
+        scenario.take_numbers(10).await;
+        engine.signal("STOP");
+        // Longer than a read waits: the one under way must not take the cursor along.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        scenario.forget("foreign", "writes").await;
+        engine.signal("CONT");
+        if policy == "stop" {
+            let finished = engine.finish().await;
+            assert_eq!(finished.code, Some(1), "{}", finished.log);
+            assert!(
+                finished.log.contains("(code 286, ChangeStreamHistoryLost)"),
+                "{}",
+                finished.log
+            );
+            continue;
+        }
+        engine.wait_for("CHANGES LOST").await;
+        engine.wait_for("change stream open again").await;
+        scenario.insert_numbers(20..30).await;
+        assert_eq!(
+            first_copies(&scenario.take_numbers(10).await),
+            numbers(20..30)
+        );
+        assert_eq!(engine.stop().await.code, Some(0));
+    }
+}
+
+/// The checkpoint's token is refused, its cluster time is still in the oplog.
+async fn goes_on_from_the_cluster_time(scenario: &Scenario, token: &str, code: &str) {
+    let mut deliveries = scenario.deliver_ten().await;
+    scenario
+        .set_checkpoint(doc! { "resume_token._data": token })
+        .await;
+    scenario.insert_numbers(10..20).await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(20..30).await;
+    engine
+        .wait_for("the place in the change stream was refused")
+        .await;
+    // The number 9 again, since its time is the place.
+    deliveries.extend(scenario.take_numbers(21).await);
+    assert_eq!(first_copies(&deliveries), numbers(0..30));
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert!(
+        finished.log.contains(code),
+        "no `{code}` in:\n{}",
+        finished.log
+    );
+    assert!(
+        !finished.log.contains("CHANGES LOST") && !finished.log.contains("_data"),
+        "{}",
+        finished.log
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_the_server_cannot_read_is_replaced_by_its_cluster_time() {
+    for (label, token) in [("cut", "826B05"), ("text", "no token"), ("empty", "")] {
+        let scenario = Scenario::new(&format!("token_{label}")).await;
+        goes_on_from_the_cluster_time(&scenario, token, "(code ").await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_stream_is_replaced_by_its_cluster_time() {
+    let scenario = Scenario::new("token_other").await;
+    let other = scenario.mongo.database(&format!("{}_other", scenario.name));
+    let mut stream = other.watch().await.unwrap();
+    other
+        .collection("strays")
+        .insert_one(doc! { "_id": "stray" })
+        .await
+        .unwrap();
+    while stream.next_if_any().await.unwrap().is_none() {}
+    let token = bson::serialize_to_document(&stream.resume_token().unwrap()).unwrap();
+    let token = token.get_str("_data").unwrap();
+    goes_on_from_the_cluster_time(&scenario, token, "(code 280, ChangeStreamFatalError)").await;
+}
+
+#[tokio::test]
+async fn a_filter_that_let_nothing_through_for_long_does_not_lose_the_place() {
+    let (_server, mut scenario) = forgetful("idle").await;
+    scenario
+        .set("CDC_COLLECTIONS", "numbers")
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "50");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..1).await;
+    scenario.take_numbers(1).await;
+    scenario.forget(&scenario.name, "unwatched").await;
+    let forgotten = scenario.oldest().await;
+    eventually("the checkpoint is where the oplog still is", async || {
+        scenario.write_foreign(&scenario.name, "unwatched").await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        scenario.checkpoint_time().await > forgotten
+    })
+    .await;
+    engine.kill().await;
+    scenario.insert_numbers(1..2).await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(2..3).await;
+    assert_eq!(first_copies(&scenario.take_numbers(2).await), [1, 2]);
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+}
+
+impl Scenario {
+    /// Renames, drops and drops the database, with inserts between them all.
+    async fn upheaval(&self) {
+        let insert = async |collection: &str, number: i32| {
+            let document = doc! { "_id": number, "n": number };
+            self.collection(collection)
+                .insert_one(document)
+                .await
+                .unwrap();
+        };
+        insert("first", 0).await;
+        let (from, to) = (
+            format!("{}.first", self.name),
+            format!("{}.second", self.name),
+        );
+        let rename = doc! { "renameCollection": from, "to": to };
+        self.mongo
+            .database("admin")
+            .run_command(rename)
+            .await
+            .unwrap();
+        insert("second", 1).await;
+        self.collection("second").drop().await.unwrap();
+        insert("third", 2).await;
+        self.mongo.database(&self.name).drop().await.unwrap();
+        insert("fourth", 3).await;
+    }
+}
+
+fn operations(deliveries: &[Delivery]) -> Vec<String> {
+    let of = |delivery: &Delivery| delivery.header("cdc-operation");
+    deliveries.iter().map(of).collect()
+}
+
+const UPHEAVAL: [&str; 10] = [
+    "insert",
+    "rename",
+    "insert",
+    "drop",
+    "insert",
+    "drop",
+    "dropDatabase",
+    "invalidate",
+    "insert",
+    "insert",
+];
+
+#[tokio::test]
+async fn what_ends_a_stream_is_delivered_and_reading_goes_on_after_it() {
+    let mut scenario = Scenario::new("upheaval").await;
+    scenario.set(
+        "CDC_OPERATIONS",
+        "insert,drop,rename,dropDatabase,invalidate",
+    );
+    let engine = scenario.start().await;
+    scenario.upheaval().await;
+    scenario
+        .collection("fifth")
+        .insert_one(doc! { "_id": 4, "n": 4 })
+        .await
+        .unwrap();
+    let deliveries = scenario.take(UPHEAVAL.len()).await;
+    assert_eq!(operations(&deliveries), UPHEAVAL);
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert!(
+        finished.log.contains("change stream open again"),
+        "{}",
+        finished.log
+    );
+    scenario.stays_empty(Duration::from_millis(200)).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_ended_while_nobody_read_it_is_read_to_its_end_and_beyond() {
+    let mut scenario = Scenario::new("upheaval_away").await;
+    scenario.set(
+        "CDC_OPERATIONS",
+        "insert,drop,rename,dropDatabase,invalidate",
+    );
+    assert_eq!(scenario.start().await.stop().await.code, Some(0));
+    scenario.upheaval().await;
+    let engine = scenario.start().await;
+    let first = scenario.take(UPHEAVAL.len() - 1).await;
+    assert_eq!(operations(&first), UPHEAVAL[..UPHEAVAL.len() - 1]);
+    engine.kill().await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_at_an_invalidate_is_a_place_to_go_on_from() {
+    let mut scenario = Scenario::new("invalidate").await;
+    scenario
+        .set("CDC_OPERATIONS", "invalidate")
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "10");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..1).await;
+    scenario
+        .mongo
+        .database(&scenario.name)
+        .drop()
+        .await
+        .unwrap();
+    let invalidate = scenario.take(1).await;
+    let token = invalidate[0].message_id();
+    eventually("the checkpoint is there", async || {
+        let checkpoint = scenario.checkpoint().await.unwrap();
+        checkpoint.get_timestamp("cluster_time").is_ok()
+            && checkpoint.get_document("resume_token").is_ok()
+    })
+    .await;
+    engine.kill().await;
+    scenario.set("CDC_OPERATIONS", "insert,invalidate");
+    scenario.insert_numbers(0..10).await;
+    let engine = scenario.start().await;
+    let deliveries = scenario.take(10).await;
+    assert!(
+        deliveries
+            .iter()
+            .all(|delivery| delivery.message_id() != token)
+    );
+    assert_eq!(first_copies(&deliveries), numbers(0..10));
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_stream_that_ended_is_reopened_when_nobody_asked_for_the_reason() {
+    let mut scenario = Scenario::new("upheaval_silent").await;
+    scenario.set("CDC_COLLECTIONS", "first,second,third,fourth");
+    let engine = scenario.start().await;
+    scenario.upheaval().await;
+    let deliveries = scenario.take(4).await;
+    assert_eq!(first_copies(&deliveries), numbers(0..4));
+    assert_eq!(engine.stop().await.code, Some(0));
+}
