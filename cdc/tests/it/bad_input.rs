@@ -412,7 +412,9 @@ async fn a_resume_token_that_the_server_refuses_stops_the_engine() {
     scenario.checkpoints().insert_one(&stored).await.unwrap();
     let finished = scenario.spawn().finish().await;
     check(&finished, 1, &["change stream"]);
-    assert_eq!(scenario.checkpoint().await, Some(stored));
+    let place = |checkpoint: &bson::Document| checkpoint.get("resume_token").cloned();
+    let after = scenario.checkpoint().await.unwrap();
+    assert_eq!(place(&after), place(&stored), "the place is as it was");
 }
 
 #[tokio::test]

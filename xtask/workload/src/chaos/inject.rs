@@ -275,9 +275,19 @@ impl Injector {
         let servers = self.servers()?;
         let primary = servers.primary().await;
         let member = |offset: usize| &servers.mongo[(primary + offset) % servers.mongo.len()];
+        let strike = || {
+            let now = self.world.now();
+            self.world.recovery.borrow_mut().strike(fault.kind, now);
+        };
+        strike();
         match fault.kind {
             Kind::MongoKill => restart(&[member(0)], fault.lasts, End::Kill).await,
-            Kind::MongoStepdown => servers.step_down().await,
+            // A primary that is asked to go goes when it is ready.
+            Kind::MongoStepdown => {
+                servers.step_down().await?;
+                strike();
+                Ok(())
+            }
             Kind::MongoPause => {
                 member(0).signal(Signal::STOP);
                 sleep(fault.lasts).await;
@@ -291,7 +301,9 @@ impl Injector {
             }
             _ => {
                 let all: Vec<_> = servers.mongo.iter().collect();
-                restart(&all, fault.lasts, End::Stop).await
+                restart(&all, fault.lasts, End::Stop).await?;
+                strike();
+                Ok(())
             }
         }
     }

@@ -3,7 +3,8 @@
 //! Recovery is the time from the moment when what the fault hit is back, to the first delivery of a
 //! change that was made after that moment. So it includes catching up with what was left undone.
 //! "Back" is: the process answers again, runs again, or is unblocked; for a fault of MongoDB, which
-//! elects a primary by itself, the first write that is acknowledged after the fault has begun.
+//! elects a primary by itself, the first acknowledged write that was sent after the old primary was
+//! gone.
 //! A takeover is measured in the same way, from the leader's end on.
 //!
 //! Only a fault that is alone is measured: another one before, during or after it would blur it.
@@ -63,6 +64,14 @@ impl Recovery {
             begun: at,
             back: None,
         });
+    }
+
+    /// Notes that the fault has its effect from now on: what was acknowledged before says nothing.
+    pub fn strike(&mut self, kind: Kind, at: Duration) {
+        if let Some(waiting) = self.waiting.as_mut().filter(|waiting| waiting.kind == kind) {
+            waiting.begun = at;
+            waiting.back = None;
+        }
     }
 
     /// Notes that what the fault hit is back since `at`.
