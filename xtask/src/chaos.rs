@@ -52,6 +52,20 @@ pub(crate) struct Chaos {
 }
 
 impl Chaos {
+    /// A short one for `test`: the faults that take the most of the servers with them.
+    pub(crate) fn short(offline: bool) -> Self {
+        Self {
+            minutes: 0.75,
+            seed: Some(1),
+            faults: Some("engine-kill,broker-kill,mongo-kill".to_owned()),
+            engines: None,
+            queue_type: None,
+            json: false,
+            release: false,
+            offline,
+        }
+    }
+
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
         // An earlier run that was killed may have left its servers behind.
