@@ -72,9 +72,8 @@ impl Chaos {
         Site::new(project, self.offline).clear(Logs::Delete)?;
         let site = Site::new(project, self.offline);
         let outcome = self.break_everything(project, &progress, &site);
-        let is_good = matches!(outcome, Ok(code) if code == ExitCode::SUCCESS);
-        site.clear(if is_good { Logs::Delete } else { Logs::Keep })?;
-        if !is_good && site.logs().is_dir() {
+        site.clear(Logs::Keep)?;
+        if site.logs().is_dir() {
             eprintln!("the logs are in {}", project.relative(&site.logs()));
         }
         outcome

@@ -10,13 +10,13 @@ use tokio::{
 };
 
 use super::{
-    Args,
-    consumer::{self, Queue},
+    Args, consumer,
     deed::{COLLECTIONS, Writer as Number},
     engine::Doom,
     fault::Kind,
     inject::Injector,
     ledger::{Copies, Ledger},
+    queue::Queue,
     report::Report,
     schedule::Schedule,
     setup::{self, Names},
