@@ -17,6 +17,7 @@ use clap::Args;
 
 use self::{report::Report, results::Counts};
 use crate::{
+    chaos::Chaos,
     child::{self, Running},
     failure,
     progress::Progress,
@@ -68,7 +69,27 @@ impl Test {
             failure::report(&error);
             report.step("servers", started, false);
         }
+        if self.arguments.is_empty() {
+            self.break_servers(project, &mut report)?;
+        }
         Ok(report.conclude())
+    }
+
+    /// What no other test may do: the servers that they share are killed by nobody.
+    fn break_servers(&self, project: &Project, report: &mut Report) -> Result<()> {
+        let started = Instant::now();
+        report::announce("chaos");
+        let outcome = Chaos::short(self.offline).run(project);
+        project.interrupt.check()?;
+        let is_good = match outcome {
+            Ok(code) => code == ExitCode::SUCCESS,
+            Err(error) => {
+                failure::report(&error);
+                false
+            }
+        };
+        report.step("chaos", started, is_good);
+        Ok(())
     }
 
     fn servers(&self, project: &Project) -> Native {

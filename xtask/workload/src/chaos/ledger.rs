@@ -7,6 +7,7 @@
 //! every later change of its writer; changes of one transaction or batch keep their order even if the
 //! answer was lost; and the cluster's clock never goes back from one change to the next.
 
+mod notice;
 mod order;
 mod verdict;
 
@@ -16,62 +17,13 @@ use std::{
     time::Duration,
 };
 
+pub use self::notice::{Answer, Copies, Sighting, Together};
 use self::order::Order;
 pub use self::verdict::{Flaw, Tally, Violation};
 use super::deed::{Deed, DeedId, DocumentId, Verb, Writer};
 
 /// Violations that are kept with their text; all are counted.
 const KEPT: usize = 50;
-
-/// How the database answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Not yet.
-    Pending,
-    /// With a majority behind it: it must arrive.
-    Acknowledged,
-    /// Lost, or an error that leaves it open.
-    Unknown,
-}
-
-/// Whether deeds that are sent together happen together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Together {
-    /// One after the other, up to a failure.
-    Batch,
-    /// All or none.
-    Transaction,
-}
-
-/// A message as the consumer decoded it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
-    /// What was done.
-    pub verb: Verb,
-    /// Index of the collection.
-    pub collection: u8,
-    /// To which document.
-    pub document: DocumentId,
-    /// The number in the document; a delete has none.
-    pub number: Option<u32>,
-    /// Fingerprint of the content; 0 for a delete.
-    pub content: u64,
-    /// The cluster's clock at the change.
-    pub cluster_time: (u32, u32),
-    /// Its `message_id`; empty if it has none.
-    pub message: String,
-    /// Whether the broker says that it delivered this very message before.
-    pub redelivered: bool,
-}
-
-/// Which copies the order is judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Copies {
-    /// The first ones, as promised without nacks.
-    First,
-    /// The last ones, as promised after nacks.
-    Last,
-}
 
 /// The record of all writers' deeds and of all messages.
 #[derive(Debug)]
@@ -176,7 +128,7 @@ impl Ledger {
     pub fn received(&mut self, sighting: &Sighting, at: Duration) -> Option<Duration> {
         self.received += 1;
         let Some(id) = self.find(sighting) else {
-            self.blame(Flaw::Unexpected, at, describe(sighting));
+            self.blame(Flaw::Unexpected, at, sighting.to_string());
             return None;
         };
         self.check_name(id, sighting, at);
@@ -191,7 +143,7 @@ impl Ledger {
             });
         }
         if is_altered {
-            self.blame(Flaw::Altered, at, describe(sighting));
+            self.blame(Flaw::Altered, at, sighting.to_string());
         }
         if !is_first {
             self.tally.replayed += usize::from(!sighting.redelivered);
@@ -284,7 +236,7 @@ impl Ledger {
                 }
             };
         if !is_well_named {
-            self.blame(Flaw::Misnamed, at, describe(sighting));
+            self.blame(Flaw::Misnamed, at, sighting.to_string());
         }
     }
 
@@ -296,18 +248,6 @@ impl Ledger {
             self.blame(Flaw::OutOfOrder, at, disorder);
         }
     }
-}
-
-fn describe(sighting: &Sighting) -> String {
-    format!(
-        "{} of {} in collection {}, number {:?}, message {}, cluster time {:?}",
-        sighting.verb.name(),
-        sighting.document.text(),
-        sighting.collection,
-        sighting.number,
-        sighting.message,
-        sighting.cluster_time
-    )
 }
 
 #[cfg(test)]

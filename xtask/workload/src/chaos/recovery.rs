@@ -9,7 +9,7 @@
 //!
 //! Only a fault that is alone is measured: another one before, during or after it would blur it.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::fault::Kind;
 
@@ -31,6 +31,17 @@ pub struct Sample {
     pub measure: Measure,
     /// The time.
     pub took: Duration,
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.measure {
+            Measure::Recovery => "recovered",
+            Measure::Takeover => "taken over",
+        };
+        let millis = self.took.as_millis();
+        write!(f, "{what} after {millis} ms, {}", self.kind.name())
+    }
 }
 
 /// The times of one run.
@@ -103,24 +114,24 @@ impl Recovery {
         }
     }
 
-    /// Notes the first delivery of a change that was sent at `sent`.
-    pub fn delivered(&mut self, sent: Duration, at: Duration) {
+    /// Notes the first delivery of a change that was sent at `sent`; returns the time if that ends a measurement.
+    pub fn delivered(&mut self, sent: Duration, at: Duration) -> Option<Sample> {
         self.fresh = self.fresh.max(sent);
-        let Some(waiting) = &self.waiting else { return };
-        let Some(back) = waiting.back.filter(|back| *back <= sent) else {
-            return;
-        };
-        self.samples.push(Sample {
+        let waiting = self.waiting.as_ref()?;
+        let back = waiting.back.filter(|back| *back <= sent)?;
+        let sample = Sample {
             kind: waiting.kind,
             measure: waiting.measure,
             took: at.saturating_sub(back),
-        });
+        };
+        self.samples.push(sample);
         self.waiting = None;
+        Some(sample)
     }
 
-    /// Whether no fault goes on, and a change has arrived that was made after the last one.
+    /// Whether no fault goes on or is still measured, and a change has arrived that was made after the last one.
     pub fn has_recovered(&self) -> bool {
-        self.active == 0 && self.ended <= self.fresh
+        self.active == 0 && self.waiting.is_none() && self.ended <= self.fresh
     }
 
     /// Whether a fault goes on that is alone.
@@ -180,8 +191,13 @@ mod tests {
         recovery.written(s(1), s(2));
         recovery.written(s(3), s(7));
         recovery.written(s(7), s(8));
+        recovery.end(s(3));
+        // Sent after the fault, but before anybody knew that there was a primary.
+        recovery.delivered(s(3), s(7));
+        assert!(!recovery.has_recovered());
         recovery.delivered(s(8), s(9));
         assert_eq!(recovery.times(Measure::Recovery), [s(2)]);
+        assert!(recovery.has_recovered());
     }
 
     #[test]

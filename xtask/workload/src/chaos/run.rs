@@ -1,6 +1,8 @@
 //! One run from its first write to its verdict.
 
-use std::{collections::BTreeMap, fs, rc::Rc, time::Duration};
+mod conclusion;
+
+use std::{fs, rc::Rc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use tokio::{
@@ -10,14 +12,13 @@ use tokio::{
 };
 
 use super::{
-    Args,
-    consumer::{self, Queue},
+    Args, consumer,
     deed::{COLLECTIONS, Writer as Number},
     engine::Doom,
     fault::Kind,
     inject::Injector,
     ledger::{Copies, Ledger},
-    report::Report,
+    queue::Queue,
     schedule::Schedule,
     setup::{self, Names},
     world::{Stage, World},
@@ -38,8 +39,6 @@ const GAP_SILENCE: Duration = Duration::from_secs(10);
 /// Silence after everything has arrived, for what should not arrive.
 const SILENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(50);
-/// Violations that are shown with the engines' logs around them.
-const SHOWN: usize = 3;
 
 /// Carries a run out and prints what came of it.
 pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
@@ -193,87 +192,6 @@ impl Run<'_> {
             (false, true) => GAP_SILENCE,
             (false, false) => LONGEST_SILENCE,
         }
-    }
-
-    /// Prints the verdict and leaves nothing on the servers.
-    async fn conclude(self) -> Result<()> {
-        let world = &self.world;
-        let ledger = world.ledger.replace(Ledger::new(0, Copies::First));
-        let (tally, violations) = ledger.conclude();
-        let mut exits = BTreeMap::new();
-        for engine in &world.engines {
-            for (how, count) in engine.exits.borrow().iter() {
-                *exits.entry(how.clone()).or_default() += count;
-            }
-        }
-        let peaks = world.engines.iter().map(|engine| engine.peak_memory.get());
-        let report = Report {
-            seed: self.seed,
-            seconds: world.now().as_secs_f64(),
-            engines: world.engines.len(),
-            tally,
-            violations,
-            faults: world.faults.take(),
-            recovery: world.recovery.take(),
-            peak_memory: peaks.max().unwrap_or_default(),
-            exits,
-        };
-        self.print(&report);
-        self.clear().await;
-        match report.tally.violations() {
-            0 => Ok(()),
-            count => Err(Hinted::new(
-                format!("{count} violations of the contract, seed {}", self.seed),
-                self.command_to_repeat(),
-            )
-            .into()),
-        }
-    }
-
-    fn print(&self, report: &Report) {
-        for violation in report.violations.iter().take(SHOWN) {
-            eprintln!(
-                "\n{} at {:.2} s: {}",
-                violation.flaw.name(),
-                violation.at.as_secs_f64(),
-                violation.what
-            );
-            for engine in &self.world.engines {
-                eprintln!("  {}:", engine.log.path.display());
-                eprintln!("{}", engine.log.around(violation.at));
-            }
-        }
-        let text = if self.args.json {
-            format!("{}\n", report.json())
-        } else {
-            report.table()
-        };
-        super::say(&text);
-    }
-
-    fn command_to_repeat(&self) -> String {
-        let faults: Vec<_> = self.kinds.iter().map(|kind| kind.name()).collect();
-        format!(
-            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --faults {}`",
-            self.args.minutes,
-            self.seed,
-            self.args.engines,
-            faults.join(",")
-        )
-    }
-
-    /// Servers that are ours are thrown away; on others nothing is left behind.
-    async fn clear(&self) {
-        if self.args.plan.is_some() {
-            return;
-        }
-        let Ok(client) = writer::client(&self.args.mongo_uri).await else {
-            return;
-        };
-        for name in [&self.names.database, &self.names.checkpoints] {
-            let _ = client.database(name).drop().await;
-        }
-        self.queue.delete().await;
     }
 }
 

@@ -10,8 +10,8 @@ use lapin::{
 };
 
 use super::{
-    Args, QueueType, admin::Admin, consumer::Queue, engine::Engine, fault::Kind, plan::Plan,
-    proxy::Proxy, servers::Servers, writer,
+    Args, QueueType, admin::Admin, engine::Engine, fault::Kind, plan::Plan, proxy::Proxy,
+    queue::Queue, servers::Servers, writer,
 };
 use crate::hint::Hinted;
 

@@ -12,8 +12,9 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    deed::{self, COLLECTIONS, Deed, DeedId, Verb, Writer as Number},
+    deed::{COLLECTIONS, Deed, DeedId, Verb, Writer as Number},
     ledger::{Answer, Together},
+    step::Step,
     work::{Act, Mood, Work},
     world::{Stage, World},
 };
@@ -101,7 +102,15 @@ impl Writer {
         let first = self.world.ledger.borrow().next_number(self.number);
         let steps: Vec<Step> = (first..)
             .zip(acts)
-            .map(|(number, act)| self.step(number, *act))
+            .map(|(number, act)| {
+                Step::new(
+                    DeedId {
+                        writer: self.number,
+                        number,
+                    },
+                    *act,
+                )
+            })
             .collect();
         let deeds: Vec<Deed> = steps.iter().map(|step| step.deed).collect();
         let sent = self.world.now();
@@ -125,31 +134,6 @@ impl Writer {
         } else {
             // What these documents are now is not known, so they are never touched again.
             sleep(REST).await;
-        }
-    }
-
-    fn step(&self, number: u32, act: Act) -> Step {
-        let id = DeedId {
-            writer: self.number,
-            number,
-        };
-        let content = match act.verb {
-            Verb::Delete => String::new(),
-            _ => deed::content(id, act.length),
-        };
-        let fingerprint = match act.verb {
-            Verb::Delete => 0,
-            _ => deed::fingerprint(&content),
-        };
-        Step {
-            number,
-            content,
-            deed: Deed {
-                verb: act.verb,
-                collection: act.collection,
-                document: act.document.unwrap_or(deed::DocumentId(id)),
-                content: fingerprint,
-            },
         }
     }
 
@@ -220,26 +204,6 @@ impl Writer {
     fn collection(&self, step: &Step) -> Collection<Document> {
         let name = COLLECTIONS[usize::from(step.deed.collection)];
         self.database.collection(name)
-    }
-}
-
-/// One change with its content.
-#[derive(Debug)]
-struct Step {
-    number: u32,
-    content: String,
-    deed: Deed,
-}
-
-impl Step {
-    fn fields(&self) -> Document {
-        doc! { "number": i64::from(self.number), "content": &self.content }
-    }
-
-    fn document(&self) -> Document {
-        let mut document = doc! { "_id": self.deed.document.text() };
-        document.extend(self.fields());
-        document
     }
 }
 

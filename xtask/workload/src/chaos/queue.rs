@@ -1,0 +1,149 @@
+//! The queue that the engine publishes to, and the exchange in front of it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lapin::{
+    Channel, Connection, Consumer as Deliveries, ExchangeKind,
+    options::{
+        BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
+        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    },
+    types::FieldTable,
+    uri::AMQPUri,
+};
+use tokio::time::timeout;
+
+use crate::broker;
+
+/// Messages that are on their way to us.
+const PREFETCH: u16 = 200;
+/// Longest time for one connection: a paused broker takes a connection and says nothing.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// Longest wait for a farewell.
+const CLOSE_LIMIT: Duration = Duration::from_millis(500);
+
+/// The queue, and the exchange that leads to it.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    pub(super) uri: AMQPUri,
+    pub(super) name: String,
+    /// Empty if the engine publishes straight to the queue.
+    pub(super) exchange: String,
+    pub(super) arguments: FieldTable,
+}
+
+impl Queue {
+    /// Makes what the engine needs to find.
+    pub(super) async fn declare(&self) -> Result<()> {
+        let (connection, channel) = self.open().await?;
+        let durable = QueueDeclareOptions::durable();
+        let name = self.name.as_str();
+        channel
+            .queue_declare(name.into(), durable, self.arguments.clone())
+            .await
+            .context("declare the queue")?;
+        if !self.exchange.is_empty() {
+            let options = ExchangeDeclareOptions {
+                durable: true,
+                ..ExchangeDeclareOptions::default()
+            };
+            let exchange = self.exchange.as_str().into();
+            let kind = ExchangeKind::Direct;
+            channel
+                .exchange_declare(exchange, kind, options, FieldTable::default())
+                .await
+                .context("declare the exchange")?;
+            self.bind_on(&channel).await?;
+        }
+        close(connection).await;
+        Ok(())
+    }
+
+    /// From now on what the engine publishes goes nowhere.
+    pub(super) async fn unbind(&self) -> Result<()> {
+        let (connection, channel) = self.open().await?;
+        let (queue, exchange) = (self.name.as_str(), self.exchange.as_str());
+        let arguments = FieldTable::default();
+        channel
+            .queue_unbind(queue.into(), exchange.into(), queue.into(), arguments)
+            .await
+            .context("unbind the queue")?;
+        close(connection).await;
+        Ok(())
+    }
+
+    /// Undoes [`Self::unbind`].
+    pub(super) async fn bind(&self) -> Result<()> {
+        let (connection, channel) = self.open().await?;
+        self.bind_on(&channel).await?;
+        close(connection).await;
+        Ok(())
+    }
+
+    /// Leaves nothing of it on a broker that others use too.
+    pub(super) async fn delete(&self) {
+        let Ok((connection, channel)) = self.open().await else {
+            return;
+        };
+        let name = self.name.as_str();
+        let _ = channel
+            .queue_delete(name.into(), QueueDeleteOptions::default())
+            .await;
+        if !self.exchange.is_empty() {
+            let options = ExchangeDeleteOptions::default();
+            let _ = channel.exchange_delete(name.into(), options).await;
+        }
+        close(connection).await;
+    }
+
+    async fn bind_on(&self, channel: &Channel) -> Result<()> {
+        let (queue, exchange) = (self.name.as_str(), self.exchange.as_str());
+        let options = QueueBindOptions::default();
+        channel
+            .queue_bind(
+                queue.into(),
+                exchange.into(),
+                queue.into(),
+                options,
+                FieldTable::default(),
+            )
+            .await
+            .context("bind the queue")
+    }
+
+    async fn open(&self) -> Result<(Connection, Channel)> {
+        let opening = async {
+            let connection = broker::open(self.uri.clone()).await?;
+            let channel = connection
+                .create_channel()
+                .await
+                .context("open a channel")?;
+            Ok((connection, channel))
+        };
+        timeout(CONNECT_LIMIT, opening)
+            .await
+            .context("the broker does not answer")?
+    }
+
+    /// Starts to take from it.
+    pub(super) async fn consume(&self) -> Result<(Connection, Deliveries)> {
+        let (connection, channel) = self.open().await?;
+        let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+        qos.await.context("set the prefetch")?;
+        let consuming = channel.basic_consume(
+            self.name.as_str().into(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        let deliveries = consuming.await.context("listen to the queue")?;
+        Ok((connection, deliveries))
+    }
+}
+
+/// A broker that is gone needs no farewell.
+pub(super) async fn close(connection: Connection) {
+    let closing = connection.close(200, "done".into());
+    timeout(CLOSE_LIMIT, closing).await.ok();
+}
