@@ -77,6 +77,8 @@ pub struct Store {
     writer: ObjectId,
     /// Revision that the next save replaces; 0 where there is no document yet.
     revision: i64,
+    /// Everything up to this cluster time may have been published already.
+    sent_until: Option<Timestamp>,
 }
 
 impl Store {
@@ -92,7 +94,19 @@ impl Store {
             config,
             writer: ObjectId::new(),
             revision: 0,
+            sent_until: None,
         }
+    }
+
+    /// Cluster time of the newest message that was on its way when the checkpoint was saved last: what is read up to
+    /// there is a replay.
+    pub fn sent_until(&self) -> Option<Timestamp> {
+        self.sent_until
+    }
+
+    /// A message of this cluster time is on its way; the next save says so.
+    pub fn sent(&mut self, cluster_time: Timestamp) {
+        self.sent_until = Some(cluster_time);
     }
 
     /// Reads the checkpoint; `None` on the very first start.
@@ -121,6 +135,7 @@ impl Store {
             .filter(|revision| *revision > 0);
         self.revision =
             revision.ok_or_else(|| self.unreadable("`revision` is not a positive integer"))?;
+        self.sent_until = document.get_timestamp("sent_until").ok();
         self.position(&document).map(Some)
     }
 
@@ -238,6 +253,7 @@ impl Store {
             "revision": self.revision + 1,
             "resume_token": token,
             "cluster_time": cluster_time,
+            "sent_until": self.sent_until,
             "saved_at": DateTime::now(),
             "writer": self.writer,
         }

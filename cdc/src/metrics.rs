@@ -43,7 +43,7 @@ pub struct Metrics {
     pub bytes_published: Counter,
     /// Messages published again within this run.
     pub messages_retried: Counter,
-    /// Messages published again after a restart.
+    /// Messages published again after a restart, as far as the checkpoint tells: at least so many.
     pub messages_replayed: Counter,
     /// Messages that the broker took.
     pub messages_confirmed: Counter,
@@ -150,7 +150,7 @@ impl Metrics {
         );
         add(
             "messages_replayed",
-            "Messages published again after a restart",
+            "Messages published again after a restart, as far as the checkpoint tells",
             &self.messages_replayed,
         );
         add(

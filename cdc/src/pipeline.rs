@@ -150,6 +150,7 @@ impl Pipeline {
                 stages.encode,
                 config.policies,
                 config.max_message_bytes,
+                stages.store.sent_until(),
                 metrics.clone(),
             ),
             window: Window::new(Bounds {
@@ -446,6 +447,7 @@ impl Pipeline {
         while let Some(next) = self.window.send_next() {
             self.progress
                 .published(next.item.message.body.len(), next.again);
+            self.saver.sent(next.item.message.cluster_time);
             publisher.send(next.sequence, Arc::clone(&next.item.message));
             sabotage::pass(Point::AfterPublish);
         }

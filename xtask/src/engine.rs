@@ -78,5 +78,7 @@ impl Engine {
 }
 
 fn is_watching(log: &Path) -> bool {
-    fs::read_to_string(log).is_ok_and(|text| text.contains("watching"))
+    // A standby is as good: the engine that has the lock watches.
+    let is_up = |text: String| text.contains("watching") || text.contains("standing by");
+    fs::read_to_string(log).is_ok_and(is_up)
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bson::Timestamp;
 use tracing::warn;
 
 use super::{Entry, Error, OnOversize, OnPoison, Policies};
@@ -27,6 +28,8 @@ pub(super) struct Intake {
     policies: Policies,
     /// The broker takes no larger body, as far as we know.
     max_message_bytes: Option<usize>,
+    /// What happened up to this cluster time may have been published before.
+    replay_until: Option<Timestamp>,
     /// Received, and not yet in the window.
     pending: VecDeque<Result<Prefetched, source::Error>>,
     received: Vec<Result<Prefetched, source::Error>>,
@@ -50,6 +53,7 @@ impl Intake {
         encode: encode::Config,
         policies: Policies,
         max_message_bytes: Option<usize>,
+        replay_until: Option<Timestamp>,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -57,6 +61,7 @@ impl Intake {
             encode,
             policies,
             max_message_bytes,
+            replay_until,
             pending: VecDeque::new(),
             received: Vec::with_capacity(TURN_EVENTS),
             metrics,
@@ -92,6 +97,12 @@ impl Intake {
             Ok(match prefetched.item {
                 Item::Event(event) => {
                     self.metrics.events_read.inc();
+                    if self
+                        .replay_until
+                        .is_some_and(|until| event.cluster_time() <= until)
+                    {
+                        self.metrics.messages_replayed.inc();
+                    }
                     Taken::Entry(Entry {
                         message: Arc::new(self.message(&event)?),
                         position: event.position(),

@@ -2,6 +2,7 @@
 
 use std::{fmt, pin::Pin, time::Duration};
 
+use bson::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -31,6 +32,8 @@ pub(super) struct Saver {
     settling: Option<Pending>,
     state: State,
     last_start: Option<Instant>,
+    /// Cluster time of the newest message that is on its way.
+    sent_until: Option<Timestamp>,
     /// Positions noted since the last save began that succeeded.
     unsaved: usize,
     /// How long the first of them has been waiting.
@@ -67,6 +70,7 @@ impl Saver {
             interval,
             latest: None,
             settling: None,
+            sent_until: store.sent_until(),
             state: State::Ready(store),
             last_start: None,
             unsaved: 0,
@@ -77,6 +81,11 @@ impl Saver {
             metrics,
             health,
         }
+    }
+
+    /// A message of this cluster time is on its way.
+    pub(super) fn sent(&mut self, cluster_time: Timestamp) {
+        self.sent_until = Some(cluster_time);
     }
 
     /// Everything up to `position` is confirmed.
@@ -184,6 +193,9 @@ impl Saver {
             .take()
             .expect("a save starts from a settled position")
             .position;
+        if let Some(cluster_time) = self.sent_until {
+            store.sent(cluster_time);
+        }
         self.last_start = Some(Instant::now());
         self.unsaved_at_start = self.unsaved;
         self.state = State::Saving(Box::pin(async move {

@@ -49,6 +49,30 @@ async fn metrics_count_what_was_read_published_confirmed_and_saved() {
 }
 
 #[tokio::test]
+async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash() {
+    let mut scenario = Scenario::new("replayed").await;
+    scenario
+        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "20");
+    scenario.start().await.stop().await;
+    scenario.insert_numbers(0..20_000).await;
+    scenario.set("CDC_TEST_CRASH_AT", "during-save:3");
+    assert_eq!(scenario.spawn().finish().await.code, None, "it crashes");
+    scenario.unset("CDC_TEST_CRASH_AT");
+    let engine = scenario.start().await;
+    let address = engine.admin().await;
+    let deliveries = scenario.take_until_number(19_999).await;
+    let page = http::get(&address, "/metrics").await.body;
+    let counted = value(&page, "cdc_messages_replayed_total", &scenario.name);
+    let replayed = u32::try_from(deliveries.len() - 20_000).unwrap();
+    assert!(
+        0.0 < counted && counted <= f64::from(replayed),
+        "{counted} of {replayed}"
+    );
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
     let mut scenario = Scenario::new("ready").await;
     let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
