@@ -91,6 +91,11 @@ impl Broker {
         .await;
     }
 
+    /// Sends a signal by its name, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.node.as_ref().unwrap().signal(name);
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.node.take().unwrap().kill();

@@ -75,6 +75,8 @@ impl ReplicaSet {
         command.arg("--logpath").arg(folder.join("log"));
         command.args(["--bind_ip", "127.0.0.1", "--nounixsocket"]);
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256"]);
+        // Who steps down does not name the next primary, so that each time there is none for a while.
+        command.args(["--setParameter", "enableElectionHandoff=false"]);
         command.args(["--replSet", NAME, "--port", &self.ports[member].to_string()]);
         self.members[member] = Some(Server::start(&mut command, &self.folder));
     }

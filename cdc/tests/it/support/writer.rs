@@ -11,12 +11,14 @@ use std::{
 use bson::doc;
 use mongodb::error::{ErrorKind, WriteFailure};
 
-/// Time between two inserts.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Documents inserted by one command.
+const BATCH: i32 = 50;
+/// Time between two commands.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Time before a failed insert is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Inserts `{_id: n, n: n}` for 0, 1, 2 and so on, each when the one before is acknowledged by the majority.
+/// Inserts `{_id: n, n: n}` for 0, 1, 2 and so on, each batch when the one before is acknowledged by the majority.
 pub(crate) struct Writer {
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<i32>,
@@ -29,8 +31,14 @@ impl Writer {
         let task = tokio::spawn(async move {
             let mut number = 0;
             while !stopped.load(Ordering::Relaxed) {
-                insert(&collection, number).await;
-                number += 1;
+                let end = number + BATCH;
+                let documents = (number..end).map(document);
+                if collection.insert_many(documents).await.is_err() {
+                    for number in number..end {
+                        insert(&collection, number).await;
+                    }
+                }
+                number = end;
                 tokio::time::sleep(PAUSE).await;
             }
             number
@@ -38,7 +46,7 @@ impl Writer {
         Self { stop, task }
     }
 
-    /// Ends it after the present insert; returns how many numbers were acknowledged.
+    /// Ends it after the present batch; returns how many numbers were acknowledged.
     pub(crate) async fn stop(self) -> i32 {
         self.stop.store(true, Ordering::Relaxed);
         let end = tokio::time::timeout(super::DEADLINE, self.task);
@@ -49,15 +57,16 @@ impl Writer {
 /// Until the document is there. A lost answer may be of an insert that worked.
 async fn insert(collection: &mongodb::Collection<bson::Document>, number: i32) {
     loop {
-        match collection
-            .insert_one(doc! { "_id": number, "n": number })
-            .await
-        {
+        match collection.insert_one(document(number)).await {
             Ok(_) => return,
             Err(error) if is_duplicate(&error) => return,
             Err(_) => tokio::time::sleep(RETRY).await,
         }
     }
+}
+
+fn document(number: i32) -> bson::Document {
+    doc! { "_id": number, "n": number }
 }
 
 fn is_duplicate(error: &mongodb::error::Error) -> bool {
