@@ -41,7 +41,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A change event over 16 MB, on a server that cannot split it.
-    #[error("a change event of `{database}` after {after} is larger than the server can send")]
+    #[error("a change event of `{database}` {after} is larger than the server can send")]
     TooLarge {
         /// The watched database.
         database: String,
@@ -49,7 +49,7 @@ pub enum Error {
         after: String,
     },
     /// Parts of a large event that make no whole.
-    #[error("put together a large event of `{database}` after {after}")]
+    #[error("put together a large event of `{database}` {after}")]
     Split {
         /// The watched database.
         database: String,
@@ -60,7 +60,7 @@ pub enum Error {
         source: super::split::Error,
     },
     /// An event that we do not understand.
-    #[error("read an event of `{database}` after {after}")]
+    #[error("read an event of `{database}` {after}")]
     Event {
         /// The watched database.
         database: String,
