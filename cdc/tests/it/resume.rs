@@ -246,6 +246,36 @@ async fn history_lost_under_a_running_engine_follows_the_same_choice() {
     }
 }
 
+#[tokio::test]
+async fn a_checkpoint_of_the_clusters_future_is_not_waited_for_in_silence() {
+    let mut scenario = Scenario::new("ahead").await;
+    scenario.deliver_ten().await;
+    let mut time = scenario.checkpoint_time().await;
+    time.time += 3_600;
+    let place = doc! { "resume_token": Bson::Null, "cluster_time": time };
+    scenario.set_checkpoint(place).await;
+    let finished = scenario.spawn().finish().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    for part in [
+        "is later than the cluster's own time",
+        "hint: the cluster was restored",
+    ] {
+        assert!(
+            finished.log.contains(part),
+            "no `{part}` in:\n{}",
+            finished.log
+        );
+    }
+    scenario.set("CDC_ON_HISTORY_LOST", "skip");
+    let engine = scenario.start().await;
+    assert!(engine.log().contains("CHANGES LOST"), "{}", engine.log());
+    scenario.insert_numbers(20..30).await;
+    assert_eq!(
+        first_copies(&scenario.take_numbers(10).await),
+        numbers(20..30)
+    );
+}
+
 /// The checkpoint's token is refused, its cluster time is still in the oplog.
 async fn goes_on_from_the_cluster_time(scenario: &Scenario, token: &str, code: &str) {
     let mut deliveries = scenario.deliver_ten().await;
