@@ -109,6 +109,7 @@ impl Test {
         let started = Instant::now();
         let python = python::packages(project, progress, self.offline)?;
         let mongod = native::mongod(project, progress, self.offline)?;
+        let splitting = native::splitting_mongod(project, progress, self.offline, &mongod)?;
         let rabbitmq = native::rabbitmq_server(project, progress, self.offline)?;
         servers::start(project, progress, servers, Vec::new())?;
         report.step("servers", started, true);
@@ -120,6 +121,7 @@ impl Test {
                 servers.stack.management_uri().into(),
             ),
             ("CDC_TEST_MONGOD", mongod.into_os_string()),
+            ("CDC_TEST_MONGOD_SPLIT", splitting.into_os_string()),
             ("CDC_TEST_RABBITMQ_SERVER", rabbitmq.into_os_string()),
             ("CDC_TEST_PYTHONPATH", python.into_os_string()),
         ];

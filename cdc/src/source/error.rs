@@ -33,6 +33,18 @@ pub enum Error {
         #[source]
         source: Refusal,
     },
+    /// The place is in the cluster's future: the server would leave out every change up to it without a word.
+    #[error(
+        "the checkpoint of `{database}`, {position}, is later than the cluster's own time, {now}"
+    )]
+    Ahead {
+        /// The watched database.
+        database: String,
+        /// The place.
+        position: String,
+        /// The cluster's present time.
+        now: String,
+    },
     /// History was skipped, and what the server gave then was lost as well before anything came of it.
     #[error("the change stream was skipped ahead and lost again without an event in between")]
     Exhausted {
@@ -41,7 +53,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A change event over 16 MB, on a server that cannot split it.
-    #[error("a change event of `{database}` after {after} is larger than the server can send")]
+    #[error("a change event of `{database}` {after} is larger than the server can send")]
     TooLarge {
         /// The watched database.
         database: String,
@@ -49,7 +61,7 @@ pub enum Error {
         after: String,
     },
     /// Parts of a large event that make no whole.
-    #[error("put together a large event of `{database}` after {after}")]
+    #[error("put together a large event of `{database}` {after}")]
     Split {
         /// The watched database.
         database: String,
@@ -60,7 +72,7 @@ pub enum Error {
         source: super::split::Error,
     },
     /// An event that we do not understand.
-    #[error("read an event of `{database}` after {after}")]
+    #[error("read an event of `{database}` {after}")]
     Event {
         /// The watched database.
         database: String,
@@ -133,6 +145,7 @@ impl Error {
             Self::Mongo { source, .. } => source.disposition(),
             Self::Closed { .. } => Disposition::Retry,
             Self::HistoryLost { .. }
+            | Self::Ahead { .. }
             | Self::Exhausted { .. }
             | Self::TooLarge { .. }
             | Self::Split { .. }
@@ -148,6 +161,10 @@ impl Error {
             Self::HistoryLost { .. } => Some(
                 "the changes since the checkpoint are no longer in the oplog: copy what is missing, then start once with \
                  CDC_ON_HISTORY_LOST=skip to go on from now; a larger oplog prevents this",
+            ),
+            Self::Ahead { .. } => Some(
+                "the cluster was restored from a backup, or the checkpoint is another cluster's: check what changed, then \
+                 start once with CDC_ON_HISTORY_LOST=skip to go on from now",
             ),
             Self::Exhausted { .. } => {
                 Some("the oplog is overwritten faster than it can be read: give it more room")

@@ -4,7 +4,7 @@ use bson::Timestamp;
 use tracing::warn;
 
 use super::{
-    Config, Error, Skipped,
+    Config, Error, HistoryLost, Skipped,
     ladder::{Ladder, Step},
     stream::Stream,
 };
@@ -13,6 +13,10 @@ use crate::{
     position::{Position, time_text},
     retry::chain,
 };
+
+/// Most seconds that a place may be ahead of the member that is asked. All that we read was committed by a majority, so
+/// any primary knows of it, but one that is cut off may not have heard yet that it is none.
+const AHEAD_SECONDS: u32 = 60;
 
 /// Knows how far everything was handed over, and opens the stream there.
 pub(super) struct Opener {
@@ -37,6 +41,7 @@ impl Opener {
 
     /// Opens the stream after the position, or as near to it as the policy allows.
     pub(super) async fn open(&mut self) -> Result<Stream, Error> {
+        self.check_not_ahead().await?;
         loop {
             let place = self.ladder.place(&self.position);
             match Stream::open(&self.mongo, &self.config, &place).await {
@@ -83,15 +88,35 @@ impl Opener {
         self.skipped.take()
     }
 
+    /// Nothing is skipped in silence: a stream opened in the cluster's future waits for it.
+    async fn check_not_ahead(&mut self) -> Result<(), Error> {
+        let now = self.now().await?;
+        let latest = now.time.saturating_add(AHEAD_SECONDS);
+        let time = self.position.cluster_time();
+        if time.is_none_or(|time| time.time <= latest) {
+            return Ok(());
+        }
+        let error = Error::Ahead {
+            database: self.config.database.clone(),
+            position: self.position.to_string(),
+            now: time_text(now),
+        };
+        match self.config.on_history_lost {
+            HistoryLost::Stop => Err(error),
+            HistoryLost::Skip => self.skip(&error).await,
+        }
+    }
+
+    async fn now(&self) -> Result<Timestamp, Error> {
+        let now = self.mongo.preflight().await;
+        now.map_err(|source| Error::Mongo {
+            database: self.config.database.clone(),
+            source,
+        })
+    }
+
     async fn skip(&mut self, error: &Error) -> Result<(), Error> {
-        let now = self
-            .mongo
-            .preflight()
-            .await
-            .map_err(|source| Error::Mongo {
-                database: self.config.database.clone(),
-                source,
-            })?;
+        let now = self.now().await?;
         let to = Timestamp {
             time: now.time,
             increment: now.increment.saturating_add(1),

@@ -14,6 +14,7 @@ mod policies;
 mod reader_parity;
 mod recovery;
 mod resume;
+mod split;
 mod standby;
 mod support;
 mod tail;

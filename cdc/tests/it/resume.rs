@@ -246,6 +246,36 @@ async fn history_lost_under_a_running_engine_follows_the_same_choice() {
     }
 }
 
+#[tokio::test]
+async fn a_checkpoint_of_the_clusters_future_is_not_waited_for_in_silence() {
+    let mut scenario = Scenario::new("ahead").await;
+    scenario.deliver_ten().await;
+    let mut time = scenario.checkpoint_time().await;
+    time.time += 3_600;
+    let place = doc! { "resume_token": Bson::Null, "cluster_time": time };
+    scenario.set_checkpoint(place).await;
+    let finished = scenario.spawn().finish().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    for part in [
+        "is later than the cluster's own time",
+        "hint: the cluster was restored",
+    ] {
+        assert!(
+            finished.log.contains(part),
+            "no `{part}` in:\n{}",
+            finished.log
+        );
+    }
+    scenario.set("CDC_ON_HISTORY_LOST", "skip");
+    let engine = scenario.start().await;
+    assert!(engine.log().contains("CHANGES LOST"), "{}", engine.log());
+    scenario.insert_numbers(20..30).await;
+    assert_eq!(
+        first_copies(&scenario.take_numbers(10).await),
+        numbers(20..30)
+    );
+}
+
 /// The checkpoint's token is refused, its cluster time is still in the oplog.
 async fn goes_on_from_the_cluster_time(scenario: &Scenario, token: &str, code: &str) {
     let mut deliveries = scenario.deliver_ten().await;
@@ -308,11 +338,11 @@ async fn a_filter_that_let_nothing_through_for_long_does_not_lose_the_place() {
     let engine = scenario.start().await;
     scenario.insert_numbers(0..1).await;
     scenario.take_numbers(1).await;
+    let delivered = scenario.checkpoint_time().await;
     scenario.forget(&scenario.name, "unwatched").await;
     let forgotten = scenario.oldest().await;
+    assert!(forgotten > delivered, "the place of the last event is gone");
     eventually("the checkpoint is where the oplog still is", async || {
-        scenario.write_foreign(&scenario.name, "unwatched").await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
         scenario.checkpoint_time().await > forgotten
     })
     .await;
@@ -416,34 +446,27 @@ async fn a_stream_that_ended_while_nobody_read_it_is_read_to_its_end_and_beyond(
 #[tokio::test]
 async fn a_checkpoint_at_an_invalidate_is_a_place_to_go_on_from() {
     let mut scenario = Scenario::new("invalidate").await;
-    scenario
-        .set("CDC_OPERATIONS", "invalidate")
-        .set("CDC_CHECKPOINT_INTERVAL_MS", "10");
-    let engine = scenario.start().await;
+    assert_eq!(scenario.start().await.stop().await.code, Some(0));
+    let database = scenario.mongo.database(&scenario.name);
     scenario.insert_numbers(0..1).await;
-    scenario
-        .mongo
-        .database(&scenario.name)
-        .drop()
-        .await
-        .unwrap();
-    let invalidate = scenario.take(1).await;
-    let token = invalidate[0].message_id();
-    eventually("the checkpoint is there", async || {
-        let checkpoint = scenario.checkpoint().await.unwrap();
-        checkpoint.get_timestamp("cluster_time").is_ok()
-            && checkpoint.get_document("resume_token").is_ok()
-    })
-    .await;
-    engine.kill().await;
+    let mut stream = database.watch().await.unwrap().with_type::<Document>();
+    database.drop().await.unwrap();
+    let invalidate = loop {
+        let event = stream.next_if_any().await.unwrap().unwrap_or_default();
+        if event.get("operationType") == Some(&Bson::from("invalidate")) {
+            break event;
+        }
+    };
+    let place = doc! { "resume_token": invalidate.get("_id"), "cluster_time": invalidate.get("clusterTime") };
+    scenario.set_checkpoint(place).await;
     scenario.set("CDC_OPERATIONS", "insert,invalidate");
     scenario.insert_numbers(0..10).await;
     let engine = scenario.start().await;
     let deliveries = scenario.take(10).await;
     assert!(
-        deliveries
+        operations(&deliveries)
             .iter()
-            .all(|delivery| delivery.message_id() != token)
+            .all(|operation| operation == "insert")
     );
     assert_eq!(first_copies(&deliveries), numbers(0..10));
     assert_eq!(engine.stop().await.code, Some(0));

