@@ -1,8 +1,7 @@
 //! Faults of the broker and of the replica set.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
 use tokio::time::sleep;
 
 use super::{Injector, Return};
@@ -65,21 +64,17 @@ impl Injector {
         let servers = self.servers()?;
         let primary = servers.primary().await;
         let member = |offset: usize| &servers.mongo[(primary + offset) % servers.mongo.len()];
-        let strike = || {
-            let now = self.world.now();
-            self.world.recovery.borrow_mut().strike(fault.kind, now);
-        };
-        strike();
         match fault.kind {
-            Kind::MongoKill => restart(&[member(0)], fault.lasts, End::Kill).await,
-            // A primary that is asked to go goes when it is ready.
+            Kind::MongoKill => self.kill(&[member(0)], fault).await,
             Kind::MongoStepdown => {
+                // A primary that is asked to go goes when it is ready.
                 servers.step_down().await?;
-                strike();
+                self.strike(fault);
                 Ok(())
             }
             Kind::MongoPause => {
                 member(0).signal(Signal::STOP);
+                self.strike(fault);
                 sleep(fault.lasts).await;
                 member(0).signal(Signal::CONT);
                 Ok(())
@@ -87,15 +82,33 @@ impl Injector {
             // The primary and one of the others, or both others.
             Kind::MongoMajority => {
                 let two = [member(usize::from(fault.pick % 2)), member(2)];
-                restart(&two, fault.lasts, End::Kill).await
+                self.kill(&two, fault).await
             }
-            _ => {
-                let all: Vec<_> = servers.mongo.iter().collect();
-                restart(&all, fault.lasts, End::Stop).await?;
-                strike();
-                Ok(())
-            }
+            _ => self.restart_all(servers, fault).await,
         }
+    }
+
+    async fn kill(&self, members: &[&Server], fault: Fault) -> Result<()> {
+        for member in members {
+            member.kill().await?;
+        }
+        self.strike(fault);
+        sleep(fault.lasts).await;
+        start(members.iter().copied()).await
+    }
+
+    async fn restart_all(&self, servers: &Servers, fault: Fault) -> Result<()> {
+        let stopping = servers.mongo.iter().map(Server::stop);
+        try_join_all(stopping).await?;
+        self.strike(fault);
+        sleep(fault.lasts).await;
+        start(servers.mongo.iter()).await
+    }
+
+    /// From now on a write that is acknowledged means that there is a primary again.
+    fn strike(&self, fault: Fault) {
+        let now = self.world.now();
+        self.world.recovery.borrow_mut().strike(fault.kind, now);
     }
 
     fn servers(&self) -> Result<&Servers> {
@@ -104,23 +117,8 @@ impl Injector {
     }
 }
 
-/// How a server ends.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Kill,
-    Stop,
-}
-
-/// Ends `servers` and starts them again.
-async fn restart(servers: &[&Server], away: Duration, end: End) -> Result<()> {
-    for server in servers {
-        match end {
-            End::Kill => server.kill().await?,
-            End::Stop => server.stop().await?,
-        }
-    }
-    sleep(away).await;
-    let starting = servers.iter().map(|server| server.start());
-    futures_util::future::try_join_all(starting).await?;
+/// Starts all at once; returns when all answer.
+async fn start(servers: impl Iterator<Item = &Server>) -> Result<()> {
+    try_join_all(servers.map(Server::start)).await?;
     Ok(())
 }
