@@ -12,7 +12,7 @@ use crate::{
     admin::{self, Admin},
     checkpoint,
     config::Config,
-    health::Health,
+    health::{Cause, Health},
     metrics::Metrics,
     mongo,
     pipeline::{self, Outcome},
@@ -107,6 +107,16 @@ impl Error {
             Self::Pipeline(_) | Self::Admin(_) | Self::Interrupted | Self::Signals(_) => {
                 Disposition::Halt
             }
+        }
+    }
+
+    /// What it is that stands in the way.
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Mongo(_) | Self::Source(_) => Some(Cause::Mongodb),
+            Self::Checkpoint(_) => Some(Cause::Checkpoint),
+            Self::Publish(_) => Some(Cause::Rabbitmq),
+            _ => None,
         }
     }
 

@@ -80,6 +80,11 @@ impl Health {
         self.state().role = role;
     }
 
+    /// The engine begins anew: what was in the way of its last session tells nothing of the next one.
+    pub fn restart(&self) {
+        *self.state() = State::default();
+    }
+
     /// Something is in the way. Said again, it keeps the moment when it began and takes the new reason.
     pub fn hinder(&self, cause: Cause, reason: impl Into<String>) {
         let reason = reason.into();
@@ -173,6 +178,17 @@ mod tests {
         assert!(!health.report().ready);
         health.clear(Cause::Mongodb);
         health.clear(Cause::Mongodb);
+        assert!(health.report().ready);
+    }
+
+    #[test]
+    fn a_new_session_begins_without_the_obstacles_of_the_last_one() {
+        let health = Health::default();
+        health.set_role(Role::Leader);
+        health.hinder(Cause::Checkpoint, "taken");
+        health.restart();
+        assert_eq!(health.report().role, Role::Starting);
+        health.set_role(Role::Standby);
         assert!(health.report().ready);
     }
 

@@ -100,6 +100,19 @@ impl Metrics {
         metrics
     }
 
+    /// The engine begins anew: it leads nobody, and nothing is in flight.
+    pub fn restart(&self) {
+        for gauge in [
+            &self.leader,
+            &self.blocked,
+            &self.messages_in_flight,
+            &self.bytes_in_flight,
+        ] {
+            gauge.set(0);
+        }
+        self.lag_seconds.set(0.0);
+    }
+
     /// A checkpoint was saved now.
     pub fn checkpoint_saved(&self) {
         self.checkpoint_saves.inc();
@@ -241,7 +254,7 @@ impl Collector for CheckpointAge {
         let Some(saved) = saved else {
             return Ok(());
         };
-        let help = "Time since the last save of the checkpoint";
+        let help = "Time since the last save of the checkpoint.";
         let gauge = MetricType::Gauge;
         let encoder = encoder.encode_descriptor("checkpoint_age_seconds", help, None, gauge)?;
         ConstGauge::new(saved.elapsed().as_secs_f64()).encode(encoder)

@@ -22,6 +22,8 @@ pub use self::error::{Error, Refusal};
 use self::{opener::Opener, reader::Reader};
 use crate::{
     event::{ChangeEvent, Operation},
+    health::Health,
+    metrics::Metrics,
     mongo::Mongo,
     position::Position,
 };
@@ -93,7 +95,12 @@ impl Source {
     ///
     /// # Errors
     /// The first opening is not retried here.
-    pub async fn open(mongo: &Mongo, config: Config, position: Position) -> Result<Self, Error> {
+    pub async fn open(
+        mongo: &Mongo,
+        config: Config,
+        position: Position,
+        (metrics, health): (Metrics, Health),
+    ) -> Result<Self, Error> {
         let mut opener = Opener::new(mongo, config, position);
         let stream = opener.open().await?;
         let (sender, receiver) = mpsc::channel(PREFETCH_EVENTS);
@@ -101,6 +108,8 @@ impl Source {
             opener,
             sender,
             memory: Arc::new(Semaphore::new(PREFETCH_BYTES as usize)),
+            metrics,
+            health,
         };
         // The handle ends the task when the source is dropped.
         let task = tokio::spawn(reader.run(stream));

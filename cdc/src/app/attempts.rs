@@ -4,17 +4,24 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::Error;
-use crate::retry::{Backoff, Disposition, chain};
+use crate::{
+    health::{Cause, Health},
+    retry::{Backoff, Disposition, chain},
+};
 
 /// Repeats `attempt` until it works, only a person can help, or the deadline has passed.
 pub(super) async fn until<T>(
     deadline: Option<Instant>,
+    health: &Health,
     mut attempt: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut attempts = Attempts::new(deadline);
+    let mut attempts = Attempts::new(deadline, health);
     loop {
         match attempt().await {
-            Ok(value) => return Ok(value),
+            Ok(value) => {
+                attempts.over();
+                return Ok(value);
+            }
             Err(error) => attempts.after(error).await?,
         }
     }
@@ -25,14 +32,25 @@ pub(super) struct Attempts {
     deadline: Option<Instant>,
     backoff: Backoff,
     said: bool,
+    health: Health,
+    hindered: Option<Cause>,
 }
 
 impl Attempts {
-    pub(super) fn new(deadline: Option<Instant>) -> Self {
+    pub(super) fn new(deadline: Option<Instant>, health: &Health) -> Self {
         Self {
             deadline,
             backoff: Backoff::default(),
             said: false,
+            health: health.clone(),
+            hindered: None,
+        }
+    }
+
+    /// It worked.
+    fn over(&self) {
+        if let Some(cause) = self.hindered {
+            self.health.clear(cause);
         }
     }
 
@@ -48,6 +66,10 @@ impl Attempts {
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if error.disposition() == Disposition::Halt || left.is_some_and(|left| left.is_zero()) {
             return Err(error);
+        }
+        self.hindered = error.cause();
+        if let Some(cause) = self.hindered {
+            self.health.hinder(cause, chain(&error));
         }
         if !self.said {
             self.said = true;

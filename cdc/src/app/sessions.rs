@@ -55,17 +55,21 @@ impl Sessions {
 
     /// Opens every stage, in the order in which a failure is cheapest; waits while another engine has the lock.
     pub(super) async fn open(&mut self) -> Result<Pipeline, Error> {
-        self.health.set_role(Role::Starting);
+        self.health.restart();
+        self.metrics.restart();
         let mongo = self.mongo().await?;
         let publisher = self.lead().await?;
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
-        let (position, from) =
-            until(self.deadline, async || claim(&mongo, &mut store).await).await?;
+        let (position, from) = until(self.deadline, &self.health, async || {
+            claim(&mongo, &mut store).await
+        })
+        .await?;
         sabotage::pass(Point::AfterClaim);
-        let source = until(self.deadline, async || {
-            let source = Source::open(&mongo, self.config.source.clone(), position.clone());
-            Ok(source.await?)
+        let source = until(self.deadline, &self.health, async || {
+            let config = self.config.source.clone();
+            let vitals = (self.metrics.clone(), self.health.clone());
+            Ok(Source::open(&mongo, config, position.clone(), vitals).await?)
         })
         .await?;
         announce(&self.config, &from);
@@ -89,7 +93,6 @@ impl Sessions {
     /// # Errors
     /// The checkpoint was taken again and again while nobody else had our lock: the other engine has another one.
     pub(super) fn superseded(&mut self, error: pipeline::Error) -> Result<(), Error> {
-        self.metrics.leader.set(0);
         if matches!(
             &error,
             pipeline::Error::Checkpoint(checkpoint::Error::Taken { .. })
@@ -118,15 +121,21 @@ impl Sessions {
             return Ok(mongo.clone());
         }
         let uri = &self.config.mongo_uri.0;
-        let mongo = until(self.deadline, async || Ok(Mongo::new(uri).await?)).await?;
-        until(self.deadline, async || Ok(mongo.preflight().await?)).await?;
+        let mongo = until(self.deadline, &self.health, async || {
+            Ok(Mongo::new(uri).await?)
+        })
+        .await?;
+        until(self.deadline, &self.health, async || {
+            Ok(mongo.preflight().await?)
+        })
+        .await?;
         self.mongo = Some(mongo.clone());
         Ok(mongo)
     }
 
     /// Becomes the engine that publishes, at once or when the present one has ended.
     async fn lead(&mut self) -> Result<Publisher, Error> {
-        let mut attempts = Attempts::new(self.deadline);
+        let mut attempts = Attempts::new(self.deadline, &self.health);
         loop {
             let error = match self.stand_by().await {
                 Ok(publisher) => return Ok(publisher),
@@ -135,7 +144,6 @@ impl Sessions {
             if self.deadline.is_none() {
                 attempts.extend();
             }
-            self.health.hinder(Cause::Rabbitmq, chain(&error));
             attempts.after(error.into()).await?;
         }
     }

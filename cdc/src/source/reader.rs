@@ -8,6 +8,8 @@ use tracing::{info, warn};
 use super::{Error, Item, PREFETCH_BYTES, Prefetched, opener::Opener, stream::Stream};
 use crate::{
     event::Operation,
+    health::{Cause, Health},
+    metrics::{Metrics, Server},
     retry::{Backoff, Disposition, chain},
 };
 
@@ -15,6 +17,8 @@ pub(super) struct Reader {
     pub(super) opener: Opener,
     pub(super) sender: mpsc::Sender<Result<Prefetched, Error>>,
     pub(super) memory: Arc<Semaphore>,
+    pub(super) metrics: Metrics,
+    pub(super) health: Health,
 }
 
 /// The receiver is gone; nobody waits for more.
@@ -34,15 +38,21 @@ impl Reader {
                 None => self.opener.open().await.map(|opened| stream = Some(opened)),
             };
             match outcome {
-                Ok(()) if stream.is_some() => info!("change stream open again"),
+                Ok(()) if stream.is_some() => {
+                    info!("change stream open again");
+                    // Not after a loss alone: an invalidate ends a stream too.
+                    self.metrics.reconnected(Server::Mongodb);
+                    self.health.clear(Cause::Mongodb);
+                }
                 Ok(()) => {}
                 Err(error) if error.disposition() == Disposition::Retry => {
-                    let delay = backoff.next_delay();
+                    let (reason, delay) = (chain(&error), backoff.next_delay());
                     warn!(
-                        error = chain(&error),
+                        error = reason,
                         retry_ms = delay.as_millis(),
                         "change stream lost"
                     );
+                    self.health.hinder(Cause::Mongodb, reason);
                     tokio::time::sleep(delay).await;
                 }
                 Err(error) => {

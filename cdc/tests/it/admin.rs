@@ -116,6 +116,81 @@ async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
 }
 
 #[tokio::test]
+async fn readiness_tells_of_a_mongodb_that_is_away_at_the_start_and_later() {
+    let mut scenario = Scenario::new("ready_mongo").await;
+    let primary = scenario.primary().await;
+    let proxy = Proxy::start(primary).await;
+    let uri = format!("mongodb://{}/?directConnection=true", proxy.address);
+    scenario
+        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
+        .set("MONGO_DATABASE_HOST", uri + "&serverSelectionTimeoutMS=500");
+    let away = async |admin: &str, role: &str| {
+        eventually("mongodb is in the way", async || {
+            let reply = http::get(admin, "/ready").await;
+            let report = reply.json();
+            reply.status == 503
+                && report["role"] == role
+                && report["obstacles"][0]["cause"] == "mongodb"
+        })
+        .await;
+    };
+    proxy.down();
+    let engine = scenario.spawn();
+    let admin = engine.admin().await;
+    let ready = async || http::get(&admin, "/ready").await.status == 200;
+    away(&admin, "starting").await;
+    proxy.pass();
+    eventually("the engine is ready", ready).await;
+    proxy.down();
+    away(&admin, "leader").await;
+    proxy.pass();
+    eventually("it is ready again", ready).await;
+    let page = http::get(&admin, "/metrics").await.body;
+    let pipeline = &scenario.name;
+    let series = format!("cdc_reconnects_total{{pipeline=\"{pipeline}\",server=\"mongodb\"}} 1\n");
+    assert!(page.contains(&series), "{page}");
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
+    let mut scenario = Scenario::new("ready_standby").await;
+    scenario
+        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
+        .set("RABBITMQ_URI", format!("{}/%2f?heartbeat=1", amqp_uri()));
+    let first = scenario.start().await;
+    let admin = first.admin().await;
+    let second = scenario.spawn();
+    let standby = second.admin().await;
+    let role = async |admin: &str| {
+        let reply = http::get(admin, "/ready").await;
+        let role = reply.json()["role"].as_str().unwrap().to_owned();
+        (reply.status, role)
+    };
+    eventually("the second one stands by, ready", async || {
+        role(&standby).await == (200, "standby".to_owned())
+    })
+    .await;
+    scenario.insert_numbers(0..2_000).await;
+    first.signal("STOP");
+    second.wait_for("watching").await;
+    first.signal("CONT");
+    eventually("the first one stands by, ready", async || {
+        role(&admin).await == (200, "standby".to_owned())
+    })
+    .await;
+    let page = http::get(&admin, "/metrics").await.body;
+    for gauge in ["leader", "blocked", "messages_in_flight", "bytes_in_flight"] {
+        let zero = value(&page, &format!("cdc_{gauge}"), &scenario.name).abs() < 0.5;
+        assert!(zero, "cdc_{gauge} in\n{page}");
+    }
+    let page = http::get(&standby, "/metrics").await.body;
+    assert!(value(&page, "cdc_leader", &scenario.name) > 0.5, "{page}");
+    assert_eq!(first.stop().await.code, Some(0));
+    assert_eq!(second.stop().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() {
     let mut scenario = Scenario::new("http").await;
     scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
