@@ -26,7 +26,7 @@ const MARGIN: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug, Args)]
 pub(crate) struct Chaos {
     /// How long faults happen, in minutes; a fraction is fine
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = positive)]
     minutes: f64,
     /// Seed of the faults and the changes [default: a new one, which is printed]
     #[arg(long)]
@@ -129,6 +129,13 @@ impl Chaos {
     }
 }
 
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(minutes) if 0.0 < minutes && minutes < 100_000.0 => Ok(minutes),
+        _ => Err("a number of minutes above 0".to_owned()),
+    }
+}
+
 /// Servers, engines and logs of a run.
 struct Site {
     servers: Native,
@@ -182,5 +189,34 @@ impl Site {
             let log = folder.join(member).join("mongod.log");
             keep(&log, &format!("{member}.log"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        chaos: Chaos,
+    }
+
+    #[test]
+    fn minutes_are_a_number_above_zero() {
+        let parse = |minutes| Line::try_parse_from(["xtask", "--minutes", minutes]);
+        assert!((parse("0.5").unwrap().chaos.minutes - 0.5).abs() < 1e-9);
+        for bad in ["0", "NaN", "inf", "1e300", "x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_said_is_passed_on() {
+        let line = Line::parse_from(["xtask", "--minutes=2", "--faults=net-cut", "--json"]);
+        let options = line.chaos.options();
+        assert_eq!(options, ["--minutes=2", "--faults=net-cut", "--json"]);
     }
 }

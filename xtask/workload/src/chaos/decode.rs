@@ -116,6 +116,8 @@ mod tests {
             ("chaos", "other"),
             ("moves", "elsewhere"),
             ("\"update\"", "\"drop\""),
+            // The property beside the body says otherwise.
+            ("\"update\"", "\"replace\""),
             ("w1-5", "x"),
         ] {
             let complaint = read(&UPDATE.replace(ours, foreign)).unwrap_err();
