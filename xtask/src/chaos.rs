@@ -17,6 +17,7 @@ use crate::{
     progress::Progress,
     project::Project,
     servers::{self, native::Native, stack::Stack},
+    turn::Turn,
 };
 
 /// Past the time of the faults themselves.
@@ -68,6 +69,7 @@ impl Chaos {
 
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
+        Turn::Chaos.take(project)?;
         // An earlier run that was killed may have left its servers behind.
         Site::new(project, self.offline).clear(Logs::Delete)?;
         let site = Site::new(project, self.offline);

@@ -27,6 +27,7 @@ mod progress;
 mod project;
 mod servers;
 mod test;
+mod turn;
 
 use std::process::ExitCode;
 

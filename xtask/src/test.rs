@@ -3,7 +3,6 @@
 mod python;
 mod report;
 mod results;
-mod turn;
 
 use std::{
     ffi::OsString,
@@ -27,6 +26,7 @@ use crate::{
         native::{self, Native},
         stack::Stack,
     },
+    turn::Turn,
 };
 
 const STEP_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -49,7 +49,10 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
-        turn::take(project)?;
+        Turn::Test.take(project)?;
+        if self.arguments.is_empty() {
+            Turn::Chaos.take(project)?;
+        }
         let mut report = Report::default();
         check_source(project, &mut report)?;
         // Apart, so that the compiler's time does not count as the tests'. This makes the programs too.

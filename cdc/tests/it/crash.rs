@@ -1,6 +1,6 @@
 //! The engine ends at each step of its loop: the next start loses nothing and replays no more than it must.
 
-use crate::support::{Scenario, first_copies};
+use crate::support::{Proxy, Scenario, amqp_uri, first_copies};
 
 /// Events in the window of these tests.
 const WINDOW: usize = 64;
@@ -76,4 +76,31 @@ async fn during_the_write_of_the_checkpoint() {
 async fn during_the_drain() {
     let replayed = crash("crash_drain", "during-drain:1").await;
     assert!(replayed < 2_500, "{replayed} replayed");
+}
+
+/// The defect that the fault driver's checker has to catch does what it is meant to do.
+#[tokio::test]
+async fn a_checkpoint_that_is_one_event_early_loses_that_event() {
+    let mut scenario = Scenario::new("crash_early").await;
+    let direct = amqp_uri();
+    let proxy = Proxy::start(direct.rsplit_once('@').unwrap().1.to_owned()).await;
+    scenario
+        .set(
+            "RABBITMQ_URI",
+            format!("amqp://guest:guest@{}", proxy.address),
+        )
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "50")
+        .set("CDC_TEST_BREAK", "early-checkpoint");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    scenario.take_numbers(10).await;
+    proxy.stall();
+    scenario.insert_numbers(10..20).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    engine.kill().await;
+    proxy.down();
+    scenario.unset("CDC_TEST_BREAK").set("RABBITMQ_URI", direct);
+    let _engine = scenario.start().await;
+    let deliveries = scenario.take_until_number(19).await;
+    assert_eq!(first_copies(&deliveries), (11..20).collect::<Vec<_>>());
 }
