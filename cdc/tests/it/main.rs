@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod delivery;
 mod faults_broker;
+mod faults_checkpoint;
 mod faults_engine;
 mod faults_mongo;
 mod oversize;

@@ -1,0 +1,90 @@
+//! The checkpoint cannot be saved: publishing goes on within bounds, or ends with the reason; nothing is lost.
+
+use std::time::Duration;
+
+use bson::doc;
+
+use crate::support::{MongoServer, Scenario, amqp_uri, first_copies};
+
+/// Saves are the only updates here, and the server answers them all with this error.
+async fn fail_saves(scenario: &Scenario, code: i32) {
+    let data = doc! { "failCommands": ["update"], "errorCode": code };
+    fail_point(scenario, doc! { "mode": "alwaysOn", "data": data }).await;
+}
+
+async fn end_failure(scenario: &Scenario) {
+    fail_point(scenario, doc! { "mode": "off" }).await;
+}
+
+async fn fail_point(scenario: &Scenario, options: bson::Document) {
+    let mut command = doc! { "configureFailPoint": "failCommand" };
+    command.extend(options);
+    let admin = scenario.mongo.database("admin");
+    admin.run_command(command).await.unwrap();
+}
+
+async fn scenario(label: &str) -> (MongoServer, Scenario) {
+    let set = label.replace('_', "-");
+    let server =
+        MongoServer::start(&["--replSet", &set, "--setParameter", "enableTestCommands=1"]).await;
+    server.initiate(&set).await;
+    let uri = server.uri("directConnection=true");
+    let mut scenario = Scenario::at(label, &uri, &amqp_uri()).await;
+    scenario
+        .set("CDC_WINDOW_EVENTS", "64")
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "50");
+    (server, scenario)
+}
+
+#[tokio::test]
+async fn saves_that_fail_for_long_hold_the_publishing_up_until_one_succeeds() {
+    let (_server, scenario) = scenario("saves_fail").await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    scenario.take_numbers(10).await;
+    // Interrupted by a change of the set's state: it may pass.
+    fail_saves(&scenario, 11_602).await;
+    for round in 0..60 {
+        let begin = 10 + round * 50;
+        scenario.insert_numbers(begin..begin + 50).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let published = scenario.ready().await;
+    assert!(
+        published < 2_500,
+        "{published} of 3000 are published and unsaved"
+    );
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(scenario.ready().await, published, "it waits");
+    end_failure(&scenario).await;
+    let deliveries = scenario.take_numbers(3_000).await;
+    assert_eq!(first_copies(&deliveries), (10..3_010).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_checkpoint_stops_the_engine_with_the_reason_and_loses_nothing() {
+    let (_server, scenario) = scenario("disk_full").await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    scenario.take_numbers(10).await;
+    // Past the save that these ten cause.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    fail_saves(&scenario, 14_031).await;
+    scenario.insert_numbers(10..20).await;
+    let finished = engine.finish().await;
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    let reason = "error: save the checkpoint";
+    assert!(finished.log.contains(reason), "{}", finished.log);
+    assert!(finished.log.contains("OutOfDiskSpace"), "{}", finished.log);
+    // What was in the window was delivered all the same.
+    let deliveries = scenario.take_numbers(10).await;
+    assert_eq!(first_copies(&deliveries), (10..20).collect::<Vec<_>>());
+    end_failure(&scenario).await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(20..30).await;
+    let deliveries = scenario.take_until_number(29).await;
+    assert!(first_copies(&deliveries).ends_with(&(20..30).collect::<Vec<_>>()));
+    assert_eq!(engine.stop().await.code, Some(0));
+}
