@@ -79,6 +79,8 @@ async fn a_full_disk_under_the_checkpoint_stops_the_engine_with_the_reason_and_l
     assert!(finished.log.contains(reason), "{}", finished.log);
     assert!(finished.log.contains("OutOfDiskSpace"), "{}", finished.log);
     // What was in the window was delivered all the same.
+    assert!(finished.log.contains("draining"), "{}", finished.log);
+    assert!(finished.log.contains("in_flight=0 "), "{}", finished.log);
     let deliveries = scenario.take_numbers(10).await;
     assert_eq!(first_copies(&deliveries), (10..20).collect::<Vec<_>>());
     end_failure(&scenario).await;
