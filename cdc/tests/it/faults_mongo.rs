@@ -45,6 +45,22 @@ async fn a_killed_primary_is_followed_by_the_next_one() {
     settle(&scenario, engine, writer).await;
 }
 
+/// A read of a paused primary would wait for its deadline of 30 s.
+#[tokio::test]
+async fn a_paused_primary_is_left_as_soon_as_there_is_another() {
+    let set = ReplicaSet::exclusive().await;
+    let (scenario, engine, writer) = busy("primary_paused", &set).await;
+    let primary = set.wait_for_primary().await;
+    set.signal(primary, "STOP");
+    let paused = Instant::now();
+    engine.wait_for("another member is primary now").await;
+    let waited = paused.elapsed();
+    engine.wait_for("change stream open again").await;
+    set.signal(primary, "CONT");
+    assert!(waited < Duration::from_secs(25), "{waited:?}");
+    settle(&scenario, engine, writer).await;
+}
+
 #[tokio::test]
 async fn a_primary_that_steps_down_again_and_again_loses_nothing() {
     let set = ReplicaSet::exclusive().await;
