@@ -40,6 +40,8 @@ pub(super) enum Mode {
     Pass,
     /// Connections stay open, new ones too, and nothing moves.
     Stall,
+    /// As stalled, but what the broker answers still comes.
+    Mute,
     /// Connections are closed, new ones too.
     Down,
 }
@@ -104,20 +106,21 @@ async fn relay(
     let (server_read, server_write) = server.into_split();
     let watcher = mode.clone();
     tokio::select! {
-        () = pump(client_read, server_write, LATENCY, watcher.clone()) => {}
-        () = pump(server_read, client_write, Duration::ZERO, watcher) => {}
+        () = pump(client_read, server_write, LATENCY, watcher.clone(), &[Mode::Stall, Mode::Mute]) => {}
+        () = pump(server_read, client_write, Duration::ZERO, watcher, &[Mode::Stall]) => {}
         // An error means that the proxy is gone.
         _ = cut.changed() => {}
         _ = mode.wait_for(|mode| *mode == Mode::Down) => {}
     }
 }
 
-/// Passes bytes on, `latency` after they came.
+/// Passes bytes on, `latency` after they came, and none in the modes of `held_in`.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     latency: Duration,
     mode: watch::Receiver<Mode>,
+    held_in: &[Mode],
 ) {
     let (sender, mut chunks) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS);
     let read = async move {
@@ -139,7 +142,7 @@ async fn pump(
     let write = async {
         while let Some((due, chunk)) = chunks.recv().await {
             sleep_until(due).await;
-            while *mode.borrow() == Mode::Stall {
+            while held_in.contains(&*mode.borrow()) {
                 sleep(STALL_POLL).await;
             }
             if to.write_all(&chunk).await.is_err() {

@@ -36,6 +36,8 @@ fn run(label: &str, defect: &str, flags: &[&str]) -> Run {
         .env("CDC_CHAOS_AMQP_URI", required("CDC_TEST_AMQP_URI"));
     if !defect.is_empty() {
         command.env("CDC_TEST_BREAK", defect);
+        // What is saved too early is only lost if it was saved before the engine ends.
+        command.env("CDC_CHECKPOINT_INTERVAL_MS", "20");
     }
     let output = command.output().unwrap();
     let stderr = text(&output.stderr);

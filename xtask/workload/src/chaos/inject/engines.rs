@@ -70,7 +70,8 @@ impl Injector {
     /// So what is sent and not confirmed is lost although the checkpoint was saved meanwhile.
     async fn isolate(&self, engine: &Engine) {
         if engine.proxy.mode() == Mode::Pass {
-            engine.proxy.set(Mode::Stall);
+            // The last confirms still come, so that the first unconfirmed message is one that did not get out.
+            engine.proxy.set(Mode::Mute);
             sleep(ISOLATION).await;
             engine.proxy.cut();
             engine.proxy.set(Mode::Pass);
