@@ -190,7 +190,7 @@ impl Publisher {
         match lost {
             Some(error) => {
                 let cause = self.cause(error);
-                Err(self.connection.lost(cause))
+                Err(self.connection.exchange_lost(self.exchange.as_str(), cause))
             }
             None => Ok(()),
         }

@@ -111,13 +111,7 @@ impl Connection {
                 .await?;
             channel.close(200, "OK".into()).await
         };
-        let check = check.map_err(|error| match soft_error(&error) {
-            Some((AMQPSoftError::NOTFOUND, _)) => Error::NoExchange {
-                exchange: exchange.to_owned(),
-                vhost: self.broker.vhost(),
-            },
-            _ => self.broker.name(error),
-        });
+        let check = check.map_err(|error| self.exchange_lost(exchange, error));
         within(&self.broker, "an exchange check", check).await
     }
 
@@ -202,6 +196,17 @@ impl Connection {
     pub fn queue_lost(&self, queue: &str, error: lapin::Error) -> Error {
         match soft_error(&error) {
             Some((AMQPSoftError::NOTFOUND, _)) => self.broker.no_queue(queue),
+            _ => self.broker.name(error),
+        }
+    }
+
+    /// As [`Connection::lost`], for an operation on `exchange`, which may be what is missing.
+    pub fn exchange_lost(&self, exchange: &str, error: lapin::Error) -> Error {
+        match soft_error(&error) {
+            Some((AMQPSoftError::NOTFOUND, _)) => Error::NoExchange {
+                exchange: exchange.to_owned(),
+                vhost: self.broker.vhost(),
+            },
             _ => self.broker.name(error),
         }
     }

@@ -1,5 +1,9 @@
 //! The admin port: counts, liveness, and readiness that tells what is in the way.
 
+use std::collections::BTreeMap;
+
+use lapin::types::{AMQPValue, FieldTable};
+
 use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually, http};
 
 /// The value of the series of a pipeline.
@@ -155,7 +159,19 @@ async fn readiness_tells_of_a_mongodb_that_is_away_at_the_start_and_later() {
 #[tokio::test]
 async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
     let mut scenario = Scenario::new("ready_standby").await;
+    // A queue that is soon full, so that something is in the leader's way when its time is over.
+    let exchange = format!("{}_exchange", scenario.name);
+    let limits = [
+        ("x-max-length", AMQPValue::LongInt(500)),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+    ];
+    let limits = limits.map(|(name, value)| (name.into(), value));
+    let limits = FieldTable::from(BTreeMap::from(limits));
+    scenario.declare_exchange(&exchange).await;
+    scenario.declare(&scenario.name, limits).await;
+    scenario.bind(&scenario.name, &exchange, "#").await;
     scenario
+        .set("RABBITMQ_EXCHANGE", &exchange)
         .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
         .set("RABBITMQ_URI", format!("{}/%2f?heartbeat=1", amqp_uri()));
     let first = scenario.start().await;
@@ -172,6 +188,7 @@ async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
     })
     .await;
     scenario.insert_numbers(0..2_000).await;
+    first.wait_for("rabbitmq refused a message").await;
     first.signal("STOP");
     second.wait_for("watching").await;
     first.signal("CONT");
@@ -186,6 +203,7 @@ async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
     }
     let page = http::get(&standby, "/metrics").await.body;
     assert!(value(&page, "cdc_leader", &scenario.name) > 0.5, "{page}");
+    scenario.take_numbers(2_000).await;
     assert_eq!(first.stop().await.code, Some(0));
     assert_eq!(second.stop().await.code, Some(0));
 }
