@@ -15,6 +15,7 @@ pub mod broker;
 pub mod store;
 
 pub mod backlog;
+pub mod bench;
 pub mod chaos;
 pub mod local_test;
 pub mod naive_publish;
