@@ -26,6 +26,8 @@ pub struct Report {
     pub runs: Vec<Run>,
     /// Latencies at a steady rate of inserts.
     pub latencies: Vec<Latency>,
+    /// The Extended JSON writer beside `serde_json`, as the micro-benchmarks measured them.
+    pub writer: Vec<Writer>,
     /// Starts of the engine: process start to first watch, in milliseconds.
     pub starts_ms: Vec<f64>,
     /// Resident memory of the idle engine, in KiB, one figure a sample.
@@ -179,4 +181,15 @@ pub struct Latency {
     pub max_ms: f64,
     /// Points of the distribution: percentile and milliseconds, rising.
     pub distribution: Vec<(f64, f64)>,
+}
+
+/// The Extended JSON writer on documents of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Writer {
+    /// Bytes of the document's BSON.
+    pub document_bytes: u64,
+    /// Median time of our writer for one document, in nanoseconds.
+    pub ours_ns: f64,
+    /// Median time of `serde_json::to_writer` over a `RawDocument`, in nanoseconds.
+    pub serde_json_ns: f64,
 }
