@@ -29,7 +29,7 @@ use self::{
     intake::{Intake, Taken},
     link::Link,
     progress::Progress,
-    saver::Saver,
+    saver::{Saver, Step},
 };
 use crate::{
     checkpoint, encode,
@@ -206,13 +206,14 @@ impl Pipeline {
         {
             let _ = self.on_judgements(&mut judgements);
         }
+        self.link.sweep(&mut judgements);
         let _ = self.on_judgements(&mut judgements);
     }
 
     async fn turn_until_end(&mut self, shutdown: &CancellationToken) -> End {
         let mut judgements = Vec::new();
         loop {
-            let room = self.room();
+            let has_room = self.has_room();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if self.drain.is_none() => self.begin_drain(None),
@@ -221,8 +222,8 @@ impl Pipeline {
                         return end;
                     }
                 }
-                saved = self.saver.step() => {
-                    if let ControlFlow::Break(end) = self.on_saved(saved) {
+                step = self.saver.step() => {
+                    if let ControlFlow::Break(end) = self.on_step(step, &mut judgements) {
                         return end;
                     }
                 }
@@ -231,7 +232,7 @@ impl Pipeline {
                     return Err(self.give_up());
                 }
                 _ = self.ticker.tick() => self.on_tick(),
-                () = self.intake.receive(room), if room > 0 => {}
+                () = self.intake.receive(), if has_room => {}
             }
             self.advance();
             self.fill();
@@ -243,13 +244,11 @@ impl Pipeline {
         }
     }
 
-    /// How many items to receive now.
-    fn room(&self) -> usize {
-        if self.intake.is_hungry() && !self.saver.is_behind(self.config.window_events) {
-            self.window.refill()
-        } else {
-            0
-        }
+    /// Whether to receive more now.
+    fn has_room(&self) -> bool {
+        self.window.is_low()
+            && self.intake.is_hungry()
+            && !self.saver.is_behind(self.config.window_events)
     }
 
     fn begin_drain(&mut self, reason: Option<Error>) {
@@ -374,9 +373,20 @@ impl Pipeline {
     }
 
     /// A failure that only a person can mend ends the reading; what is in the window is still delivered.
-    fn on_saved(&mut self, saved: Result<(), checkpoint::Error>) -> ControlFlow<End> {
-        match saved {
-            Ok(()) => {}
+    fn on_step(
+        &mut self,
+        step: Result<Step, checkpoint::Error>,
+        judgements: &mut Vec<Judgement>,
+    ) -> ControlFlow<End> {
+        match step {
+            Ok(Step::Done) => {}
+            Ok(Step::Settled) => {
+                // Any of them may carry the return of a message that counts as confirmed.
+                self.link.sweep(judgements);
+                let flow = self.on_judgements(judgements);
+                self.saver.start();
+                return flow;
+            }
             Err(error @ checkpoint::Error::Taken { .. }) => {
                 return ControlFlow::Break(Ok(Outcome::Superseded(error.into())));
             }

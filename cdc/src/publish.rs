@@ -9,26 +9,22 @@ mod broker;
 mod connection;
 mod error;
 mod greeting;
+mod in_flight;
 mod lock;
 mod properties;
 mod queue;
 mod standby;
 mod window;
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt as _, Stream, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::{
-    Channel, Confirmation, ConnectionState, ErrorKind, message::BasicReturnMessage,
-    options::BasicPublishOptions, types::ShortString,
+    Channel, Confirmation, ConnectionState, ErrorKind, PublisherConfirm,
+    message::BasicReturnMessage, options::BasicPublishOptions, types::ShortString,
 };
 
+use self::in_flight::{InFlight, Outcome};
 pub use self::{
     broker::Broker,
     connection::Connection,
@@ -60,11 +56,20 @@ pub struct Config {
 /// A confirm channel and the messages in flight on it.
 pub struct Publisher {
     connection: Arc<Connection>,
+    target: Arc<Target>,
+    in_flight: InFlight,
+    /// What ended in the last look, kept for its memory.
+    outcomes: Vec<Outcome>,
+    /// What a sweep found, for the next [`Publisher::verdicts`].
+    lost: Option<lapin::Error>,
+    events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
+}
+
+/// Where messages go. Shared by all in flight, since a clone of the channel alone costs as much as to encode a message.
+struct Target {
     channel: Channel,
     exchange: ShortString,
     parking: ShortString,
-    in_flight: FuturesUnordered<InFlight>,
-    events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
 }
 
 /// What the broker said of one message.
@@ -88,8 +93,6 @@ pub struct Returned {
     pub reason: String,
 }
 
-type InFlight = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
-
 impl Publisher {
     /// Connects, takes the lock, declares or checks where messages go, and turns confirms on.
     ///
@@ -109,10 +112,14 @@ impl Publisher {
         Self {
             events: Box::pin(connection.events()),
             connection: Arc::new(connection),
-            channel,
-            exchange: config.exchange.as_str().into(),
-            parking: parking.unwrap_or_default().into(),
-            in_flight: FuturesUnordered::new(),
+            target: Arc::new(Target {
+                channel,
+                exchange: config.exchange.as_str().into(),
+                parking: parking.unwrap_or_default().into(),
+            }),
+            in_flight: InFlight::default(),
+            outcomes: Vec::new(),
+            lost: None,
         }
     }
 
@@ -133,33 +140,9 @@ impl Publisher {
     /// # Panics
     /// Never; a connection that is already lost is reported by [`Publisher::verdicts`].
     pub fn send(&mut self, sequence: u64, message: Arc<Message>) {
-        let channel = self.channel.clone();
-        let (exchange, parking) = (self.exchange.clone(), self.parking.clone());
-        let mut publish: InFlight = Box::pin(async move {
-            let properties = properties::of(&message, exchange.as_str());
-            let (exchange, routing_key) = match &message.parked {
-                Some(_) => (ShortString::default(), parking),
-                None => (exchange, message.routing_key.as_str().into()),
-            };
-            // `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
-            let options = BasicPublishOptions {
-                mandatory: true,
-                ..BasicPublishOptions::default()
-            };
-            let publish =
-                channel.basic_publish(exchange, routing_key, options, &message.body, properties);
-            let result = match publish.await {
-                Ok(confirm) => confirm.await,
-                Err(error) => Err(error),
-            };
-            (sequence, result)
-        });
-        // The first poll puts the frames in the connection's queue, so polling here, once each, fixes the order.
-        let first = publish.poll_unpin(&mut Context::from_waker(Waker::noop()));
-        self.in_flight.push(match first {
-            Poll::Ready(done) => Box::pin(std::future::ready(done)),
-            Poll::Pending => publish,
-        });
+        let target = Arc::clone(&self.target);
+        let publishing = async move { target.publish(&message).await?.await };
+        self.in_flight.push(sequence, Box::pin(publishing));
     }
 
     /// Waits for at least one verdict and adds all that are there to `judgements`.
@@ -171,28 +154,51 @@ impl Publisher {
     /// # Cancel safety
     /// Cancel safe: no verdict is lost.
     pub async fn verdicts(&mut self, judgements: &mut Vec<Judgement>) -> Result<(), Error> {
-        let first = tokio::select! {
-            biased;
-            Some(first) = self.in_flight.next() => first,
-            error = broken(&mut self.events) => return Err(self.connection.lost(error)),
-        };
-        let mut lost = judge(first, judgements).err();
-        // After an error too: a verdict behind it may carry the return of a message that counts as confirmed. The
-        // set pauses now and then although more is ready, hence the second chances.
-        let mut chances = 3;
-        while chances > 0 {
-            match self.in_flight.next().now_or_never() {
-                Some(Some(next)) => lost = lost.or(judge(next, judgements).err()),
-                None if lost.is_some() => chances -= 1,
-                Some(None) | None => break,
+        if self.lost.is_none() {
+            let Self {
+                in_flight,
+                outcomes,
+                events,
+                ..
+            } = self;
+            tokio::select! {
+                biased;
+                () = poll_fn(|context| in_flight.poll(context, outcomes)) => {}
+                error = broken(events) => return Err(self.connection.lost(error)),
             }
+            self.judge(judgements);
         }
-        match lost {
+        if self.lost.is_some() {
+            // A verdict behind it may carry the return of a message that counts as confirmed.
+            self.sweep(judgements);
+        }
+        match self.lost.take() {
             Some(error) => {
                 let cause = self.cause(error);
-                Err(self.connection.exchange_lost(self.exchange.as_str(), cause))
+                Err(self
+                    .connection
+                    .exchange_lost(self.target.exchange.as_str(), cause))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Adds every verdict that is there to `judgements`, also those that [`Publisher::verdicts`] would give only after
+    /// the ones before them.
+    pub fn sweep(&mut self, judgements: &mut Vec<Judgement>) {
+        self.in_flight.sweep(&mut self.outcomes);
+        self.judge(judgements);
+    }
+
+    /// Tells verdicts from errors, the first of which is kept.
+    fn judge(&mut self, judgements: &mut Vec<Judgement>) {
+        for (sequence, outcome) in self.outcomes.drain(..) {
+            match outcome {
+                Ok(confirmation) => judgements.push(Judgement::new(sequence, confirmation)),
+                Err(error) => {
+                    self.lost.get_or_insert(error);
+                }
+            }
         }
     }
 
@@ -226,23 +232,39 @@ impl Publisher {
     }
 }
 
-/// Only a plain ack counts as taken. Any verdict may carry a returned message, its own or another's.
-fn judge(
-    (sequence, result): (u64, lapin::Result<Confirmation>),
-    judgements: &mut Vec<Judgement>,
-) -> lapin::Result<()> {
-    let (verdict, returned) = match result? {
-        Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
-        Confirmation::Nack(returned) => (Verdict::Nacked, returned),
-        Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
-    };
-    let returned = returned.map(Returned::from);
-    judgements.push(Judgement {
-        sequence,
-        verdict,
-        returned,
-    });
-    Ok(())
+impl Target {
+    /// Puts `message` in line for the socket; the result comes when it is written.
+    async fn publish(&self, message: &Message) -> lapin::Result<PublisherConfirm> {
+        let properties = properties::of(message, self.exchange.as_str());
+        let (exchange, routing_key) = match &message.parked {
+            Some(_) => (ShortString::default(), self.parking.clone()),
+            None => (self.exchange.clone(), message.routing_key.as_str().into()),
+        };
+        // `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        self.channel
+            .basic_publish(exchange, routing_key, options, &message.body, properties)
+            .await
+    }
+}
+
+impl Judgement {
+    /// Only a plain ack counts as taken. Any verdict may carry a returned message, its own or another's.
+    fn new(sequence: u64, confirmation: Confirmation) -> Self {
+        let (verdict, returned) = match confirmation {
+            Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
+            Confirmation::Nack(returned) => (Verdict::Nacked, returned),
+            Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
+        };
+        Self {
+            sequence,
+            verdict,
+            returned: returned.map(Returned::from),
+        }
+    }
 }
 
 /// Waits for the connection's or a channel's end.

@@ -5,6 +5,7 @@
 //! It skips only what the oplog no longer holds, only where the user chose so, and says what: anything else that it
 //! cannot read ends the source with an error.
 
+mod chunk;
 mod error;
 mod ladder;
 mod opener;
@@ -15,10 +16,13 @@ mod stream;
 use std::sync::Arc;
 
 use bson::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-pub use self::error::{Error, Refusal};
+pub use self::{
+    chunk::Chunk,
+    error::{Error, Refusal},
+};
 use self::{opener::Opener, reader::Reader};
 use crate::{
     event::{ChangeEvent, Operation},
@@ -28,8 +32,8 @@ use crate::{
     position::Position,
 };
 
-/// Events read ahead of the window, at most.
-const PREFETCH_EVENTS: usize = 256;
+/// Chunks read ahead of the window, at most.
+const PREFETCH_CHUNKS: usize = 2;
 /// Bytes of events read ahead of the window, at most; one larger event still passes alone.
 const PREFETCH_BYTES: u32 = 4 << 20;
 
@@ -78,16 +82,8 @@ pub struct Skipped {
 /// The reading end of the source.
 #[derive(Debug)]
 pub struct Source {
-    receiver: mpsc::Receiver<Result<Prefetched, Error>>,
+    receiver: mpsc::Receiver<Result<Chunk, Error>>,
     _task: AbortOnDropHandle<()>,
-}
-
-/// An item and its share of the memory bound, given back on drop.
-#[derive(Debug)]
-pub struct Prefetched {
-    /// The item.
-    pub item: Item,
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Source {
@@ -103,14 +99,9 @@ impl Source {
     ) -> Result<Self, Error> {
         let mut opener = Opener::new(mongo, config, position);
         let stream = opener.open().await?;
-        let (sender, receiver) = mpsc::channel(PREFETCH_EVENTS);
-        let reader = Reader {
-            opener,
-            sender,
-            memory: Arc::new(Semaphore::new(PREFETCH_BYTES as usize)),
-            metrics,
-            health,
-        };
+        let (sender, receiver) = mpsc::channel(PREFETCH_CHUNKS);
+        let memory = Arc::new(Semaphore::new(PREFETCH_BYTES as usize));
+        let reader = Reader::new(opener, (sender, memory), (metrics, health));
         // The handle ends the task when the source is dropped.
         let task = tokio::spawn(reader.run(stream));
         Ok(Self {
@@ -119,16 +110,12 @@ impl Source {
         })
     }
 
-    /// Receives up to `limit` items; waits for the first. After an error nothing more comes.
+    /// Waits for the next items. After an error nothing more comes; `None` where the task is gone.
     ///
     /// # Cancel safety
-    /// Cancel safe: nothing is taken unless it is returned in `items`.
-    pub async fn receive(
-        &mut self,
-        items: &mut Vec<Result<Prefetched, Error>>,
-        limit: usize,
-    ) -> usize {
-        self.receiver.recv_many(items, limit).await
+    /// Cancel safe: nothing is taken unless it is returned.
+    pub async fn receive(&mut self) -> Option<Result<Chunk, Error>> {
+        self.receiver.recv().await
     }
 }
 

@@ -1,8 +1,9 @@
 //! From the source to the window: what was received and not yet encoded, and how it becomes messages.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{sync::Arc, vec::IntoIter};
 
 use bson::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
 use super::{Entry, Error, OnOversize, OnPoison, Policies};
@@ -14,11 +15,8 @@ use crate::{
     position::Position,
     publish,
     retry::chain,
-    source::{self, Item, Prefetched, Source},
+    source::{self, Item, Source},
 };
-
-/// Most items taken from the source at once.
-const TURN_EVENTS: usize = 128;
 
 /// The reading end of the pipeline.
 #[derive(Debug)]
@@ -31,8 +29,11 @@ pub(super) struct Intake {
     /// What happened up to this cluster time may have been published before.
     replay_until: Option<Timestamp>,
     /// Received, and not yet in the window.
-    pending: VecDeque<Result<Prefetched, source::Error>>,
-    received: Vec<Result<Prefetched, source::Error>>,
+    pending: IntoIter<Item>,
+    /// The share of the memory bound that what is pending has.
+    permit: Option<OwnedSemaphorePermit>,
+    /// Why the source ended, which comes after what is pending.
+    ended: Option<source::Error>,
     metrics: Metrics,
 }
 
@@ -62,8 +63,9 @@ impl Intake {
             policies,
             max_message_bytes,
             replay_until,
-            pending: VecDeque::new(),
-            received: Vec::with_capacity(TURN_EVENTS),
+            pending: IntoIter::default(),
+            permit: None,
+            ended: None,
             metrics,
         }
     }
@@ -71,58 +73,63 @@ impl Intake {
     /// Whether to receive more: what was received before has to fit in first, since the window may run out of bytes
     /// before entries.
     pub(super) fn is_hungry(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.as_slice().is_empty() && self.ended.is_none()
     }
 
-    /// Receives up to `room` items; waits for the first.
+    /// Waits for what is read next.
     ///
     /// # Cancel safety
     /// Cancel safe.
-    pub(super) async fn receive(&mut self, room: usize) {
+    pub(super) async fn receive(&mut self) {
         let Some(source) = &mut self.source else {
             return std::future::pending().await;
         };
-        let limit = room.min(TURN_EVENTS);
-        if source.receive(&mut self.received, limit).await == 0 {
+        match source.receive().await {
+            Some(Ok(chunk)) => (self.pending, self.permit) = chunk.into_parts(),
+            Some(Err(error)) => self.ended = Some(error),
             // The source always says why it ends, unless its task is gone.
-            self.pending.push_back(Err(source::Error::Ended));
+            None => self.ended = Some(source::Error::Ended),
         }
-        self.pending.extend(self.received.drain(..));
     }
 
     /// Takes and encodes the next of what was received.
     pub(super) fn next(&mut self) -> Option<Result<Taken, Error>> {
-        let received = self.pending.pop_front()?;
-        Some(received.map_err(Error::from).and_then(|prefetched| {
-            Ok(match prefetched.item {
-                Item::Event(event) => {
-                    self.metrics.events_read.inc();
-                    if self
-                        .replay_until
-                        .is_some_and(|until| event.cluster_time() <= until)
-                    {
-                        self.metrics.messages_replayed.inc();
-                    }
-                    Taken::Entry(Entry {
-                        message: Arc::new(self.message(&event)?),
-                        position: event.position(),
-                    })
+        let Some(item) = self.pending.next() else {
+            self.permit = None;
+            return self.ended.take().map(|error| Err(error.into()));
+        };
+        Some(self.take(item))
+    }
+
+    fn take(&mut self, item: Item) -> Result<Taken, Error> {
+        Ok(match item {
+            Item::Event(event) => {
+                self.metrics.events_read.inc();
+                if self
+                    .replay_until
+                    .is_some_and(|until| event.cluster_time() <= until)
+                {
+                    self.metrics.messages_replayed.inc();
                 }
-                Item::Idle(position) => Taken::Idle(position),
-                Item::Skipped(skipped) => {
-                    self.metrics.history_skips.inc();
-                    let seconds = skipped.seconds().map_or(0.0, f64::from);
-                    self.metrics.history_skipped_seconds.inc_by(seconds);
-                    Taken::Skipped(prefetched.item.position())
-                }
-            })
-        }))
+                Taken::Entry(Entry {
+                    message: Arc::new(self.message(&event)?),
+                    position: event.position(),
+                })
+            }
+            Item::Idle(position) => Taken::Idle(position),
+            Item::Skipped(skipped) => {
+                self.metrics.history_skips.inc();
+                let seconds = skipped.seconds().map_or(0.0, f64::from);
+                self.metrics.history_skipped_seconds.inc_by(seconds);
+                Taken::Skipped(item.position())
+            }
+        })
     }
 
     /// Reads no more. What was read and is not in the window is read again by the next start.
     pub(super) fn close(&mut self) {
         self.source = None;
-        self.pending.clear();
+        (self.pending, self.permit, self.ended) = (IntoIter::default(), None, None);
     }
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {

@@ -137,6 +137,14 @@ impl Link {
         }
     }
 
+    /// Adds every verdict that is there to `judgements`, in whatever order they came.
+    pub(super) fn sweep(&mut self, judgements: &mut Vec<Judgement>) {
+        match &mut self.state {
+            State::Up(publisher) | State::Preparing(publisher, _) => publisher.sweep(judgements),
+            State::Connecting(_) => {}
+        }
+    }
+
     fn prepared(&mut self) {
         let state = std::mem::replace(
             &mut self.state,

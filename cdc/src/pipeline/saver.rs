@@ -58,6 +58,15 @@ enum State {
     Frozen,
 }
 
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A position's turn has come, or a save has ended.
+    Done,
+    /// A position has settled. The caller looks at every verdict that is there, then calls [`Saver::start`].
+    Settled,
+}
+
 struct Saved {
     store: Store,
     position: Position,
@@ -133,37 +142,37 @@ impl Saver {
     ///
     /// # Cancel safety
     /// Cancel safe: everything that is under way stays in `self`.
-    pub(super) async fn step(&mut self) -> Result<(), Error> {
+    pub(super) async fn step(&mut self) -> Result<Step, Error> {
         match &mut self.state {
             State::Saving(save) => {
                 let saved = save.as_mut().await;
-                self.finish(saved)
+                self.finish(saved)?;
             }
-            State::Ready(_) => {
-                match (&self.settling, &self.latest) {
-                    (Some(settling), _) => {
-                        tokio::time::sleep_until(settling.at).await;
-                        self.start();
-                    }
-                    (None, Some(pending)) => {
-                        tokio::time::sleep_until(pending.at).await;
-                        let position = self.latest.take().map(|pending| pending.position);
-                        let at = Instant::now() + SETTLE;
-                        self.settling = position.map(|position| Pending { position, at });
-                    }
-                    (None, None) => std::future::pending().await,
+            State::Ready(_) => match (&self.settling, &self.latest) {
+                (Some(settling), _) => {
+                    tokio::time::sleep_until(settling.at).await;
+                    return Ok(Step::Settled);
                 }
-                Ok(())
-            }
+                (None, Some(pending)) => {
+                    tokio::time::sleep_until(pending.at).await;
+                    let position = self.latest.take().map(|pending| pending.position);
+                    let at = Instant::now() + SETTLE;
+                    self.settling = position.map(|position| Pending { position, at });
+                }
+                (None, None) => std::future::pending().await,
+            },
             State::Frozen => std::future::pending().await,
         }
+        Ok(Step::Done)
     }
 
-    /// Saves what is noted, now.
+    /// Saves what is noted, now, whose verdicts have been looked at.
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
         self.hurry();
         while !self.is_clean() && !matches!(self.state, State::Frozen) {
-            self.step().await?;
+            if self.step().await? == Step::Settled {
+                self.start();
+            }
         }
         Ok(())
     }
@@ -184,7 +193,8 @@ impl Saver {
         self.latest = Some(Pending { position, at });
     }
 
-    fn start(&mut self) {
+    /// Begins to save the position that has settled, unless everything is frozen since.
+    pub(super) fn start(&mut self) {
         let State::Ready(mut store) = std::mem::replace(&mut self.state, State::Frozen) else {
             return;
         };

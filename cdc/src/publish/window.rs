@@ -120,16 +120,14 @@ impl<T> Window<T> {
         }
     }
 
-    /// How many entries to push now: none until a quarter of the window is free, then all that have room.
+    /// Whether to look for more entries: not until a quarter of the window is free.
     ///
     /// Refilling on every confirm would send messages in ones and twos, each with a system call of its own.
-    pub fn refill(&self) -> usize {
+    pub fn is_low(&self) -> bool {
         let is_low = |used: usize, bound: usize| used <= bound - bound / 4;
-        if is_low(self.entries.len(), self.bounds.events) && is_low(self.bytes, self.bounds.bytes) {
-            self.room()
-        } else {
-            0
-        }
+        is_low(self.entries.len(), self.bounds.events)
+            && is_low(self.bytes, self.bounds.bytes)
+            && self.room() > 0
     }
 
     /// Adds an entry of `bytes` bytes at the end.

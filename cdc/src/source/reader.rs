@@ -5,26 +5,47 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{info, warn};
 
-use super::{Error, Item, PREFETCH_BYTES, Prefetched, opener::Opener, stream::Stream};
+use super::{Chunk, Error, Item, PREFETCH_BYTES, opener::Opener, stream::Stream};
 use crate::{
     event::Operation,
     health::{Cause, Health},
     metrics::{Metrics, Server},
+    position::Position,
     retry::{Backoff, Disposition, chain},
 };
 
 pub(super) struct Reader {
-    pub(super) opener: Opener,
-    pub(super) sender: mpsc::Sender<Result<Prefetched, Error>>,
-    pub(super) memory: Arc<Semaphore>,
-    pub(super) metrics: Metrics,
-    pub(super) health: Health,
+    opener: Opener,
+    outlet: Outlet,
+    /// Read, and not yet handed over.
+    chunk: Chunk,
+    metrics: Metrics,
+    health: Health,
 }
 
-/// The receiver is gone; nobody waits for more.
-struct Gone;
+/// Where chunks go.
+struct Outlet {
+    sender: Sender,
+    memory: Arc<Semaphore>,
+}
+
+type Sender = mpsc::Sender<Result<Chunk, Error>>;
 
 impl Reader {
+    pub(super) fn new(
+        opener: Opener,
+        (sender, memory): (Sender, Arc<Semaphore>),
+        (metrics, health): (Metrics, Health),
+    ) -> Self {
+        Self {
+            opener,
+            outlet: Outlet { sender, memory },
+            chunk: Chunk::default(),
+            metrics,
+            health,
+        }
+    }
+
     /// Reads until a failure that only a person can mend, which is handed over last.
     pub(super) async fn run(mut self, stream: Stream) {
         let mut stream = Some(stream);
@@ -56,11 +77,11 @@ impl Reader {
                     tokio::time::sleep(delay).await;
                 }
                 Err(error) => {
-                    let _ = self.sender.send(Err(error)).await;
+                    let _ = self.outlet.sender.send(Err(error)).await;
                     return;
                 }
             }
-            if self.sender.is_closed() {
+            if self.outlet.sender.is_closed() {
                 return;
             }
         }
@@ -68,53 +89,92 @@ impl Reader {
 
     /// Hands over what `stream` gives until it fails or ends.
     async fn follow(&mut self, mut stream: Stream, backoff: &mut Backoff) -> Result<(), Error> {
-        if let Some(skipped) = self.opener.take_skipped()
-            && self.hand_over(Item::Skipped(skipped)).await.is_err()
-        {
-            return Ok(());
+        if let Some(skipped) = self.opener.take_skipped() {
+            self.chunk.push(Item::Skipped(skipped));
         }
-        loop {
-            let Some(item) = stream.next(self.opener.position()).await? else {
+        let outcome = self.read_on(&mut stream, backoff).await;
+        self.arrive();
+        self.outlet.hand_over(&mut self.chunk).await;
+        outcome
+    }
+
+    /// Reads until the stream fails, or ends, or nobody listens any more.
+    async fn read_on(&mut self, stream: &mut Stream, backoff: &mut Backoff) -> Result<(), Error> {
+        while !self.outlet.sender.is_closed() {
+            if self.chunk.is_full() {
+                self.arrive();
+                self.outlet.hand_over(&mut self.chunk).await;
+            }
+            let Self {
+                opener,
+                outlet,
+                chunk,
+                ..
+            } = self;
+            let read = stream
+                .read(async {
+                    // What was read goes on before the wait for more.
+                    arrive(opener, chunk);
+                    outlet.hand_over(chunk).await;
+                })
+                .await;
+            let after = || reached(opener, chunk);
+            let Some(item) = stream.item(read, &after)? else {
                 continue;
             };
             backoff.reset();
-            let position = item.position();
-            self.opener.arrived(position.clone());
             // An invalidate is always read, because the stream can only be reopened after it.
-            let (item, reopen) = match item {
-                Item::Event(event) => {
-                    let operation = event.operation();
-                    let wanted = self.opener.config.operations.contains(&operation);
-                    let item = if wanted {
-                        Item::Event(event)
-                    } else {
-                        Item::Idle(position)
-                    };
-                    (item, operation == Operation::Invalidate)
-                }
-                item => (item, false),
+            let operation = match &item {
+                Item::Event(event) => Some(event.operation()),
+                Item::Idle(_) | Item::Skipped(_) => None,
             };
-            if self.hand_over(item).await.is_err() || reopen {
+            let is_wanted =
+                operation.is_none_or(|operation| opener.config.operations.contains(&operation));
+            chunk.push(if is_wanted {
+                item
+            } else {
+                Item::Idle(item.position())
+            });
+            if operation == Some(Operation::Invalidate) {
                 return Ok(());
             }
         }
+        Ok(())
     }
 
-    async fn hand_over(&self, item: Item) -> Result<(), Gone> {
-        let permit = match &item {
-            Item::Event(event) => {
-                let bytes = u32::try_from(event.raw().as_bytes().len())
-                    .unwrap_or(u32::MAX)
-                    .min(PREFETCH_BYTES);
-                let permit = Arc::clone(&self.memory).acquire_many_owned(bytes).await;
-                Some(permit.map_err(|_| Gone)?)
-            }
-            Item::Idle(_) | Item::Skipped(_) => None,
-        };
-        let prefetched = Prefetched {
-            item,
-            _permit: permit,
-        };
-        self.sender.send(Ok(prefetched)).await.map_err(|_| Gone)
+    fn arrive(&mut self) {
+        arrive(&mut self.opener, &self.chunk);
+    }
+}
+
+/// The stream is reopened after what is in `chunk` from now on.
+fn arrive(opener: &mut Opener, chunk: &Chunk) {
+    match chunk.last() {
+        Some(item @ (Item::Event(_) | Item::Idle(_))) => opener.arrived(item.position()),
+        // The opener skipped by itself, and nothing was read since.
+        Some(Item::Skipped(_)) | None => {}
+    }
+}
+
+/// The position after the last item.
+fn reached(opener: &Opener, chunk: &Chunk) -> Position {
+    let last = chunk.last().map(Item::position);
+    last.unwrap_or_else(|| opener.position().clone())
+}
+
+impl Outlet {
+    /// Hands `chunk` over and leaves an empty one; waits for room. Where nobody listens any more it is dropped.
+    async fn hand_over(&self, chunk: &mut Chunk) {
+        if chunk.is_empty() {
+            return;
+        }
+        let mut full = std::mem::take(chunk);
+        let bytes = u32::try_from(full.bytes())
+            .unwrap_or(u32::MAX)
+            .min(PREFETCH_BYTES);
+        let permit = Arc::clone(&self.memory).acquire_many_owned(bytes).await;
+        full.hold(permit.expect("nobody closes the semaphore"));
+        // An error means that the receiver is gone.
+        let _ = self.sender.send(Ok(full)).await;
     }
 }

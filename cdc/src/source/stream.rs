@@ -1,6 +1,6 @@
 //! One open change stream: its pipeline, its options, its next event.
 
-use std::time::Duration;
+use std::{pin::pin, task::Poll, time::Duration};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::{
@@ -45,6 +45,16 @@ pub(super) struct Stream {
     assembly: Assembly,
 }
 
+/// How a read ended.
+pub(super) enum Read {
+    /// The driver's answer: an event, or none where the server had nothing for a while.
+    Done(Result<Option<RawDocumentBuf>, DriverError>),
+    /// There was no answer.
+    Late,
+    /// Another member has become primary.
+    Moved,
+}
+
 impl Stream {
     /// Opens the stream, with large events split where the server can do that. The server itself is asked, because in a
     /// set whose members are of two releases its version may differ from that of the one that was asked before.
@@ -72,34 +82,50 @@ impl Stream {
         })
     }
 
-    /// The next item, or `None` where a read brought neither an event nor a position other than `after`.
+    /// Reads on. Awaits `pause` before it waits for the server, and not where something was read before.
     ///
     /// # Cancel safety
     /// Not cancel safe: a read that is dropped loses its batch. Reopen the stream after the last item.
-    pub(super) async fn next(&mut self, after: &Position) -> Result<Option<Item>, Error> {
-        let read = tokio::select! {
+    pub(super) async fn read(&mut self, pause: impl Future<Output = ()>) -> Read {
+        let mut read = pin!(self.events.next_if_any());
+        if let Poll::Ready(read) = futures_util::poll!(read.as_mut()) {
+            return Read::Done(read);
+        }
+        pause.await;
+        tokio::select! {
             biased;
-            read = tokio::time::timeout(READ_TIMEOUT, self.events.next_if_any()) => read,
-            () = self.mongo.primary().moved(self.primary.as_ref()) => {
-                return Err(moved(&self.database));
-            }
-        };
-        let event = read
-            .map_err(|_| late(&self.database))?
-            .map_err(|error| failed(&self.mongo, &self.database, after, error))?;
-        match event {
-            Some(raw) => self.event(raw, after),
-            None if !self.events.is_alive() => Err(Error::Closed {
-                database: self.database.clone(),
-            }),
-            None => Ok(self.idle_position(after).map(Item::Idle)),
+            read = tokio::time::timeout(READ_TIMEOUT, read) => read.map_or(Read::Late, Read::Done),
+            () = self.mongo.primary().moved(self.primary.as_ref()) => Read::Moved,
         }
     }
 
-    fn event(&mut self, raw: RawDocumentBuf, after: &Position) -> Result<Option<Item>, Error> {
+    /// The item that was read, or `None` where there was neither an event nor a position other than `after`, which is
+    /// the one after the item before.
+    pub(super) fn item(
+        &mut self,
+        read: Read,
+        after: &dyn Fn() -> Position,
+    ) -> Result<Option<Item>, Error> {
+        match read {
+            Read::Done(Ok(Some(raw))) => self.event(raw, after),
+            Read::Done(Ok(None)) if !self.events.is_alive() => Err(Error::Closed {
+                database: self.database.clone(),
+            }),
+            Read::Done(Ok(None)) => Ok(self.idle_position(&after()).map(Item::Idle)),
+            Read::Done(Err(error)) => Err(failed(&self.mongo, &self.database, &after(), error)),
+            Read::Late => Err(late(&self.database)),
+            Read::Moved => Err(moved(&self.database)),
+        }
+    }
+
+    fn event(
+        &mut self,
+        raw: RawDocumentBuf,
+        after: &dyn Fn() -> Position,
+    ) -> Result<Option<Item>, Error> {
         let whole = self.assembly.add(raw).map_err(|source| Error::Split {
             database: self.database.clone(),
-            after: after.to_string(),
+            after: after().to_string(),
             source,
         })?;
         let Some(raw) = whole else {
@@ -107,7 +133,7 @@ impl Stream {
         };
         let event = ChangeEvent::parse(raw).map_err(|source| Error::Event {
             database: self.database.clone(),
-            after: after.to_string(),
+            after: after().to_string(),
             source,
         })?;
         Ok(Some(Item::Event(event)))

@@ -65,17 +65,18 @@ fn the_window_is_refilled_when_a_quarter_is_free() {
     for sequence in 0..24 {
         window.judge(sequence, Verdict::Confirmed);
         window.pop();
-        assert_eq!(window.refill(), 0);
+        assert!(!window.is_low());
     }
     window.judge(24, Verdict::Confirmed);
     window.pop();
-    assert_eq!(window.refill(), 25);
+    assert!(window.is_low());
+    assert_eq!(window.room(), 25);
 
     let one = Window::<u32>::new(Bounds {
         events: 1,
         bytes: 1,
     });
-    assert_eq!(one.refill(), 1, "a window of one has room when it is empty");
+    assert!(one.is_low(), "a window of one has room when it is empty");
 }
 
 #[test]
