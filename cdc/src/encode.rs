@@ -10,7 +10,7 @@ use bson::RawDocument;
 
 pub use self::routing_key::RoutingKey;
 use crate::{
-    event::ChangeEvent,
+    event::{ChangeEvent, Namespace},
     message::{Content, Message, MessageId, ParkReason, Parked},
     retry::chain,
 };
@@ -74,7 +74,8 @@ impl JsonMode {
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
     // Relaxed Extended JSON of a document is rarely more than a third longer than its BSON.
-    let mut body = Vec::with_capacity(event.raw().as_bytes().len());
+    let bytes = event.raw().as_bytes().len();
+    let mut body = Vec::with_capacity(bytes + bytes / 3);
     match config.format {
         Format::Document => write_document(event, event.full_document(), config.mode, &mut body)?,
         Format::Event => event::write(event.raw(), config.mode, &mut body)?,
@@ -135,12 +136,25 @@ fn routing_key(event: &ChangeEvent, config: &Config) -> Result<String, Error> {
         .render(event.namespace(), event.operation())
 }
 
+/// What its `Display` writes, in one allocation.
+fn namespace(
+    Namespace {
+        database,
+        collection,
+    }: Namespace<'_>,
+) -> String {
+    match collection {
+        Some(collection) => [database, collection].join("."),
+        None => database.to_owned(),
+    }
+}
+
 fn message(event: &ChangeEvent, routing_key: String, body: Vec<u8>) -> Message {
     Message {
         message_id: MessageId::from_token(event.token()),
         routing_key,
         operation: event.operation(),
-        namespace: event.namespace().to_string(),
+        namespace: namespace(event.namespace()),
         cluster_time: event.cluster_time(),
         wall_time_ms: event.wall_time_ms(),
         content: Content::Json,

@@ -93,7 +93,7 @@ impl<'a> Cursor<'a> {
     /// Fails if an element before it is corrupt.
     pub fn find(&mut self, name: &str) -> Result<Option<ElementType>, Error> {
         while let Some(field) = self.field()? {
-            if field.name.bytes == name.as_bytes() {
+            if field.name.as_bytes() == name.as_bytes() {
                 return Ok(Some(field.kind));
             }
             self.skip(field.kind)?;
@@ -138,15 +138,19 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn c_string(&mut self) -> Result<Text<'a>, Error> {
         let offset = self.position;
-        let rest = self.bytes.get(offset..).unwrap_or_default();
-        let plain = string::plain_prefix(rest);
-        let length = match rest.get(plain) {
-            Some(0) => plain,
-            _ => c_string_length(rest).ok_or(Error::PastEnd { offset })?,
+        let from = self.whole.get(offset..).unwrap_or_default();
+        // The scan looks at whole blocks, past this document's end too; its terminator stops it at the latest.
+        let plain = string::plain_prefix(from);
+        let length = if self.bytes.get(offset + plain) == Some(&0) {
+            plain
+        } else {
+            let rest = self.bytes.get(offset..).unwrap_or_default();
+            c_string_length(rest).ok_or(Error::PastEnd { offset })?
         };
         self.position += length + 1;
         Ok(Text {
-            bytes: &rest[..length],
+            from,
+            length,
             plain,
             offset,
         })
@@ -158,12 +162,16 @@ impl<'a> Cursor<'a> {
         let length = self.length(1)?;
         let offset = self.position;
         match self.take(length)? {
-            // The scan cannot pass the terminator, so it may look at whole blocks beyond it.
-            [bytes @ .., 0] => Ok(Text {
-                bytes,
-                plain: string::plain_prefix(&self.bytes[offset..]),
-                offset,
-            }),
+            // The terminator stops the scan, which may so look at whole blocks beyond it.
+            [.., 0] => {
+                let from = &self.whole[offset..];
+                Ok(Text {
+                    from,
+                    length: length - 1,
+                    plain: string::plain_prefix(from),
+                    offset,
+                })
+            }
             _ => Err(Error::Terminator {
                 offset: self.position - 1,
             }),

@@ -38,7 +38,7 @@ pub(super) fn nested(
     let mut empty = true;
     loop {
         let Some(Field { name, kind }) = from.field()? else {
-            out.extend_from_slice(shape.closing(empty));
+            shape.close(empty, out);
             let Some((end, outer)) = outers.pop() else {
                 return Ok(());
             };
@@ -46,14 +46,15 @@ pub(super) fn nested(
             (shape, empty) = (outer, false);
             continue;
         };
-        out.extend_from_slice(shape.opening(empty));
-        empty = false;
         if matches!(shape, Shape::Array) {
-            name.split()?;
+            out.push(if empty { b'[' } else { b',' });
+            name.rest()?;
         } else {
+            out.extend_from_slice(if empty { b"{\"" } else { b",\"" });
             string::unquoted(name, out)?;
             out.extend_from_slice(b"\":");
         }
+        empty = false;
         let offset = from.position();
         match open(kind, &mut from, out)? {
             None => leaf(kind, &mut from, mode, out)?,
@@ -89,27 +90,19 @@ pub(super) fn open<'a>(
 }
 
 impl Shape {
-    /// What stands before an element, and in an object before its name.
+    /// Writes what stands at the end, which for an empty one is all there is.
     #[inline(always)]
-    fn opening(self, empty: bool) -> &'static [u8] {
-        match (self, empty) {
-            (Shape::Array, true) => b"[",
-            (Shape::Array, false) => b",",
-            (_, true) => b"{\"",
-            (_, false) => b",\"",
+    fn close(self, empty: bool, out: &mut Vec<u8>) {
+        let (opening, closing) = match self {
+            Shape::Array => (b'[', b']'),
+            Shape::Document | Shape::Scope => (b'{', b'}'),
+        };
+        if empty {
+            out.push(opening);
         }
-    }
-
-    /// What stands at the end.
-    #[inline(always)]
-    fn closing(self, empty: bool) -> &'static [u8] {
-        match (self, empty) {
-            (Shape::Document, true) => b"{}",
-            (Shape::Document, false) => b"}",
-            (Shape::Array, true) => b"[]",
-            (Shape::Array, false) => b"]",
-            (Shape::Scope, true) => b"{}}",
-            (Shape::Scope, false) => b"}}",
+        out.push(closing);
+        if matches!(self, Shape::Scope) {
+            out.push(b'}');
         }
     }
 }

@@ -10,33 +10,34 @@ use super::Error;
 /// Bytes that should be UTF-8.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
-    pub(super) bytes: &'a [u8],
+    /// The text and what stands behind it, so that a short text can be copied as a block.
+    pub(super) from: &'a [u8],
+    /// How many bytes of `from` are the text.
+    pub(super) length: usize,
     /// How many bytes from the first on are ASCII that JSON takes as it is.
     pub(super) plain: usize,
-    /// Where `bytes` begin in the outermost document.
+    /// Where the text begins in the outermost document.
     pub(super) offset: usize,
 }
 
 impl<'a> Text<'a> {
     /// The bytes, which need not be UTF-8.
     pub fn as_bytes(&self) -> &'a [u8] {
-        self.bytes
+        &self.from[..self.length]
     }
 
-    /// The bytes that JSON takes as they are, and then the others.
+    /// What follows the bytes that JSON takes as they are.
     ///
     /// # Errors
     /// Fails if the bytes are not UTF-8.
     #[inline(always)]
-    pub(super) fn split(&self) -> Result<(&'a [u8], &'a str), Error> {
-        let (plain, rest) = self.bytes.split_at(self.plain);
-        if rest.is_empty() {
-            return Ok((plain, ""));
+    pub(super) fn rest(&self) -> Result<&'a str, Error> {
+        if self.plain == self.length {
+            return Ok("");
         }
-        let rest = std::str::from_utf8(rest).map_err(|err| {
+        std::str::from_utf8(&self.from[self.plain..self.length]).map_err(|err| {
             let offset = self.offset + self.plain + err.valid_up_to();
             Error::Utf8 { offset }
-        })?;
-        Ok((plain, rest))
+        })
     }
 }

@@ -1,0 +1,90 @@
+//! The Extended JSON writer beside `serde_json` over the same raw document, and the bodies made with it.
+//!
+//! Times alone mean little on a shared machine; the ratio of two within one run does.
+
+mod change_events;
+mod documents;
+
+use std::{hint::black_box, time::Duration};
+
+use cdc::encode::{JsonMode, document, event, extended_json};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+use self::documents::SIZES;
+
+/// Ours and `serde_json`'s, each into a buffer that it has used before.
+fn extended_json(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("extended_json");
+    for bytes in SIZES {
+        let document = documents::document(bytes);
+        group.throughput(Throughput::Bytes(bytes as u64));
+        let mut out = Vec::new();
+        group.bench_function(BenchmarkId::new("ours", bytes), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                extended_json::write_document(black_box(&document), JsonMode::Relaxed, &mut out)
+                    .expect("the document is BSON");
+                black_box(out.len())
+            });
+        });
+        let mut out = Vec::new();
+        group.bench_function(BenchmarkId::new("serde_json", bytes), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                serde_json::to_writer(&mut out, &black_box(&*document))
+                    .expect("the document is BSON");
+                black_box(out.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The bodies of the event of an insert.
+fn format(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("format");
+    for bytes in SIZES {
+        let insert = change_events::insert(&documents::document(bytes));
+        group.throughput(Throughput::Bytes(bytes as u64));
+        let mut out = Vec::new();
+        group.bench_function(BenchmarkId::new("document", bytes), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                let insert = black_box(&insert);
+                document::write(
+                    insert.full_document(),
+                    insert.document_key(),
+                    change_events::COLLECTION,
+                    JsonMode::Relaxed,
+                    &mut out,
+                )
+                .expect("the document is BSON");
+                black_box(out.len())
+            });
+        });
+        group.bench_function(BenchmarkId::new("event", bytes), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                event::write(black_box(&insert).raw(), JsonMode::Relaxed, &mut out)
+                    .expect("the event is BSON");
+                black_box(out.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Long enough for a steady median, short enough to be run often.
+fn settings() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
+        .without_plots()
+}
+
+criterion_group! {
+    name = writer;
+    config = settings();
+    targets = extended_json, format
+}
+criterion_main!(writer);
