@@ -1,6 +1,5 @@
 //! `cargo xtask test`: every check there is, on real servers of its own.
 
-mod python;
 mod report;
 mod results;
 
@@ -21,6 +20,7 @@ use crate::{
     failure,
     progress::Progress,
     project::Project,
+    python,
     servers::{
         self,
         native::{self, Native},
@@ -110,7 +110,7 @@ impl Test {
         report: &mut Report,
     ) -> Result<()> {
         let started = Instant::now();
-        let python = python::packages(project, progress, self.offline)?;
+        let python = python::TESTS.path(project, progress, self.offline)?;
         let mongod = native::mongod(project, progress, self.offline)?;
         let splitting = native::splitting_mongod(project, progress, self.offline, &mongod)?;
         let rabbitmq = native::rabbitmq_server(project, progress, self.offline)?;
