@@ -66,7 +66,7 @@ impl Bench {
         // An earlier run that was killed may have left its servers behind.
         Site::new(project, self.offline).clear()?;
         cargo::build_bench(project, &progress)?;
-        let python = python::BENCH.path(project, &progress, self.offline)?;
+        let python = python::packages(project, &progress, self.offline)?;
         micro_benchmarks(project, &progress)?;
         let site = Site::new(project, self.offline);
         let outcome = self.measure(project, &progress, &site, &python);

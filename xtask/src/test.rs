@@ -110,7 +110,7 @@ impl Test {
         report: &mut Report,
     ) -> Result<()> {
         let started = Instant::now();
-        let python = python::TESTS.path(project, progress, self.offline)?;
+        let python = python::packages(project, progress, self.offline)?;
         let mongod = native::mongod(project, progress, self.offline)?;
         let splitting = native::splitting_mongod(project, progress, self.offline, &mongod)?;
         let rabbitmq = native::rabbitmq_server(project, progress, self.offline)?;

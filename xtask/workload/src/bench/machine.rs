@@ -11,7 +11,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::report::Machine;
+use super::{
+    process::{Process, Voice},
+    report::Machine,
+};
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -61,7 +64,7 @@ pub(super) async fn versions(
     for library in ["lapin", "mongodb"] {
         add(library, locked(LOCK, library));
     }
-    let rustc = answer(Command::new("rustc").arg("--version"));
+    let rustc = answer(Command::new("rustc").arg("--version")).await;
     add("rustc", rustc.and_then(|text| word(&text, 1)));
     add("mongod", mongod(client).await);
     if let Some((host, port)) = management {
@@ -72,7 +75,7 @@ pub(super) async fn versions(
     }
     if let Some(path) = python {
         let mut command = Command::new("python3");
-        let text = answer(command.args(["-c", PYTHON]).env("PYTHONPATH", path));
+        let text = answer(command.args(["-c", PYTHON]).env("PYTHONPATH", path)).await;
         for (index, name) in ["python", "pymongo", "pika"].iter().enumerate() {
             add(name, text.as_ref().and_then(|text| word(text, index)));
         }
@@ -92,12 +95,9 @@ fn locked(lock: &str, package: &str) -> Option<String> {
     Some(version.strip_suffix('"')?.to_owned())
 }
 
-fn answer(command: &mut Command) -> Option<String> {
-    let output = command
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    String::from_utf8(output.stdout).ok()
+async fn answer(command: &mut Command) -> Option<String> {
+    let process = Process::start(command, Voice::Output).ok()?;
+    process.rest(LIMIT).await.ok()?.pop()
 }
 
 fn word(text: &str, index: usize) -> Option<String> {

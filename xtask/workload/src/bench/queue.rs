@@ -43,8 +43,7 @@ impl Queue {
     /// Declares a new one, durable, as the engine would.
     pub(super) async fn declare(amqp_uri: &str, kind: Kind) -> Result<Self> {
         let connection = broker::open(parse(amqp_uri)?).await?;
-        let channel = connection.create_channel().await;
-        let channel = channel.context("open a channel")?;
+        let channel = answer("open a channel", connection.create_channel()).await?;
         let mut arguments = FieldTable::default();
         if kind == Kind::Quorum {
             let quorum = AMQPValue::LongString("quorum".into());
@@ -53,10 +52,7 @@ impl Queue {
         let name = name();
         let options = QueueDeclareOptions::durable();
         let declaring = channel.queue_declare(name.as_str().into(), options, arguments);
-        let declared = timeout(broker::ANSWER_TIMEOUT, declaring).await;
-        declared
-            .context("the broker does not answer")?
-            .context("declare a queue")?;
+        answer("declare a queue", declaring).await?;
         Ok(Self {
             name,
             kind,
@@ -71,9 +67,8 @@ impl Queue {
         let looking =
             self.channel
                 .queue_declare(self.name.as_str().into(), passive, FieldTable::default());
-        let found = timeout(broker::ANSWER_TIMEOUT, looking).await;
-        let found = found.context("the broker does not answer")?;
-        Ok(found.context("look at a queue")?.message_count().into())
+        let found = answer("look at a queue", looking).await?;
+        Ok(found.message_count().into())
     }
 
     /// Takes what arrives, at once: the broker waits for no word from us.
@@ -83,7 +78,7 @@ impl Queue {
 
     async fn consume(&self, no_ack: bool) -> Result<Consumer> {
         let qos = self.channel.basic_qos(PREFETCH, BasicQosOptions::default());
-        qos.await.context("set the prefetch")?;
+        answer("set the prefetch", qos).await?;
         let options = BasicConsumeOptions {
             no_ack,
             ..BasicConsumeOptions::default()
@@ -92,10 +87,7 @@ impl Queue {
         let consuming = self
             .channel
             .basic_consume(queue, tag, options, FieldTable::default());
-        let consumer = timeout(broker::ANSWER_TIMEOUT, consuming).await;
-        consumer
-            .context("the broker does not answer")?
-            .context("listen to a queue")
+        answer("listen to a queue", consuming).await
     }
 
     /// Reads it to its end.
@@ -114,7 +106,7 @@ impl Queue {
             read += 1;
             if read % ACK_EVERY == 0 || ready <= read {
                 let acking = delivery.ack(BasicAckOptions { multiple: true });
-                acking.await.context("read a queue")?;
+                answer("read a queue", acking).await?;
             }
         }
         ensure!(
@@ -130,14 +122,21 @@ impl Queue {
         let deleting = self
             .channel
             .queue_delete(self.name.as_str().into(), options);
-        let deleted = timeout(READ_LIMIT, deleting).await;
-        deleted
-            .context("the broker does not answer")?
-            .context("delete a queue")?;
+        answer("delete a queue", deleting).await?;
         let closing = self.connection.close(200, ShortString::from("done"));
         timeout(broker::ANSWER_TIMEOUT, closing).await.ok();
         Ok(())
     }
+}
+
+/// What the broker answers, within a deadline.
+pub(super) async fn answer<T>(
+    what: &'static str,
+    asking: impl Future<Output = lapin::Result<T>>,
+) -> Result<T> {
+    let answer = timeout(READ_LIMIT, asking).await;
+    let answer = answer.with_context(|| format!("{what}: the broker does not answer"))?;
+    answer.context(what)
 }
 
 /// Reads the broker's address; the parser's message may repeat it and with it the password.

@@ -45,7 +45,7 @@ async fn measure(args: &Args) -> Result<()> {
     let record = Record::begin(&args.folder, report(args, &site).await?)?;
     let mut driver = Driver {
         args,
-        counts_calls: SystemCalls::can_be_counted(),
+        counts_calls: SystemCalls::can_be_counted().await,
         site,
         record,
     };

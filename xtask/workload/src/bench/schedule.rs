@@ -8,12 +8,12 @@ use super::report::{Group, Path, Queue, Subject};
 /// Samples in which growth is measured; it takes the longest, and its answer is a ratio near 1.
 const GROWTH_SAMPLES: u32 = 3;
 /// Messages of the slow Python programs, at most.
-const CONNECTION_EVENTS: u64 = 2_000;
-const CONFIRM_EVENTS: u64 = 5_000;
+const CONNECTION_EVENTS: u64 = 500;
+const CONFIRM_EVENTS: u64 = 2_000;
 const BATCH_EVENTS: u64 = 50_000;
 /// The same in a short run.
-const QUICK_CONNECTION_EVENTS: u64 = 200;
-const QUICK_CONFIRM_EVENTS: u64 = 1_000;
+const QUICK_CONNECTION_EVENTS: u64 = 100;
+const QUICK_CONFIRM_EVENTS: u64 = 300;
 /// Inserts per second at which latency is measured.
 pub(super) const RATES: [u32; 3] = [100, 1_000, 5_000];
 

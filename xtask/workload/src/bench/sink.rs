@@ -1,24 +1,27 @@
 //! The floor of publishing: the same bodies as the engine's, by the fastest publisher that the client library allows.
 //!
-//! Publishes are made in groups and polled together, and a window of confirms is in flight; nothing is ever awaited one
-//! by one. The defaults are the fastest of those that were tried on two cores, see [`Args`].
+//! Messages go out in groups, a window of them is in flight, and only the oldest confirm is waited for: those behind it
+//! are looked at without being woken for each. On two busy cores that took 5.0 to 5.7 us of processor time a message on
+//! a classic queue, where a set of futures that are each woken took 6.0 to 7.2; groups of 64 to 256, smaller frames and
+//! larger windows made no difference or were slower.
 
-use std::{ops::Range, time::Duration};
+use std::{collections::VecDeque, ops::Range};
 
-use anyhow::{Context, Result, bail, ensure};
-use futures_util::{FutureExt, StreamExt, future::try_join_all, stream::FuturesUnordered};
+use anyhow::{Context, Result, ensure};
+use futures_util::FutureExt;
 use lapin::{
     BasicProperties, Channel, Confirmation, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
-use tokio::time::timeout;
 
-use super::{child, document::Shape};
+use super::{
+    child,
+    document::Shape,
+    queue::{self, answer},
+};
 use crate::broker;
 
-/// Longest wait for one confirm, or for the socket to take more.
-const CONFIRM_LIMIT: Duration = Duration::from_secs(60);
 /// Delivery mode of a message that survives a broker's restart.
 const PERSISTENT: u8 = 2;
 
@@ -59,17 +62,12 @@ pub struct Args {
 /// # Errors
 /// If the broker is not there, or does not take a message.
 pub async fn run(args: &Args) -> Result<()> {
-    // The parser's message may repeat the URI and with it the password.
-    let parsed: Result<lapin::uri::AMQPUri, String> = args.amqp_uri.parse();
-    let mut uri = parsed.map_err(|_| anyhow::anyhow!("--amqp-uri cannot be parsed"))?;
+    let mut uri = queue::parse(&args.amqp_uri)?;
     uri.query.frame_max = args.frame_max.or(uri.query.frame_max);
     let connection = broker::open(uri).await?;
-    let channel = connection
-        .create_channel()
-        .await
-        .context("open a channel")?;
+    let channel = answer("open a channel", connection.create_channel()).await?;
     let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-    confirms.await.context("ask for confirms")?;
+    answer("ask for confirms", confirms).await?;
     let mut sink = Sink::new(channel, args);
     let mut next = 0;
     while next < args.count {
@@ -92,7 +90,7 @@ struct Sink {
     group: u64,
     /// Most messages in flight before the next group is published.
     window: usize,
-    in_flight: FuturesUnordered<PublisherConfirm>,
+    in_flight: VecDeque<PublisherConfirm>,
     /// The bodies of a group, one after the other.
     bodies: Vec<u8>,
 }
@@ -109,7 +107,7 @@ impl Sink {
             bare: args.bare,
             group: group as u64,
             window: args.window.min(fits).saturating_sub(group),
-            in_flight: FuturesUnordered::new(),
+            in_flight: VecDeque::new(),
             bodies: Vec::new(),
         }
     }
@@ -130,36 +128,57 @@ impl Sink {
                 ..BasicPublishOptions::default()
             };
             let properties = if self.bare { bare() } else { full(number) };
-            let queue = self.queue.clone();
+            let (exchange, queue) = (ShortString::default(), self.queue.clone());
             self.channel
-                .basic_publish(ShortString::default(), queue, options, body, properties)
+                .basic_publish(exchange, queue, options, body, properties)
         });
-        let taken = timeout(CONFIRM_LIMIT, try_join_all(publishes)).await;
-        let confirms = taken.context("the broker takes nothing")?;
-        self.in_flight.extend(confirms.context("publish")?);
+        let confirms = together(publishes.map(Box::pin).collect()).await?;
+        self.in_flight.extend(confirms);
         Ok(())
     }
 
-    /// Waits until at most `most` messages are in flight; takes every confirm that is there.
+    /// Waits until at most `most` messages are in flight; takes every confirm that is there from the oldest on.
     async fn shrink_to(&mut self, most: usize) -> Result<()> {
         while most < self.in_flight.len() {
-            match timeout(CONFIRM_LIMIT, self.in_flight.next()).await {
-                Ok(Some(confirm)) => check(confirm)?,
-                Ok(None) => return Ok(()),
-                Err(_) => bail!("the broker confirms nothing"),
-            }
-            while let Some(Some(confirm)) = self.in_flight.next().now_or_never() {
-                check(confirm)?;
+            let Some(oldest) = self.in_flight.front_mut() else {
+                break;
+            };
+            check(&answer("wait for a confirm", oldest).await?)?;
+            self.in_flight.pop_front();
+            let ready = |oldest: &mut PublisherConfirm| oldest.now_or_never();
+            while let Some(confirm) = self.in_flight.front_mut().and_then(ready) {
+                check(&confirm.context("wait for a confirm")?)?;
+                self.in_flight.pop_front();
             }
         }
         Ok(())
     }
 }
 
-fn check(confirm: lapin::Result<Confirmation>) -> Result<()> {
-    let confirm = confirm.context("wait for a confirm")?;
+/// Polls each publish once, which puts its frames in line for the socket, and then waits for the last one alone:
+/// frames go out in order, so with the last one's all are out, and nobody has to be woken for the others.
+async fn together<P>(mut publishes: Vec<P>) -> Result<Vec<PublisherConfirm>>
+where
+    P: Future<Output = lapin::Result<PublisherConfirm>> + Unpin,
+{
+    let polled = publishes.iter_mut().map(FutureExt::now_or_never);
+    let mut taken: Vec<_> = polled.collect();
+    for (publish, taken) in publishes.iter_mut().zip(&mut taken).rev() {
+        if taken.is_some() {
+            continue;
+        }
+        *taken = match publish.now_or_never() {
+            Some(confirm) => Some(confirm),
+            None => Some(Ok(answer("publish", publish).await?)),
+        };
+    }
+    let confirms: lapin::Result<Vec<_>> = taken.into_iter().flatten().collect();
+    confirms.context("publish")
+}
+
+fn check(confirm: &Confirmation) -> Result<()> {
     ensure!(
-        confirm == Confirmation::Ack(None),
+        *confirm == Confirmation::Ack(None),
         "the broker did not take a message: {confirm:?}"
     );
     Ok(())

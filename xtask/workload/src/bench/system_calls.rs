@@ -17,14 +17,14 @@ pub(super) struct SystemCalls(Process);
 
 impl SystemCalls {
     /// Whether they can be counted here.
-    pub(super) fn can_be_counted() -> bool {
+    pub(super) async fn can_be_counted() -> bool {
         let mut command = Command::new("perf");
-        let trial = command
-            .args(["stat", "-x", ",", "-e", EVENT, "true"])
-            .output();
-        trial.is_ok_and(|output| {
-            output.status.success() && parse(&String::from_utf8_lossy(&output.stderr)).is_some()
-        })
+        command.args(["stat", "-x", ",", "-e", EVENT, "true"]);
+        let Ok(trial) = Process::start(&mut command, Voice::Error) else {
+            return false;
+        };
+        let lines = trial.rest(LIMIT).await;
+        lines.is_ok_and(|lines| parse(&lines.join("\n")).is_some())
     }
 
     /// Counts those of all threads of a process from now on.
