@@ -59,7 +59,7 @@ pub(super) async fn run(site: &Site, start: &Start, task: &Task, sample: u32) ->
         Some(queue) => {
             let tally = Tally::new(Shape::new(backlog.size), task.events);
             let tally = queue.drain(tally).await?;
-            queue.delete().await?;
+            queue.delete().await;
             Some(tally)
         }
         None => None,
@@ -92,7 +92,7 @@ pub(super) async fn system_calls(site: &Site, start: &Start, task: &Task) -> Res
     arrived(&queue, task.events, &mut process).await?;
     let calls = counting.finish().await?;
     process.terminate(STOP_LIMIT).await?;
-    queue.delete().await?;
+    queue.delete().await;
     Ok(calls)
 }
 

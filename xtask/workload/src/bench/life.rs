@@ -29,7 +29,7 @@ pub(super) async fn starts_ms(site: &Site) -> Result<Vec<f64>> {
         starts.push((moment - engine.started).as_secs_f64() * 1_000.0);
         engine.terminate(STOP_LIMIT).await?;
     }
-    place.queue.delete().await?;
+    place.queue.delete().await;
     Ok(starts)
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn idle_memory_kib(site: &Site, quiet: Duration) -> Result<u64>
     engine.check_alive()?;
     let usage = Usage::of(engine.pid())?;
     engine.terminate(STOP_LIMIT).await?;
-    place.queue.delete().await?;
+    place.queue.delete().await;
     Ok(usage.memory_kib)
 }
 

@@ -152,7 +152,7 @@ impl Driver<'_> {
             format: DOCUMENT,
         };
         let checkpoint = site.engines.checkpoint_now(&site.client, job).await?;
-        queue.delete().await?;
+        queue.delete().await;
         let from = backlog::cluster_time(&site.client).await?;
         let started = Instant::now();
         let dimensions = (block.count, block.size);
