@@ -47,6 +47,11 @@ pub(crate) fn engine(project: &Project, profile: Profile) -> PathBuf {
     project.target.join(folder).join("cdc")
 }
 
+/// The program that measures, compiled as the engine is that it measures.
+pub(crate) fn bench(project: &Project) -> PathBuf {
+    project.target.join("release").join("workload")
+}
+
 /// The program with the test data and the checker.
 pub(crate) fn workload(project: &Project) -> PathBuf {
     project.target.join("debug").join("workload")
@@ -75,6 +80,21 @@ pub(crate) fn build<'a>(
         )?);
     }
     Ok(awaited)
+}
+
+/// Compiles what a bench runs and returns when it is there: both programs with optimisations, each by itself so that
+/// the engine is what `cargo build --release -p cdc` makes, and the one that sets up the servers.
+pub(crate) fn build_bench(project: &Project, progress: &Progress) -> Result<()> {
+    let steps: [(&str, &[&str]); 3] = [
+        ("release", &["--release", "-p", "cdc"]),
+        ("bench", &["--release", "-p", "workload"]),
+        ("build", &["-p", "workload"]),
+    ];
+    for (name, arguments) in steps {
+        let build = build_one(project, progress, name, arguments)?;
+        wait::all_ready(vec![build], &project.interrupt)?;
+    }
+    Ok(())
 }
 
 /// Compiles both programs and returns when they are there.

@@ -6,6 +6,7 @@
     reason = "a command-line tool talks to a person"
 )]
 
+mod bench;
 mod cargo;
 mod chaos;
 mod child;
@@ -25,6 +26,7 @@ mod local_test_cdc;
 mod process;
 mod progress;
 mod project;
+mod python;
 mod servers;
 mod test;
 mod turn;
@@ -35,7 +37,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    chaos::Chaos, ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt,
+    bench::Bench, chaos::Chaos, ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt,
     local_start::LocalStart, local_start_cdc::LocalStartCdc, local_stop::LocalStop,
     local_test_cdc::LocalTestCdc, project::Project, test::Test,
 };
@@ -67,6 +69,8 @@ enum Command {
     Test(Test),
     /// Break everything around the engine and check that nothing was lost
     Chaos(Chaos),
+    /// Measure the engine beside what the servers allow and what a user would take instead
+    Bench(Bench),
     /// Use the docker backend from end to end, as CI does after the tests
     Ci(Ci),
 }
@@ -91,6 +95,7 @@ fn try_main() -> Result<ExitCode> {
         Command::Demo(command) => command.run(&project()?),
         Command::Test(command) => command.run(&project()?),
         Command::Chaos(command) => command.run(&project()?),
+        Command::Bench(command) => command.run(&project()?),
         Command::Ci(command) => command.run(&project()?),
     }
 }

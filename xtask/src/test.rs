@@ -1,6 +1,5 @@
 //! `cargo xtask test`: every check there is, on real servers of its own.
 
-mod python;
 mod report;
 mod results;
 
@@ -21,6 +20,7 @@ use crate::{
     failure,
     progress::Progress,
     project::Project,
+    python,
     servers::{
         self,
         native::{self, Native},

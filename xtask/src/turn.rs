@@ -13,6 +13,8 @@ pub(crate) enum Turn {
     Test,
     /// `cargo xtask chaos`, and the last step of `test`.
     Chaos,
+    /// `cargo xtask bench`.
+    Bench,
 }
 
 impl Turn {
@@ -24,6 +26,7 @@ impl Turn {
         let name = match self {
             Self::Test => "test",
             Self::Chaos => "chaos",
+            Self::Bench => "bench",
         };
         let path = project.target.join(format!("{name}-run.pid"));
         let holder = fs::read_to_string(&path)
@@ -33,7 +36,8 @@ impl Turn {
         // After a crash the pid may be someone else's.
         let is_run = |pid: &u32| {
             let line = processes.get(pid);
-            line.is_some_and(|line| line.contains("xtask test") || line.contains("xtask chaos"))
+            let runs = ["xtask test", "xtask chaos", "xtask bench"];
+            line.is_some_and(|line| runs.iter().any(|run| line.contains(run)))
         };
         if let Some(pid) = holder.filter(|pid| *pid != process::id()).filter(is_run) {
             return Err(Failure::new(format!(

@@ -16,8 +16,9 @@ pub(crate) const REPLICA_SET: &str = "my-replica-set";
 /// How many test stacks find a place, and how far apart their ports are.
 const TEST_STACKS: u16 = 20;
 const TEST_OFFSET: u16 = 10;
-/// Ports of the chaos stacks begin this far above those of the test stacks.
+/// Ports of the chaos stacks begin this far above those of the test stacks, and those of the bench stacks further.
 const CHAOS_OFFSET: u16 = 300;
+const BENCH_OFFSET: u16 = 600;
 
 /// One replica set and one broker, on ports of 127.0.0.1 and with a folder of their own.
 #[derive(Debug, Clone)]
@@ -33,6 +34,30 @@ pub(crate) struct Stack {
     pub(crate) credentials: (String, String),
     /// Virtual host of the broker beside `/`.
     pub(crate) vhost: String,
+    /// Room of each member of the replica set.
+    pub(crate) room: Room,
+}
+
+/// Room of one member of the replica set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Cache in GB; MongoDB's default is half of the machine's memory, three times over.
+    pub(crate) cache_gb: &'static str,
+    /// Oplog in MB; MongoDB's default is 5 % of the disk.
+    pub(crate) oplog_mb: &'static str,
+}
+
+impl Room {
+    /// Enough for some millions of small changes.
+    const USUAL: Self = Self {
+        cache_gb: "0.25",
+        oplog_mb: "1024",
+    };
+    /// Enough to read a backlog of a million changes from memory.
+    const AMPLE: Self = Self {
+        cache_gb: "1",
+        oplog_mb: "4096",
+    };
 }
 
 impl Stack {
@@ -64,6 +89,7 @@ impl Stack {
             vhost: project
                 .setting("RABBITMQ_VHOST")
                 .unwrap_or_else(|| "/".to_owned()),
+            room: Room::USUAL,
         })
     }
 
@@ -79,6 +105,15 @@ impl Stack {
         Self::first_free("chaos", &project.target.join("chaos-servers"), CHAOS_OFFSET)
     }
 
+    /// The one that `bench` measures on and then throws away, out of everyone's way.
+    pub(crate) fn bench(project: &Project) -> Self {
+        let folder = project.target.join("bench-servers");
+        Self {
+            room: Room::AMPLE,
+            ..Self::first_free("bench", &folder, BENCH_OFFSET)
+        }
+    }
+
     fn first_free(name: &'static str, folder: &Path, first: u16) -> Self {
         let stack = |offset| Self {
             name,
@@ -88,6 +123,7 @@ impl Stack {
             management_port: 15683 + offset,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
+            room: Room::USUAL,
         };
         let offsets = (0..TEST_STACKS).map(|number| first + number * TEST_OFFSET);
         let free = offsets

@@ -14,10 +14,6 @@ use crate::servers::{
     stack::{REPLICA_SET, Stack},
 };
 
-/// Cache per member; the default is half of the machine's memory, three times over.
-const CACHE_GB: &str = "0.25";
-/// Room for some millions of small changes; MongoDB's default is 5 % of the disk.
-const OPLOG_MB: &str = "1024";
 /// A primary that is told to end gives its clients this long; the default is 15 s.
 const QUIESCE: &str = "shutdownTimeoutMillisForSignaledShutdown=100";
 
@@ -39,9 +35,9 @@ pub(super) fn server(stack: &Stack, member: usize, program: &Path) -> Result<Ser
     command.args(["--bind_ip", "127.0.0.1", "--nounixsocket"]);
     command.args([
         "--wiredTigerCacheSizeGB",
-        CACHE_GB,
+        stack.room.cache_gb,
         "--oplogSize",
-        OPLOG_MB,
+        stack.room.oplog_mb,
         "--setParameter",
         QUIESCE,
     ]);

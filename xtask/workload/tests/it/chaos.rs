@@ -50,7 +50,7 @@ fn run(label: &str, defect: &str, flags: &[&str]) -> Run {
 }
 
 /// Beside our own program; `cargo test --workspace` makes both.
-fn engine() -> PathBuf {
+pub(crate) fn engine() -> PathBuf {
     let engine = Path::new(env!("CARGO_BIN_EXE_workload")).with_file_name("cdc");
     let there = engine.display();
     assert!(

@@ -7,6 +7,7 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod bench;
 mod chaos;
 mod engine;
 

@@ -1,4 +1,4 @@
-//! The Python packages that tests compare with, in a folder of their own.
+//! The Python packages that tests and bench compare with, in a folder of their own.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -7,19 +7,19 @@ use xshell::cmd;
 
 use crate::{child, progress::Progress, project::Project, servers::native::install};
 
-/// Names the package and its hashes, which pip checks.
-const REQUIREMENTS: &str = "xtask/requirements/tests.txt";
-const INSTALLED: &str = "pymongo-4.20.0.dist-info";
+/// Names the packages and their hashes, which pip checks.
+const REQUIREMENTS: &str = "xtask/requirements/python.txt";
+const INSTALLED: [&str; 2] = ["pymongo-4.20.0.dist-info", "pika-1.4.4.dist-info"];
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The folder to put on `PYTHONPATH`, filling it unless an earlier run has.
 pub(crate) fn packages(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
     let folder = project.target.join("servers").join("python");
-    if folder.join(INSTALLED).is_dir() {
+    if INSTALLED.iter().all(|name| folder.join(name).is_dir()) {
         return Ok(folder);
     }
     let what = format!(
-        "pymongo 4.20.0 from the Python package of that name: 1 MB to download, 8 MB in {}",
+        "pymongo 4.20.0 and pika 1.4.4 from the Python packages of these names: 1 MB to download, 9 MB in {}",
         project.relative(&folder)
     );
     install::announce(
@@ -36,6 +36,6 @@ pub(crate) fn packages(project: &Project, progress: &Progress, offline: bool) ->
         "python3 -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --target {folder} --requirement {REQUIREMENTS}"
     );
     child::logged(project.command(pip), &log, &project.interrupt, LIMIT)
-        .context("install pymongo")?;
+        .context("install the Python packages")?;
     Ok(folder)
 }

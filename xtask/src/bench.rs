@@ -1,0 +1,234 @@
+//! `cargo xtask bench`: measures the engine beside what the servers allow and what a user would take instead.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    cargo::{self, Profile},
+    child::{self, Running},
+    process,
+    progress::Progress,
+    project::Project,
+    python,
+    servers::{self, native::Native, stack::Stack},
+    turn::Turn,
+};
+
+/// Longest time for one sample of everything.
+const SAMPLE_LIMIT: Duration = Duration::from_secs(45 * 60);
+/// Longest time for the micro-benchmarks, with their compilation.
+const MICRO_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Longest time to show a report.
+const SHOW_LIMIT: Duration = Duration::from_secs(60);
+/// Events of a short run.
+const QUICK_COUNT: u64 = 20_000;
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Documents of the main comparison [default: 200000, or 20000 with --quick]
+    #[arg(long)]
+    count: Option<u64>,
+    /// Bytes of a document
+    #[arg(long, default_value_t = 400)]
+    size: u64,
+    /// How often everything is measured [default: 5, or 1 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    samples: Option<u32>,
+    /// Measure for about a minute only: fewer documents, one sample
+    #[arg(long)]
+    quick: bool,
+    /// Download and install nothing; fail with what is missing
+    #[arg(long)]
+    offline: bool,
+    /// Show the change since an earlier report
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Fail when a figure is under its bar
+    #[arg(long)]
+    check: bool,
+    /// Write tables and plots for README into this folder
+    #[arg(long, value_name = "FOLDER")]
+    publish: Option<PathBuf>,
+}
+
+impl Bench {
+    pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
+        let progress = Progress::new();
+        Turn::Bench.take(project)?;
+        // An earlier run that was killed may have left its servers behind.
+        Site::new(project, self.offline).clear()?;
+        cargo::build_bench(project, &progress)?;
+        let python = python::packages(project, &progress, self.offline)?;
+        micro_benchmarks(project, &progress)?;
+        let site = Site::new(project, self.offline);
+        let outcome = self.measure(project, &progress, &site, &python);
+        site.clear()?;
+        let code = outcome?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+        self.show(project)
+    }
+
+    fn measure(
+        &self,
+        project: &Project,
+        progress: &Progress,
+        site: &Site,
+        python: &Path,
+    ) -> Result<ExitCode> {
+        servers::start(project, progress, &site.servers, Vec::new())?;
+        // Copies, so that a build during the run changes nothing, and for their paths: they say whose they are.
+        fs::copy(cargo::engine(project, Profile::Release), site.engine())
+            .context("copy the engine")?;
+        fs::copy(cargo::bench(project), site.driver()).context("copy the driver")?;
+        let stack = &site.servers.stack;
+        let mut command = Command::new(site.driver());
+        command
+            .args(["bench", "run"])
+            .args(self.options())
+            .current_dir(&stack.folder)
+            .env("CDC_BENCH_ENGINE", site.engine())
+            .env("CDC_BENCH_FOLDER", reports(project))
+            .env("CDC_BENCH_PROGRAMS", project.root.join("xtask/bench"))
+            .env("CDC_BENCH_PYTHONPATH", python)
+            .env("CDC_BENCH_CRITERION", project.target.join("criterion"))
+            .env("CDC_BENCH_MONGO_URI", stack.mongo_uri())
+            .env("CDC_BENCH_AMQP_URI", stack.amqp_uri())
+            .env(
+                "CDC_BENCH_MANAGEMENT_PORT",
+                stack.management_port.to_string(),
+            );
+        let limit = SAMPLE_LIMIT * self.samples();
+        let status = Running::start(&mut command)?.wait(&project.interrupt, limit)?;
+        Ok(exit_code(status.code()))
+    }
+
+    /// Shows what was measured.
+    fn show(&self, project: &Project) -> Result<ExitCode> {
+        let mut command = Command::new(cargo::bench(project));
+        command
+            .args(["bench", "show", "--report"])
+            .arg(reports(project).join("latest.json"));
+        if let Some(earlier) = &self.compare {
+            command.arg("--compare").arg(earlier);
+        }
+        if self.check {
+            command.arg("--check");
+        }
+        if let Some(folder) = &self.publish {
+            command.arg("--publish").arg(folder);
+        }
+        let status = child::status(command, &project.interrupt, SHOW_LIMIT)?;
+        Ok(exit_code(status.code()))
+    }
+
+    fn options(&self) -> Vec<String> {
+        let count = match self.count {
+            None if self.quick => Some(QUICK_COUNT),
+            count => count,
+        };
+        let mut options = vec![
+            format!("--size={}", self.size),
+            format!("--samples={}", self.samples()),
+        ];
+        options.extend(count.map(|count| format!("--count={count}")));
+        options.extend(self.quick.then(|| "--quick".to_owned()));
+        options
+    }
+
+    fn samples(&self) -> u32 {
+        self.samples.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+}
+
+/// Where reports are kept.
+fn reports(project: &Project) -> PathBuf {
+    project.target.join("bench")
+}
+
+/// Measures the Extended JSON writer, before any server runs.
+fn micro_benchmarks(project: &Project, progress: &Progress) -> Result<()> {
+    if !project.root.join("cdc/benches/writer.rs").is_file() {
+        progress.say("there are no micro-benchmarks of the writer");
+        return Ok(());
+    }
+    let mut command = project.cargo();
+    command.args(["bench", "-p", "cdc", "--bench", "writer", "--", "--quick"]);
+    let log = project.target.join("bench").join("writer.log");
+    let line = progress.line("writer");
+    line.say("micro-benchmarks");
+    child::logged(command, &log, &project.interrupt, MICRO_LIMIT).context("measure the writer")?;
+    line.done("measured");
+    Ok(())
+}
+
+fn exit_code(code: Option<i32>) -> ExitCode {
+    let code = code.and_then(|code| u8::try_from(code).ok());
+    ExitCode::from(code.unwrap_or(crate::failure::FAILED))
+}
+
+/// Servers and programs of a run.
+struct Site {
+    servers: Native,
+}
+
+impl Site {
+    fn new(project: &Project, offline: bool) -> Self {
+        let stack = Stack::bench(project);
+        Self {
+            servers: Native { stack, offline },
+        }
+    }
+
+    fn engine(&self) -> PathBuf {
+        self.servers.stack.folder.join("cdc")
+    }
+
+    fn driver(&self) -> PathBuf {
+        self.servers.stack.folder.join("workload")
+    }
+
+    /// Ends every process of the run, whoever has started it, and deletes its data.
+    fn clear(&self) -> Result<()> {
+        let programs = [(self.driver(), "bench"), (self.engine(), "run")];
+        let markers = programs.map(|(program, name)| format!("{} {name}", program.display()));
+        process::kill(&markers)?;
+        self.servers.discard()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: Bench,
+    }
+
+    fn options(flags: &[&str]) -> Vec<String> {
+        let line = ["xtask"].iter().chain(flags);
+        Line::parse_from(line).bench.options()
+    }
+
+    #[test]
+    fn a_short_run_is_small_unless_told_otherwise() {
+        let short = ["--size=400", "--samples=1", "--count=20000", "--quick"];
+        assert_eq!(options(&["--quick"]), short);
+        let longer = ["--size=400", "--samples=2", "--count=7", "--quick"];
+        assert_eq!(options(&["--quick", "--count=7", "--samples=2"]), longer);
+        assert_eq!(options(&[]), ["--size=400", "--samples=5"]);
+    }
+}

@@ -1,0 +1,158 @@
+//! One catch-up run: a backlog is read, or published, or both, by one subject; then its queue is looked at.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bson::Document;
+use tokio::time::sleep;
+
+use super::{
+    backlog::Backlog,
+    child,
+    document::Shape,
+    engine::{Job, STOP_LIMIT},
+    process::{Process, Voice},
+    queue::Queue,
+    report::{Run, Subject},
+    schedule::Task,
+    site::Site,
+    system_calls::SystemCalls,
+    tally::Tally,
+    usage::Usage,
+};
+
+/// Longest time for one run.
+const RUN_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// Longest time for a program to end when it may.
+const END_LIMIT: Duration = Duration::from_secs(30);
+/// Pause between two looks at the engine's queue.
+const POLL: Duration = Duration::from_millis(10);
+/// Rest after a run, for servers that still tidy up.
+const REST: Duration = Duration::from_millis(300);
+
+/// A backlog with the checkpoint from which an engine reads it.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) backlog: Backlog,
+    pub(super) checkpoint: Document,
+}
+
+/// What a process took.
+struct Measured {
+    seconds: f64,
+    usage: Usage,
+}
+
+/// Lets the subject of `task` do its work once.
+pub(super) async fn run(site: &Site, start: &Start, task: &Task, sample: u32) -> Result<Run> {
+    let backlog = &start.backlog;
+    let queue = match task.queue {
+        Some(kind) => Some(Queue::declare(&site.amqp_uri, kind).await?),
+        None => None,
+    };
+    let measured = match (&queue, task.subject) {
+        (Some(queue), Subject::Engine) => engine(site, start, task, queue).await?,
+        (Some(queue), _) => program(site, backlog, task, &queue.name).await?,
+        (None, _) => program(site, backlog, task, "").await?,
+    };
+    let tally = match queue {
+        Some(queue) => {
+            let tally = Tally::new(Shape::new(backlog.size), task.events);
+            let tally = queue.drain(tally).await?;
+            queue.delete().await;
+            Some(tally)
+        }
+        None => None,
+    };
+    sleep(REST).await;
+    Ok(Run {
+        group: task.group,
+        subject: task.subject,
+        queue: task.queue,
+        format: task.format.map(str::to_owned),
+        sample,
+        events: task.events,
+        document_bytes: backlog.size,
+        seconds: measured.seconds,
+        user_us: micros(measured.usage.user),
+        system_us: micros(measured.usage.system),
+        peak_memory_kib: measured.usage.peak_memory_kib,
+        system_calls: None,
+        body_bytes: tally.as_ref().map_or(0, |tally| tally.bytes),
+        delivery: tally.as_ref().map(Tally::delivery),
+    })
+}
+
+/// Lets the engine do the work of `task` once more and counts its system calls.
+pub(super) async fn system_calls(site: &Site, start: &Start, task: &Task) -> Result<Option<u64>> {
+    let kind = task.queue.context("an engine needs a queue")?;
+    let queue = Queue::declare(&site.amqp_uri, kind).await?;
+    let mut process = start_engine(site, start, task, &queue).await?;
+    let counting = SystemCalls::count(process.pid())?;
+    arrived(&queue, task.events, &mut process).await?;
+    let calls = counting.finish().await?;
+    process.terminate(STOP_LIMIT).await?;
+    queue.delete().await;
+    Ok(calls)
+}
+
+/// A floor or a Python program: it says itself when it is done.
+async fn program(site: &Site, backlog: &Backlog, task: &Task, queue: &str) -> Result<Measured> {
+    let mut command = site.command(task, backlog, queue);
+    let mut process = Process::start(&mut command, Voice::Output)?;
+    let moment = process.hear(child::DONE, RUN_LIMIT).await?;
+    let measured = Measured {
+        seconds: (moment - process.started).as_secs_f64(),
+        usage: Usage::of(process.pid())?,
+    };
+    process.release(END_LIMIT).await?;
+    Ok(measured)
+}
+
+/// The engine never is done, so its queue is watched.
+async fn engine(site: &Site, start: &Start, task: &Task, queue: &Queue) -> Result<Measured> {
+    let mut process = start_engine(site, start, task, queue).await?;
+    let moment = arrived(queue, task.events, &mut process).await?;
+    let measured = Measured {
+        seconds: (moment - process.started).as_secs_f64(),
+        usage: Usage::of(process.pid())?,
+    };
+    process.terminate(STOP_LIMIT).await?;
+    Ok(measured)
+}
+
+async fn start_engine(site: &Site, start: &Start, task: &Task, queue: &Queue) -> Result<Process> {
+    let engines = &site.engines;
+    // The queue's name is new, so the pipeline's is.
+    engines
+        .copy_checkpoint(&site.client, &start.checkpoint, &queue.name)
+        .await?;
+    engines.start(Job {
+        pipeline: &queue.name,
+        database: &start.backlog.database,
+        queue: &queue.name,
+        kind: queue.kind,
+        format: task.format.context("an engine needs a format")?,
+    })
+}
+
+/// Waits until the queue holds `events` messages.
+async fn arrived(queue: &Queue, events: u64, process: &mut Process) -> Result<Instant> {
+    let deadline = Instant::now() + RUN_LIMIT;
+    loop {
+        let count = queue.count().await?;
+        let moment = Instant::now();
+        if events <= count {
+            return Ok(moment);
+        }
+        process.check_alive()?;
+        if deadline < moment {
+            bail!("{count} of {events} messages arrived in time");
+        }
+        sleep(POLL).await;
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,76 @@
+//! How long a change takes to reach a consumer, at a steady rate of inserts.
+//!
+//! Every insert is due at a fixed moment, and its latency counts from there: one that had to wait because an earlier
+//! one took long is late by that wait too. Nothing here sleeps between a message's arrival and the look at the clock.
+
+mod arrivals;
+mod load;
+mod paths;
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+
+pub(super) use self::load::Load;
+use super::{
+    report::{Latency, Path},
+    site::Site,
+};
+
+/// Longest latency that is told apart: ten minutes, in microseconds.
+const HIGHEST_US: u64 = 600_000_000;
+/// Percentiles of the distribution.
+const PERCENTILES: [f64; 14] = [
+    0.0, 10.0, 25.0, 50.0, 75.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99, 100.0,
+];
+
+/// Measures one path once.
+pub(super) async fn measure(site: &Site, path: Path, load: &Load, sample: u32) -> Result<Latency> {
+    let micros = match path {
+        Path::Engine => paths::through_engine(site, load).await?,
+        Path::Floor => paths::without_engine(site, load).await?,
+    };
+    let mut figures = figures(&micros[load.warm_up()..]);
+    figures.path = path;
+    figures.per_second = load.per_second;
+    figures.sample = sample;
+    Ok(figures)
+}
+
+/// What the latencies in microseconds come to; whose they are is for the caller to say.
+fn figures(micros: &[u64]) -> Latency {
+    let histogram = Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 3);
+    let mut histogram = histogram.expect("the bounds are valid");
+    for latency in micros {
+        histogram.saturating_record(*latency);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let at = |percent: f64| histogram.value_at_percentile(percent) as f64 / 1_000.0;
+    Latency {
+        path: Path::Engine,
+        per_second: 0,
+        sample: 0,
+        messages: micros.len() as u64,
+        p50_ms: at(50.0),
+        p90_ms: at(90.0),
+        p99_ms: at(99.0),
+        max_ms: at(100.0),
+        distribution: PERCENTILES.map(|percent| (percent, at(percent))).to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_those_of_all_latencies() {
+        let micros: Vec<u64> = (1..=100).map(|number| number * 1_000).collect();
+        let figures = figures(&micros);
+        assert_eq!(figures.messages, 100);
+        assert!((figures.p50_ms - 50.0).abs() < 0.1);
+        assert!((figures.p99_ms - 99.0).abs() < 0.1);
+        assert!((figures.max_ms - 100.0).abs() < 0.1);
+        let rising = figures.distribution.windows(2);
+        assert!(rising.clone().all(|pair| pair[0].1 <= pair[1].1));
+    }
+}

@@ -1,0 +1,224 @@
+//! What is measured, and in which order.
+//!
+//! Everything is measured once in every sample, and each sample begins at another place, so that a machine that gets
+//! slower or faster over time favours nobody.
+
+use super::report::{Group, Path, Queue, Subject};
+
+/// Samples in which growth is measured; it takes the longest, and its answer is a ratio near 1.
+const GROWTH_SAMPLES: u32 = 3;
+/// Messages of the slow Python programs, at most.
+const CONNECTION_EVENTS: u64 = 500;
+const CONFIRM_EVENTS: u64 = 2_000;
+const BATCH_EVENTS: u64 = 50_000;
+/// The same in a short run.
+const QUICK_CONNECTION_EVENTS: u64 = 100;
+const QUICK_CONFIRM_EVENTS: u64 = 300;
+/// Inserts per second at which latency is measured.
+pub(super) const RATES: [u32; 3] = [100, 1_000, 5_000];
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Events of the main comparison.
+    pub(super) count: u64,
+    /// Bytes of a document there.
+    pub(super) size: u64,
+    /// Whether to be short.
+    pub(super) quick: bool,
+    /// Whether to measure Python programs too.
+    pub(super) python: bool,
+    /// Whether to measure growth too.
+    pub(super) growth: bool,
+}
+
+/// A backlog, and the runs that share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) count: u64,
+    pub(super) size: u64,
+    pub(super) tasks: Vec<Task>,
+}
+
+/// One catch-up run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Task {
+    pub(super) group: Group,
+    pub(super) subject: Subject,
+    pub(super) queue: Option<Queue>,
+    pub(super) format: Option<&'static str>,
+    pub(super) events: u64,
+}
+
+/// The catch-up runs of a sample.
+pub(super) fn blocks(scope: &Scope, sample: u32) -> Vec<Block> {
+    let mut main = main_tasks(scope);
+    let turns = main.len() * sample as usize / 3;
+    let length = main.len();
+    main.rotate_left(turns % length);
+    let mut blocks = vec![Block {
+        count: scope.count,
+        size: scope.size,
+        tasks: main,
+    }];
+    if scope.growth && sample < GROWTH_SAMPLES {
+        let mut growth: Vec<Block> = events_blocks(scope).collect();
+        growth.extend(bytes_blocks(scope));
+        if !sample.is_multiple_of(2) {
+            growth.reverse();
+        }
+        blocks.extend(growth);
+    }
+    blocks
+}
+
+/// The paths of a latency, in the order of this sample.
+pub(super) fn paths(sample: u32) -> [Path; 2] {
+    if sample.is_multiple_of(2) {
+        [Path::Engine, Path::Floor]
+    } else {
+        [Path::Floor, Path::Engine]
+    }
+}
+
+fn main_tasks(scope: &Scope) -> Vec<Task> {
+    let task = |subject, queue, format| Task {
+        group: Group::Main,
+        subject,
+        queue,
+        format,
+        events: scope.count,
+    };
+    let mut tasks = vec![task(Subject::Source, None, None)];
+    for queue in [Queue::Classic, Queue::Quorum] {
+        for subject in [Subject::Sink, Subject::SinkBare] {
+            tasks.push(task(subject, Some(queue), Some(DOCUMENT)));
+        }
+        for format in [DOCUMENT, "event"] {
+            tasks.push(task(Subject::Engine, Some(queue), Some(format)));
+        }
+    }
+    if scope.python {
+        let (connection, confirm) = if scope.quick {
+            (QUICK_CONNECTION_EVENTS, QUICK_CONFIRM_EVENTS)
+        } else {
+            (CONNECTION_EVENTS, CONFIRM_EVENTS)
+        };
+        let slow = [
+            (Subject::PythonConnection, Queue::Classic, connection),
+            (Subject::PythonConnection, Queue::Quorum, connection),
+            (Subject::PythonConfirm, Queue::Classic, confirm),
+            (Subject::PythonBatch, Queue::Classic, BATCH_EVENTS),
+            (Subject::PythonBatch, Queue::Quorum, BATCH_EVENTS),
+        ];
+        tasks.extend(slow.map(|(subject, queue, most)| Task {
+            events: most.min(scope.count),
+            ..task(subject, Some(queue), Some(DOCUMENT))
+        }));
+    }
+    tasks
+}
+
+/// The engine and its sink as the number of events grows.
+fn events_blocks(scope: &Scope) -> impl Iterator<Item = Block> {
+    let counts: &[u64] = if scope.quick {
+        &[1_000, 10_000]
+    } else {
+        &[10_000, 100_000, 1_000_000]
+    };
+    let (size, largest) = (scope.size, counts.last().copied());
+    counts.iter().map(move |&count| {
+        let task = |subject, queue| Task {
+            group: Group::Events,
+            subject,
+            queue: Some(queue),
+            format: Some(DOCUMENT),
+            events: count,
+        };
+        let mut tasks = vec![
+            task(Subject::Engine, Queue::Classic),
+            task(Subject::Sink, Queue::Classic),
+        ];
+        if Some(count) == largest {
+            tasks.push(task(Subject::Engine, Queue::Quorum));
+        }
+        Block { count, size, tasks }
+    })
+}
+
+/// The engine as documents grow.
+fn bytes_blocks(scope: &Scope) -> impl Iterator<Item = Block> {
+    let sizes: &[(u64, u64)] = if scope.quick {
+        &[
+            (200, 10_000),
+            (2_000, 5_000),
+            (20_000, 1_000),
+            (200_000, 100),
+            (10_000_000, 5),
+        ]
+    } else {
+        &[
+            (200, 200_000),
+            (2_000, 100_000),
+            (20_000, 20_000),
+            (200_000, 2_000),
+            (10_000_000, 20),
+        ]
+    };
+    sizes.iter().map(|&(size, count)| {
+        let task = Task {
+            group: Group::Bytes,
+            subject: Subject::Engine,
+            queue: Some(Queue::Classic),
+            format: Some(DOCUMENT),
+            events: count,
+        };
+        Block {
+            count,
+            size,
+            tasks: vec![task],
+        }
+    })
+}
+
+/// The body format that is the engine's default.
+pub(super) const DOCUMENT: &str = "document";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCOPE: Scope = Scope {
+        count: 200_000,
+        size: 400,
+        quick: false,
+        python: true,
+        growth: true,
+    };
+
+    #[test]
+    fn each_sample_measures_the_same_and_begins_elsewhere() {
+        let samples: Vec<_> = (0..3).map(|sample| blocks(&SCOPE, sample)).collect();
+        let main: Vec<_> = samples.iter().map(|blocks| &blocks[0].tasks).collect();
+        assert_eq!(main[0].len(), 14);
+        assert_ne!(main[0][0], main[1][0]);
+        assert_ne!(main[1][0], main[2][0]);
+        for tasks in &main {
+            assert!(main[0].iter().all(|task| tasks.contains(task)));
+        }
+    }
+
+    #[test]
+    fn growth_ends_earlier_than_the_rest() {
+        assert_eq!(blocks(&SCOPE, 0).len(), 9);
+        assert_eq!(blocks(&SCOPE, GROWTH_SAMPLES).len(), 1);
+    }
+
+    #[test]
+    fn nobody_reads_more_than_there_is() {
+        let scope = Scope { count: 50, ..SCOPE };
+        for block in blocks(&scope, 0) {
+            assert!(block.tasks.iter().all(|task| task.events <= block.count));
+        }
+    }
+}

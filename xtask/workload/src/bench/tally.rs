@@ -1,0 +1,131 @@
+//! Counts what is found in a queue: who is there, who is missing, who came late, who came twice.
+
+use serde_json::Value;
+
+use super::{document::Shape, report::Delivery};
+
+/// What has arrived so far.
+#[derive(Debug)]
+pub(super) struct Tally {
+    shape: Shape,
+    /// By number, whether it has arrived.
+    arrived: Vec<bool>,
+    /// The latest document whose first copy has arrived.
+    latest: Option<usize>,
+    delivery: Delivery,
+    /// Bytes of all bodies.
+    pub(super) bytes: u64,
+}
+
+impl Tally {
+    /// Expects the documents with the numbers below `count`.
+    pub(super) fn new(shape: Shape, count: u64) -> Self {
+        let count = usize::try_from(count).expect("the numbers fit into memory");
+        Self {
+            shape,
+            arrived: vec![false; count],
+            latest: None,
+            delivery: Delivery {
+                delivered: 0,
+                missing: 0,
+                out_of_order: 0,
+                replayed: 0,
+            },
+            bytes: 0,
+        }
+    }
+
+    /// Takes one body; one that does not say what was written counts as none.
+    pub(super) fn add(&mut self, body: &[u8]) {
+        self.bytes += body.len() as u64;
+        let Some(index) = self.index(body) else {
+            return;
+        };
+        let Some(arrived) = self.arrived.get_mut(index) else {
+            return;
+        };
+        if std::mem::replace(arrived, true) {
+            self.delivery.replayed += 1;
+            return;
+        }
+        self.delivery.delivered += 1;
+        self.delivery.out_of_order += u64::from(Some(index) < self.latest);
+        self.latest = self.latest.max(Some(index));
+    }
+
+    /// The verdict.
+    pub(super) fn delivery(&self) -> Delivery {
+        Delivery {
+            missing: self.arrived.len() as u64 - self.delivery.delivered,
+            ..self.delivery
+        }
+    }
+
+    /// Which document a body of either format tells of, unaltered.
+    fn index(&self, body: &[u8]) -> Option<usize> {
+        let mut value: Value = serde_json::from_slice(body).ok()?;
+        let full = value.get_mut("fullDocument").map(Value::take);
+        let (found, expect): (_, fn(&Shape, u64) -> Value) = match full {
+            Some(full) => (full, Shape::expected_full),
+            None => (value, Shape::expected),
+        };
+        let number = found["number"].as_u64()?;
+        let index = usize::try_from(number).ok()?;
+        (found == expect(&self.shape, number)).then_some(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(numbers: &[u64]) -> Tally {
+        let shape = Shape::new(300);
+        let mut tally = Tally::new(shape.clone(), 4);
+        for number in numbers {
+            let mut body = Vec::new();
+            shape.write_body(*number, &mut body);
+            tally.add(&body);
+        }
+        tally
+    }
+
+    fn counts(tally: &Tally) -> [u64; 4] {
+        let found = tally.delivery();
+        [
+            found.delivered,
+            found.missing,
+            found.out_of_order,
+            found.replayed,
+        ]
+    }
+
+    #[test]
+    fn each_fault_is_counted_once() {
+        assert_eq!(counts(&tally(&[0, 1, 2, 3])), [4, 0, 0, 0]);
+        assert_eq!(counts(&tally(&[0, 2, 1, 3])), [4, 0, 1, 0]);
+        assert_eq!(counts(&tally(&[0, 1, 0, 1, 2, 3])), [4, 0, 0, 2]);
+        assert_eq!(counts(&tally(&[0, 3, 7])), [2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn an_altered_body_does_not_count() {
+        let mut tally = tally(&[0]);
+        let mut body = Vec::new();
+        tally.shape.write_body(1, &mut body);
+        let altered = String::from_utf8(body).unwrap().replace("470", "471");
+        tally.add(altered.as_bytes());
+        tally.add(b"no json");
+        assert_eq!(counts(&tally), [1, 3, 0, 0]);
+    }
+
+    #[test]
+    fn a_change_event_is_known_by_its_document() {
+        let mut tally = tally(&[]);
+        let full = tally.shape.expected_full(2);
+        let event = serde_json::json!({ "operationType": "insert", "fullDocument": full });
+        tally.add(event.to_string().as_bytes());
+        assert_eq!(counts(&tally), [1, 3, 0, 0]);
+        assert_eq!(tally.bytes, event.to_string().len() as u64);
+    }
+}

@@ -1,0 +1,102 @@
+//! The bench's driver at a tiny size: every subject delivers everything, and the report says so.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use workload::bench::report::{self, Queue, Report, Subject};
+
+use super::{chaos::engine, required, text};
+
+/// Runs the driver with `flags`, and returns its report.
+fn run(label: &str, count: u64, flags: &[&str]) -> Report {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{label}"));
+    // Of an earlier run, if there was one.
+    let _ = fs::remove_dir_all(&folder);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_workload"));
+    command
+        .args(["bench", "run", "--quick", "--samples=1"])
+        .arg(format!("--count={count}"))
+        .args(flags)
+        .env("CDC_BENCH_ENGINE", engine())
+        .env("CDC_BENCH_FOLDER", &folder)
+        .env("CDC_BENCH_MONGO_URI", required("CDC_TEST_MONGO_URI"))
+        .env("CDC_BENCH_AMQP_URI", required("CDC_TEST_AMQP_URI"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let latest = fs::read_to_string(folder.join("latest.json")).unwrap();
+    serde_json::from_str(&latest).unwrap()
+}
+
+/// How often each subject ran on each queue, all of it delivered.
+fn subjects(report: &Report) -> BTreeMap<(Subject, Option<Queue>), usize> {
+    let mut subjects = BTreeMap::new();
+    for run in &report.runs {
+        *subjects.entry((run.subject, run.queue)).or_default() += 1;
+        assert!(0.0 < run.seconds && 0 < run.peak_memory_kib, "{run:?}");
+        let Some(found) = run.delivery else {
+            assert_eq!(run.subject, Subject::Source);
+            continue;
+        };
+        let expected = report::Delivery {
+            delivered: run.events,
+            missing: 0,
+            out_of_order: 0,
+            replayed: 0,
+        };
+        assert_eq!(found, expected, "{run:?}");
+    }
+    subjects
+}
+
+#[test]
+fn every_subject_delivers_everything_and_floor_and_engine_publish_the_same() {
+    let report = run("main", 600, &["--parts=main", "--no-python"]);
+    let mut expected = BTreeMap::from([((Subject::Source, None), 1)]);
+    for queue in [Queue::Classic, Queue::Quorum] {
+        let subjects = [
+            (Subject::Sink, 1),
+            (Subject::SinkBare, 1),
+            (Subject::Engine, 2),
+        ];
+        expected.extend(subjects.map(|(subject, runs)| ((subject, Some(queue)), runs)));
+    }
+    assert_eq!(subjects(&report), expected);
+    let documents = report
+        .runs
+        .iter()
+        .filter(|run| run.format.as_deref() == Some("document"));
+    let bytes: Vec<u64> = documents.map(|run| run.body_bytes).collect();
+    assert!(bytes.iter().all(|each| *each == bytes[0]), "{bytes:?}");
+    assert!(report.versions.contains_key("mongod"), "{report:?}");
+    assert_eq!(report.settings.count, 600);
+}
+
+#[test]
+fn python_programs_deliver_everything() {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench");
+    let programs = format!("--programs={}", programs.display());
+    let packages = format!("--pythonpath={}", required("CDC_TEST_PYTHONPATH"));
+    let report = run("python", 60, &["--parts=main", &packages, &programs]);
+    let subjects = subjects(&report);
+    for subject in [
+        Subject::PythonConnection,
+        Subject::PythonConfirm,
+        Subject::PythonBatch,
+    ] {
+        let there = subjects.contains_key(&(subject, Some(Queue::Classic)));
+        assert!(there, "{subject:?}");
+    }
+    assert!(report.versions.contains_key("pika"), "{report:?}");
+}
+
+#[test]
+fn a_latency_has_both_paths_and_a_start_is_measured() {
+    let report = run("latency", 600, &["--parts=latency,life", "--seconds=1"]);
+    assert_eq!(report.latencies.len(), 6);
+    for latency in &report.latencies {
+        assert_eq!(latency.messages, u64::from(latency.per_second));
+        assert!(latency.p50_ms <= latency.p99_ms && latency.p99_ms <= latency.max_ms);
+    }
+    assert_eq!(report.starts_ms.len(), 5);
+    assert_eq!(report.idle_memory_kib.len(), 1);
+    assert!(report.runs.is_empty());
+}
