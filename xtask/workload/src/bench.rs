@@ -1,3 +1,19 @@
 //! How fast the engine is, beside what the servers allow and what a user would take instead.
 
+mod bar;
+mod bars;
+mod caption;
+mod cells;
+pub mod command;
+mod compare;
+#[cfg(test)]
+mod fixture;
+mod grid;
+mod number;
+mod ratios;
 pub mod report;
+mod sections;
+pub mod show;
+mod spread;
+mod summary;
+mod table;

@@ -13,7 +13,8 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use workload::{
-    backlog, chaos, hint, hint::Hinted, local_test, naive_publish, replica_set, settings::Settings,
+    backlog, bench, chaos, hint, hint::Hinted, local_test, naive_publish, replica_set,
+    settings::Settings,
 };
 
 /// Exit code for a command line or an environment that cannot be used (`EX_USAGE`).
@@ -50,6 +51,9 @@ enum Command {
     },
     /// Break everything around the engine while it works, and check that nothing was lost
     Chaos(chaos::Args),
+    /// Show what a bench run measured
+    #[command(subcommand)]
+    Bench(bench::command::Command),
     /// Publish with one connection and one confirm per message, and say how fast that is
     NaivePublish {
         #[command(flatten)]
@@ -116,6 +120,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Command::LocalTest { args, settings } => local_test::run(&args, &settings).await?,
             Command::Chaos(args) => chaos::run(&args).await?,
+            Command::Bench(command) => bench::command::run(&command)?,
             Command::Backlog { args, settings } => say(&backlog::run(&args, &settings).await?),
             Command::NaivePublish { args, settings } => {
                 say(&naive_publish::run(&args, &settings).await?);
