@@ -5,7 +5,7 @@ use super::{
     ratios::{self, Figure},
     report::{Delivery, Queue, Subject},
     spread::Spread,
-    summary::{Key, Summary},
+    summary::{Figures, Key, Summary},
 };
 
 /// What is written where there is no figure.
@@ -94,4 +94,14 @@ pub(super) fn number_of(spread: Option<Spread>) -> String {
     spread.map_or(NOTHING.to_owned(), |spread| {
         spread.text(|value| format!("{value:.3}"))
     })
+}
+
+/// What a subject did to its messages, if anything.
+pub(super) fn flaw(run: &Figures) -> Option<&'static str> {
+    let found = run.delivery?;
+    match (found.missing > 0, found.out_of_order > 0) {
+        (true, _) => Some("loses messages"),
+        (false, true) => Some("out of order"),
+        (false, false) => None,
+    }
 }

@@ -8,7 +8,7 @@ use super::show;
 /// What `workload bench` does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show a report: tables, bars, the change since an earlier one
+    /// Show a report: tables, bars, the change since an earlier one, a page with plots
     Show(show::Args),
 }
 

@@ -1,4 +1,4 @@
-//! A table of texts: aligned for a terminal.
+//! A table of texts: aligned for a terminal, or as Markdown.
 
 /// What a column holds, under which name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,21 @@ impl Grid {
         }
         line
     }
+
+    /// For a page.
+    pub(super) fn markdown(&self) -> String {
+        let rule = self.head.iter().map(|column| match column {
+            Column::Words(_) => "---".to_owned(),
+            Column::Figures(_) => "---:".to_owned(),
+        });
+        let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let head = self.head.iter().map(|column| plain(&column.name()));
+        let mut page = row(head.collect()) + &row(rule.collect());
+        for cells in &self.rows {
+            page += &row(cells.iter().map(|cell| plain(cell)).collect());
+        }
+        page
+    }
 }
 
 impl Column {
@@ -69,6 +84,22 @@ impl Column {
         let (Self::Words(name) | Self::Figures(name)) = self;
         name.to_owned()
     }
+}
+
+/// `text` with nothing that Markdown or HTML would read as a sign of its own.
+pub(super) fn plain(text: &str) -> String {
+    let mut page = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => page.push_str("&amp;"),
+            '<' => page.push_str("&lt;"),
+            '>' => page.push_str("&gt;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '~' => page.extend(['\\', character]),
+            character if character.is_control() => page.push(' '),
+            character => page.push(character),
+        }
+    }
+    page
 }
 
 fn width(text: &str) -> usize {
@@ -90,5 +121,12 @@ mod tests {
     fn words_begin_and_figures_end_in_one_line() {
         let text = "  who          µs\n  engine     7.00\n  a|b <c>  12,345\n";
         assert_eq!(grid().text(), text);
+    }
+
+    #[test]
+    fn a_page_shows_odd_text_as_it_is() {
+        let page =
+            "| who | µs |\n| --- | ---: |\n| engine | 7.00 |\n| a\\|b &lt;c&gt; | 12,345 |\n";
+        assert_eq!(grid().markdown(), page);
     }
 }

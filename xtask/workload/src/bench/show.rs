@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use super::{
     bar::{Outcome, Verdict},
-    bars, compare,
+    bars, compare, publish,
     report::Report,
     summary::Summary,
     table,
@@ -29,6 +29,9 @@ pub struct Args {
     /// Fail if a bar is missed
     #[arg(long)]
     pub check: bool,
+    /// Write the report and its plots to this folder, and README.md of the current folder
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = publish::FOLDER)]
+    pub publish: Option<PathBuf>,
 }
 
 /// Prints a report, and does with it what `args` asks for.
@@ -44,6 +47,13 @@ pub fn run(args: &Args) -> Result<()> {
         compare::comparable(&report, &earlier)
             .with_context(|| format!("compare with {}", file.display()))?;
         say(&compare::changes(&report, &earlier));
+    }
+    if let Some(folder) = &args.publish {
+        publish::publish(&args.report, &report, folder)?;
+        say(&format!(
+            "\npublished in {} and README.md\n",
+            folder.display()
+        ));
     }
     if args.check {
         check(&bars::outcomes(&report, &summary))?;
