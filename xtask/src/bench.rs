@@ -117,7 +117,8 @@ impl Bench {
         let mut command = Command::new(cargo::bench(project));
         command
             .args(["bench", "show", "--report"])
-            .arg(reports(project).join("latest.json"));
+            .arg(reports(project).join("latest.json"))
+            .current_dir(&project.root);
         if let Some(earlier) = &self.compare {
             command.arg("--compare").arg(earlier);
         }

@@ -2,26 +2,45 @@
 //!
 //! `run` is the driver. It inserts backlogs, lets each subject read or publish them in turn as a process of its own,
 //! looks at what that process has used and at what it has left in its queue, and writes a report. The floors are
-//! programs of ours: `source` only reads, `sink` only publishes. Everything else is made from the report.
+//! programs of ours: `source` only reads, `sink` only publishes. Everything else is made from the report:
+//! `show` prints tables, holds figures against their bars, compares, and makes a page with plots.
 
 mod backlog;
+mod bar;
+mod bars;
+mod caption;
 mod catch_up;
+mod cells;
 mod child;
+mod compare;
 mod document;
 mod engine;
+#[cfg(test)]
+mod fixture;
+mod grid;
 mod latency;
 mod life;
 mod machine;
+mod number;
+mod page;
+mod plot;
 mod process;
+mod publish;
 mod queue;
+mod ratios;
 mod record;
 pub mod report;
 mod run;
 mod schedule;
+mod sections;
+pub mod show;
 pub mod sink;
 mod site;
 pub mod source;
+mod spread;
+mod summary;
 mod system_calls;
+mod table;
 mod tally;
 mod tell;
 mod usage;
@@ -41,6 +60,8 @@ pub enum Command {
     Source(source::Args),
     /// Publish made-up messages as fast as the client library allows
     Sink(sink::Args),
+    /// Show a report: tables, bars, the change since an earlier one, a page with plots
+    Show(show::Args),
 }
 
 /// What to measure, and where.
@@ -109,11 +130,12 @@ pub enum Part {
 /// Runs one of them.
 ///
 /// # Errors
-/// If the servers are not there, or do not do as they should.
+/// If the servers are not there, or do not do as they should; of `show --check`, a bar that is missed.
 pub async fn run(command: &Command) -> Result<()> {
     match command {
         Command::Run(args) => run::run(args).await,
         Command::Source(args) => source::run(args).await,
         Command::Sink(args) => sink::run(args).await,
+        Command::Show(args) => show::run(args),
     }
 }

@@ -1,0 +1,185 @@
+//! One bar: what a figure must reach, and what became of it.
+
+use super::{number, ratios::Figure, report::Report, summary::Summary};
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+    Below(f64),
+}
+
+/// How a figure is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unit {
+    Times,
+    Micros,
+    Millis,
+    Mebibytes,
+    Megabytes,
+    Calls,
+    Messages,
+}
+
+/// Where a bar means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// A ratio, a size or a count.
+    Anywhere,
+    /// A time, which depends on the processor.
+    Machine,
+}
+
+/// One bar.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bar {
+    /// What is measured.
+    pub(super) name: &'static str,
+    pub(super) scope: Scope,
+    bound: Bound,
+    unit: Unit,
+    /// Whether it takes runs that a quick bench leaves out.
+    big: bool,
+    figure: fn(&Report, &Summary) -> Option<Figure>,
+}
+
+/// What became of a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Held,
+    Missed,
+    NotMeasured,
+}
+
+/// A bar beside its figure.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) bar: &'static Bar,
+    pub(super) figure: Option<Figure>,
+    pub(super) verdict: Verdict,
+}
+
+/// A bar that every bench measures.
+pub(super) const fn bar(
+    name: &'static str,
+    bound: Bound,
+    unit: Unit,
+    figure: fn(&Report, &Summary) -> Option<Figure>,
+) -> Bar {
+    let scope = match unit {
+        Unit::Micros | Unit::Millis => Scope::Machine,
+        _ => Scope::Anywhere,
+    };
+    Bar {
+        name,
+        scope,
+        bound,
+        unit,
+        big: false,
+        figure,
+    }
+}
+
+/// A bar whose runs a quick bench leaves out.
+pub(super) const fn big(bar: Bar) -> Bar {
+    Bar { big: true, ..bar }
+}
+
+impl Bound {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => value >= bound,
+            Self::AtMost(bound) => value <= bound,
+            Self::Below(bound) => value < bound,
+        }
+    }
+}
+
+impl Unit {
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::Times => number::ratio(value),
+            Self::Micros => format!("{value:.2} µs"),
+            Self::Millis => format!("{} ms", number::short(value)),
+            Self::Mebibytes => format!("{value:.1} MiB"),
+            Self::Megabytes => format!("{value:.2} MB"),
+            Self::Calls => format!("{value:.3}"),
+            Self::Messages => number::whole(value),
+        }
+    }
+}
+
+impl Bar {
+    /// Where it means something, in words.
+    pub(super) fn scope(&self) -> &'static str {
+        match self.scope {
+            Scope::Anywhere => "any machine",
+            Scope::Machine => "this machine",
+        }
+    }
+
+    /// What became of it in `report`.
+    pub(super) fn outcome(&'static self, report: &Report, summary: &Summary) -> Outcome {
+        // What is not a number holds no bar.
+        let figure = (self.figure)(report, summary).filter(|figure| figure.value.is_finite());
+        let verdict = match figure {
+            Some(figure) if self.bound.holds(figure.value) => Verdict::Held,
+            None if self.big && report.settings.quick => Verdict::NotMeasured,
+            _ => Verdict::Missed,
+        };
+        Outcome {
+            bar: self,
+            figure,
+            verdict,
+        }
+    }
+
+    /// The bound, in words.
+    pub(super) fn bound(&self) -> String {
+        let (words, bound) = match self.bound {
+            Bound::AtLeast(bound) => ("at least", bound),
+            Bound::AtMost(bound) => ("at most", bound),
+            Bound::Below(bound) => ("below", bound),
+        };
+        let text = self.unit.text(bound);
+        let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+        format!("{words} {} {unit}", number::without_zeros(number))
+            .trim_end()
+            .to_owned()
+    }
+}
+
+impl Outcome {
+    /// The figure, or that there is none.
+    pub(super) fn figure(&self) -> String {
+        self.figure
+            .map_or("none".to_owned(), |figure| self.bar.unit.text(figure.value))
+    }
+
+    /// Smallest and largest of the samples.
+    pub(super) fn spread(&self) -> String {
+        match self.figure.and_then(|figure| figure.samples) {
+            Some(samples) if samples.count > 1 => {
+                let text = |value| self.bar.unit.text(value);
+                format!("{}–{}", text(samples.min), text(samples.max))
+            }
+            _ => "–".to_owned(),
+        }
+    }
+
+    /// On one line, for people.
+    pub(super) fn line(&self) -> String {
+        let (name, figure, bound) = (self.bar.name, self.figure(), self.bar.bound());
+        format!("{name}: {figure}, must be {bound}")
+    }
+
+    /// In a word or two.
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Held => "held",
+            Verdict::Missed => "missed",
+            Verdict::NotMeasured => "not measured",
+        }
+    }
+}

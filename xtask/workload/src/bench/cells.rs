@@ -1,0 +1,107 @@
+//! Names and cells of a report's tables.
+
+use super::{
+    number::{self, mebibytes},
+    ratios::{self, Figure},
+    report::{Delivery, Queue, Subject},
+    spread::Spread,
+    summary::{Figures, Key, Summary},
+};
+
+/// What is written where there is no figure.
+pub(super) const NOTHING: &str = "–";
+
+/// The floors.
+pub(super) const FLOORS: [Subject; 3] = [Subject::Source, Subject::SinkBare, Subject::Sink];
+/// What a user would take instead.
+pub(super) const PYTHON: [Subject; 3] = [
+    Subject::PythonConnection,
+    Subject::PythonConfirm,
+    Subject::PythonBatch,
+];
+
+/// Name of a subject.
+pub(super) fn subject(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Source => "source alone",
+        Subject::Sink => "sink alone",
+        Subject::SinkBare => "sink alone, no properties",
+        Subject::Engine => "engine",
+        Subject::PythonConnection => "Python, a connection per message",
+        Subject::PythonConfirm => "Python, a confirm per message",
+        Subject::PythonBatch => "Python, confirms in batches",
+    }
+}
+
+/// Name of a queue.
+pub(super) fn queue(queue: Option<Queue>) -> &'static str {
+    match queue {
+        None => NOTHING,
+        Some(Queue::Classic) => "classic",
+        Some(Queue::Quorum) => "quorum",
+    }
+}
+
+/// What was found in the queue, so that a subject that loses messages is seen.
+pub(super) fn delivery(key: &Key, found: Option<Delivery>) -> String {
+    let Some(found) = found else {
+        let source = key.subject == Subject::Source;
+        return if source { NOTHING } else { "not checked" }.to_owned();
+    };
+    let flaws = [
+        (found.missing, "MISSING"),
+        (found.out_of_order, "OUT OF ORDER"),
+        (found.replayed, "replayed"),
+    ];
+    let flaws = flaws.iter().filter(|(count, _)| *count > 0);
+    let texts: Vec<_> = flaws
+        .map(|(count, flaw)| format!("{} {flaw}", number::whole(number::float(*count))))
+        .collect();
+    if texts.is_empty() {
+        "all, in order".to_owned()
+    } else {
+        texts.join(", ")
+    }
+}
+
+/// How many times as fast the engine is, on the same queue.
+pub(super) fn engine_is(summary: &Summary, key: &Key) -> String {
+    let other = key.subject != Subject::Engine && key.queue.is_some();
+    let figure = other.then(|| ratios::engine_to(summary, key.subject, key.queue));
+    figure.flatten().map_or(NOTHING.to_owned(), |figure| {
+        format!("{} x", number::short(figure.value))
+    })
+}
+
+/// A ratio, then smallest and largest of the samples.
+pub(super) fn ratio(figure: Figure) -> String {
+    let samples = figure.samples.filter(|samples| samples.count > 1);
+    let value = number::ratio(figure.value);
+    samples.map_or(value.clone(), |samples| {
+        let [min, max] = [samples.min, samples.max].map(number::ratio);
+        format!("{value} ({min}–{max})")
+    })
+}
+
+/// Memory in MiB.
+pub(super) fn mebibytes_of(kib: Spread) -> String {
+    kib.times(mebibytes(1.0))
+        .text(|value| format!("{value:.1}"))
+}
+
+/// A figure far below 1, where it was measured.
+pub(super) fn number_of(spread: Option<Spread>) -> String {
+    spread.map_or(NOTHING.to_owned(), |spread| {
+        spread.text(|value| format!("{value:.3}"))
+    })
+}
+
+/// What a subject did to its messages, if anything.
+pub(super) fn flaw(run: &Figures) -> Option<&'static str> {
+    let found = run.delivery?;
+    match (found.missing > 0, found.out_of_order > 0) {
+        (true, _) => Some("loses messages"),
+        (false, true) => Some("out of order"),
+        (false, false) => None,
+    }
+}

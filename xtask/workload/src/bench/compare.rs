@@ -1,0 +1,178 @@
+//! What changed since an earlier report.
+
+use anyhow::{Result, bail};
+
+use super::{
+    bars,
+    cells::{queue, subject},
+    grid::{
+        Column::{Figures, Words},
+        Grid,
+    },
+    number,
+    report::{FORMAT, Group, Path, Report},
+    spread::Spread,
+    summary::{Key, Summary},
+};
+
+/// Refuses what cannot be compared.
+///
+/// # Errors
+/// If `earlier` was made with other settings.
+pub(super) fn comparable(now: &Report, earlier: &Report) -> Result<()> {
+    let settings = |report: &Report| {
+        let settings = &report.settings;
+        (settings.count, settings.size, settings.quick)
+    };
+    if settings(now) != settings(earlier) {
+        let words = |(count, size, quick): (u64, u64, bool)| {
+            format!(
+                "--count {count} --size {size}{}",
+                if quick { " --quick" } else { "" }
+            )
+        };
+        bail!(
+            "the earlier report was made with other settings ({}) than this one ({}), so its figures mean something else",
+            words(settings(earlier)),
+            words(settings(now))
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a report of another form.
+///
+/// # Errors
+/// If its number is not ours, or is missing.
+pub(super) fn same_format(report: &serde_json::Value) -> Result<()> {
+    match report.get("format").and_then(serde_json::Value::as_u64) {
+        Some(format) if format == u64::from(FORMAT) => Ok(()),
+        Some(format) => bail!("it has format {format}, and this program reads format {FORMAT}"),
+        None => bail!("it is not a bench report: it has no number `format`"),
+    }
+}
+
+/// The change of each median, for people.
+pub(super) fn changes(now: &Report, earlier: &Report) -> String {
+    let head = [
+        Words("figure"),
+        Figures("earlier"),
+        Figures("now"),
+        Figures("change"),
+        Words("note"),
+    ];
+    let mut grid = Grid::new(&head);
+    let (old, new) = (lines(earlier), lines(now));
+    let (mut gone, mut added) = (0, new.len());
+    for (name, before) in &old {
+        match new.iter().find(|(other, _)| other == name) {
+            Some((_, after)) => {
+                added -= 1;
+                grid.push(row(name, *before, *after));
+            }
+            None => gone += 1,
+        }
+    }
+    let notes = notes(now, earlier, gone, added);
+    let mut lines = vec![format!("\nChange since {}", earlier.date)];
+    lines.push(grid.text().trim_end().to_owned());
+    lines.extend(notes.iter().map(|note| format!("  note: {note}")));
+    lines.join("\n") + "\n"
+}
+
+fn row(name: &str, before: Spread, after: Spread) -> [String; 5] {
+    let change = match after.median / before.median - 1.0 {
+        change if change.is_finite() => format!("{:+.1} %", 100.0 * change),
+        // From 0, which is either no change or one that has no percentage.
+        _ => "–".to_owned(),
+    };
+    let note = match (before.count.min(after.count), before.overlaps(after)) {
+        (0 | 1, _) => "one sample: no proof of a change",
+        (_, true) => "samples overlap: no proof of a change",
+        (_, false) => "samples do not overlap",
+    };
+    [
+        name.to_owned(),
+        number::ratio(before.median),
+        number::ratio(after.median),
+        change,
+        note.to_owned(),
+    ]
+}
+
+fn notes(now: &Report, earlier: &Report, gone: usize, added: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if now.machine != earlier.machine {
+        notes.push("the earlier report is from another machine: only ratios compare".to_owned());
+    }
+    for (name, version) in &now.versions {
+        let before = earlier.versions.get(name).map_or("none", String::as_str);
+        if before != version {
+            notes.push(format!("{name}: {before}, now {version}"));
+        }
+    }
+    for (count, place) in [(gone, "the earlier report"), (added, "this report")] {
+        if count > 0 {
+            notes.push(format!("figures that only {place} has: {count}"));
+        }
+    }
+    notes
+}
+
+/// All figures by name: ratios first.
+fn lines(report: &Report) -> Vec<(String, Spread)> {
+    let summary = Summary::of(report);
+    let outcomes = bars::outcomes(report, &summary);
+    let mut lines: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| {
+            let figure = outcome.figure?;
+            let alone = Spread::of([figure.value])?;
+            // The figure that has the bar is the one that is compared, whatever the median of the samples is.
+            let spread = figure.samples.map_or(alone, |samples| Spread {
+                median: figure.value,
+                ..samples
+            });
+            Some((outcome.bar.name.to_owned(), spread))
+        })
+        .collect();
+    for (key, run) in &summary.runs {
+        let name = |figure| format!("{}: {figure}", key_text(key));
+        lines.push((name("events/s"), run.rate));
+        lines.push((name("CPU µs/event"), run.cpu_us));
+        lines.push((name("peak KiB"), run.peak_kib));
+    }
+    for ((per_second, path), found) in &summary.latencies {
+        let path = match path {
+            Path::Engine => "engine",
+            Path::Floor => "floor",
+        };
+        lines.push((
+            format!("latency at {per_second}/s, {path}: p50 ms"),
+            found.p50,
+        ));
+        lines.push((
+            format!("latency at {per_second}/s, {path}: p99 ms"),
+            found.p99,
+        ));
+    }
+    lines
+}
+
+fn key_text(key: &Key) -> String {
+    let group = match key.group {
+        Group::Main => "main",
+        Group::Events => "growth in events",
+        Group::Bytes => "growth in bytes",
+    };
+    let bytes = number::bytes(key.document_bytes);
+    let size = format!("{} of {bytes}", number::count(key.events));
+    let mut parts = vec![group, subject(key.subject)];
+    parts.extend(key.queue.map(|_| queue(key.queue)));
+    parts.extend(key.format.as_deref());
+    parts.push(&size);
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+use super::*;
+use crate::bench::{fixture, report::Path};
+
+fn drawn(report: &Report) -> [(&'static str, String); 5] {
+    plots(report, &Summary::of(report))
+}
+
+/// All texts of a plot; panics if it is no XML.
+fn texts(svg: &str) -> Vec<String> {
+    let document = roxmltree::Document::parse(svg).unwrap_or_else(|error| panic!("{error}\n{svg}"));
+    let nodes = document
+        .descendants()
+        .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")));
+    nodes
+        .map(|node| node.text().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn count(svg: &str, class: &str) -> usize {
+    svg.matches(&format!("class=\"{class}\"")).count()
+}
+
+#[test]
+fn every_plot_is_well_formed_and_says_what_it_shows() {
+    for (file, svg) in drawn(&fixture::report()) {
+        let texts = texts(&svg);
+        assert!(texts.contains(&title(file).to_owned()), "{file}: {texts:?}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{file}");
+    }
+}
+
+#[test]
+fn odd_text_arrives_as_it_is() {
+    let mut report = fixture::report();
+    report.machine.processor = "a<b>&c;\"d' ]]> \u{1} \u{ffff} é".to_owned();
+    for (file, svg) in drawn(&report) {
+        let texts = texts(&svg).join(" ");
+        let odd = "a<b>&c;\"d' ]]> \u{fffd} \u{fffd} é, 2 cores";
+        assert!(texts.contains(odd), "{file}: {texts}");
+        assert!(
+            texts.contains("2026-02-03") && texts.contains("mongod 6.0.5"),
+            "{file}: {texts}"
+        );
+    }
+}
+
+#[test]
+fn nothing_measured_is_said_and_not_drawn() {
+    let mut report = fixture::report();
+    report.runs.clear();
+    report.latencies.clear();
+    for (file, svg) in drawn(&report) {
+        assert!(
+            texts(&svg).contains(&"not measured".to_owned()),
+            "{file}: {svg}"
+        );
+    }
+}
+
+#[test]
+fn figures_stand_at_their_bars() {
+    let [(_, rates), (_, cpu), ..] = drawn(&fixture::report());
+    let texts = texts(&rates);
+    // The engine's and that of both floors, for two queues.
+    assert_eq!(
+        texts.iter().filter(|text| *text == "33,333").count(),
+        4,
+        "{texts:?}"
+    );
+    assert_eq!(count(&rates, "bar engine"), 3, "one in the legend");
+    assert_eq!(count(&cpu, "bar engine faint"), 2);
+}
+
+#[test]
+fn a_bar_is_as_long_as_its_figure() {
+    let [(_, rates), ..] = drawn(&fixture::report());
+    let document = roxmltree::Document::parse(&rates).unwrap();
+    let widths = |class: &str| -> Vec<f64> {
+        let bars = document
+            .descendants()
+            .filter(|node| node.attribute("class") == Some(class));
+        bars.map(|bar| bar.attribute("width").unwrap().parse().unwrap())
+            .collect()
+    };
+    let (engine, source) = (widths("bar engine"), widths("bar source"));
+    assert!(
+        (source[1] / engine[1] - 3.0).abs() < 0.01,
+        "{source:?} {engine:?}"
+    );
+}
+
+#[test]
+fn a_subject_that_loses_messages_is_marked() {
+    let mut report = fixture::report();
+    let python = |run: &&mut crate::bench::report::Run| run.subject == Subject::PythonBatch;
+    let run = report.runs.iter_mut().find(python).unwrap();
+    run.delivery.as_mut().unwrap().missing = 1;
+    let [(_, rates), ..] = drawn(&report);
+    let marked = texts(&rates)
+        .into_iter()
+        .filter(|text| text.contains("loses"));
+    assert_eq!(
+        marked.collect::<Vec<_>>(),
+        ["Python, confirms in batches, loses messages"]
+    );
+}
+
+#[test]
+fn the_higher_of_two_curves_has_its_figures_above() {
+    let places = |report: &Report| -> Vec<f64> {
+        let [_, _, (_, latency), ..] = drawn(report);
+        let document = roxmltree::Document::parse(&latency).unwrap();
+        // The slowest of the floor, at each rate.
+        let texts = document
+            .descendants()
+            .filter(|node| node.text() == Some("40.0"));
+        let places = texts.filter_map(|text| text.attribute("y")?.parse().ok());
+        places.collect()
+    };
+    let dot = |report: &Report| -> f64 {
+        let [_, _, (_, latency), ..] = drawn(report);
+        let document = roxmltree::Document::parse(&latency).unwrap();
+        let dots = document
+            .descendants()
+            .filter(|node| node.attribute("class") == Some("dot both dashed"));
+        dots.filter_map(|dot| dot.attribute("cy")?.parse().ok())
+            .fold(f64::INFINITY, f64::min)
+    };
+    let mut report = fixture::report();
+    assert!(places(&report).iter().all(|y| *y > dot(&report)), "below");
+    for latency in report
+        .latencies
+        .iter_mut()
+        .filter(|latency| latency.path == Path::Engine)
+    {
+        latency.max_ms = 30.0;
+        latency.distribution.pop();
+    }
+    assert_eq!(places(&report).len(), 3);
+    assert!(places(&report).iter().all(|y| *y < dot(&report)), "above");
+}
+
+#[test]
+fn each_rate_has_a_panel_with_both_paths() {
+    let mut report = fixture::report();
+    let [_, _, (_, latency), ..] = drawn(&report);
+    assert_eq!(count(&latency, "curve engine"), 1 + 3, "one in the legend");
+    assert_eq!(count(&latency, "curve both dashed"), 1 + 3);
+    let texts = texts(&latency);
+    for text in [
+        "ms at 5,000 inserts/s",
+        "99.9",
+        "max",
+        "10.5",
+        "21.0",
+        "42.0",
+    ] {
+        assert!(
+            texts.contains(&text.to_owned()),
+            "{text} is not in {texts:?}"
+        );
+    }
+    report
+        .latencies
+        .retain(|latency| latency.path == Path::Engine && latency.per_second == 100);
+    let [_, _, (_, latency), ..] = drawn(&report);
+    assert_eq!(count(&latency, "curve engine"), 2);
+}
