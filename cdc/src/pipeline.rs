@@ -451,14 +451,26 @@ impl Pipeline {
         if self.hold_until.is_some() {
             return;
         }
-        let Some(publisher) = self.link.publisher() else {
+        let Self {
+            window,
+            link,
+            saver,
+            progress,
+            ..
+        } = self;
+        let Some(publisher) = link.publisher() else {
             return;
         };
-        while let Some(next) = self.window.send_next() {
-            self.progress
-                .published(next.item.message.body.len(), next.again);
-            self.saver.sent(next.item.message.cluster_time);
-            publisher.send(next.sequence, Arc::clone(&next.item.message));
+        let mut has_sent = false;
+        publisher.send(std::iter::from_fn(|| {
+            let next = window.send_next()?;
+            let message = &next.item.message;
+            progress.published(message.body.len(), next.again);
+            saver.sent(message.cluster_time);
+            has_sent = true;
+            Some((next.sequence, Arc::clone(message)))
+        }));
+        if has_sent {
             sabotage::pass(Point::AfterPublish);
         }
     }

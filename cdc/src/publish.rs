@@ -20,11 +20,11 @@ use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::{
-    Channel, Confirmation, ConnectionState, ErrorKind, PublisherConfirm,
+    BasicProperties, Channel, Confirmation, ConnectionState, ErrorKind, PublisherConfirm,
     message::BasicReturnMessage, options::BasicPublishOptions, types::ShortString,
 };
 
-use self::in_flight::{InFlight, Outcome};
+use self::in_flight::{InFlight, Outcome, Publishing};
 pub use self::{
     broker::Broker,
     connection::Connection,
@@ -57,7 +57,7 @@ pub struct Config {
 pub struct Publisher {
     connection: Arc<Connection>,
     target: Arc<Target>,
-    in_flight: InFlight,
+    in_flight: InFlight<PublisherConfirm>,
     /// What ended in the last look, kept for its memory.
     outcomes: Vec<Outcome>,
     /// What a sweep found, for the next [`Publisher::verdicts`].
@@ -135,14 +135,18 @@ impl Publisher {
         async move { connection.prepare(&config).await }
     }
 
-    /// Puts `message` in line for the socket, after everything sent before.
-    ///
-    /// # Panics
-    /// Never; a connection that is already lost is reported by [`Publisher::verdicts`].
-    pub fn send(&mut self, sequence: u64, message: Arc<Message>) {
-        let target = Arc::clone(&self.target);
-        let publishing = async move { target.publish(&message).await?.await };
-        self.in_flight.push(sequence, Box::pin(publishing));
+    /// Puts messages in line for the socket, in order, after everything sent before. A connection that is already lost
+    /// is reported by [`Publisher::verdicts`].
+    pub fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
+        let target = &self.target;
+        let publishes = messages.map(|(sequence, message)| {
+            let target = Arc::clone(target);
+            let properties = properties::of(&message, target.exchange.as_str());
+            let publishing: Publishing<PublisherConfirm> =
+                Box::pin(async move { target.publish(&message, properties).await });
+            (sequence, publishing)
+        });
+        self.in_flight.extend(publishes);
     }
 
     /// Waits for at least one verdict and adds all that are there to `judgements`.
@@ -234,8 +238,11 @@ impl Publisher {
 
 impl Target {
     /// Puts `message` in line for the socket; the result comes when it is written.
-    async fn publish(&self, message: &Message) -> lapin::Result<PublisherConfirm> {
-        let properties = properties::of(message, self.exchange.as_str());
+    async fn publish(
+        &self,
+        message: &Message,
+        properties: BasicProperties,
+    ) -> lapin::Result<PublisherConfirm> {
         let (exchange, routing_key) = match &message.parked {
             Some(_) => (ShortString::default(), self.parking.clone()),
             None => (self.exchange.clone(), message.routing_key.as_str().into()),

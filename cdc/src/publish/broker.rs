@@ -20,6 +20,10 @@ use super::error::Error;
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
 const HEARTBEAT_SECONDS: u16 = 5;
 
+/// Bytes of a frame where the URI says nothing. The client library keeps 64 frames of memory for each connection, and
+/// larger frames are not faster (measured from 4 KiB to 128 KiB).
+const FRAME_BYTES: u32 = 32 << 10;
+
 /// Longest wait for a connection, or for the answer to a declaration.
 const ANSWER_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
@@ -34,8 +38,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Takes a URI; a heartbeat is added where it names none.
+    /// Takes a URI; a heartbeat and a frame's size are added where it names none.
     pub fn new(mut uri: AMQPUri) -> Self {
+        uri.query.frame_max.get_or_insert(FRAME_BYTES);
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
         Self {
             uri,

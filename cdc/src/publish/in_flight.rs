@@ -18,36 +18,52 @@ const FEW: usize = 64;
 /// The outcome of a publish, of the message with that number.
 pub(super) type Outcome = (u64, lapin::Result<Confirmation>);
 
-/// A publish under way, which ends with the broker's verdict.
-pub(super) type Publishing = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+/// A publish under way, which ends with `C`, the wait for the verdict, when the message is written to the socket.
+pub(super) type Publishing<C> = Pin<Box<dyn Future<Output = lapin::Result<C>> + Send>>;
 
 /// See the module's text.
-#[derive(Default)]
-pub(super) struct InFlight {
-    slots: VecDeque<Slot>,
+pub(super) struct InFlight<C> {
+    slots: VecDeque<Slot<C>>,
     /// Slots without an outcome.
     waiting: usize,
 }
 
-struct Slot {
+struct Slot<C> {
     sequence: u64,
-    /// None once it has ended.
-    publishing: Option<Publishing>,
+    stage: Stage<C>,
 }
 
-impl InFlight {
-    /// Adds the next message. It is polled once, which puts its frames in the connection's queue.
-    pub(super) fn push(&mut self, sequence: u64, mut publishing: Publishing) {
-        let first = publishing.as_mut().poll(&mut quiet());
-        let publishing = match first {
-            Poll::Ready(outcome) => Box::pin(std::future::ready(outcome)),
-            Poll::Pending => publishing,
-        };
-        self.waiting += 1;
-        self.slots.push_back(Slot {
-            sequence,
-            publishing: Some(publishing),
-        });
+enum Stage<C> {
+    /// Some kilobytes of the client library's state.
+    Publishing(Publishing<C>),
+    /// Some words.
+    Confirming(C),
+    Failed(lapin::Error),
+    Ended,
+}
+
+impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> InFlight<C> {
+    /// Adds messages and puts their frames in the connection's queue, in order.
+    ///
+    /// They are begun when all of them are made: the library's thread writes what it finds as soon as there is
+    /// something, so the less time there is between them, the more go into one write.
+    pub(super) fn extend(&mut self, messages: impl Iterator<Item = (u64, Publishing<C>)>) {
+        self.shrink();
+        let first = self.slots.len();
+        self.slots
+            .extend(messages.map(|(sequence, publishing)| Slot {
+                sequence,
+                stage: Stage::Publishing(publishing),
+            }));
+        self.waiting += self.slots.len() - first;
+        self.slots.range_mut(first..).for_each(Slot::write);
+    }
+
+    /// Gives back what the last messages needed only until they were written.
+    fn shrink(&mut self) {
+        let last = self.slots.iter_mut().rev();
+        last.take_while(|slot| slot.is_publishing())
+            .for_each(Slot::write);
     }
 
     /// Messages without an outcome.
@@ -79,7 +95,7 @@ impl InFlight {
     }
 
     /// The slot whose end is worth waking up for.
-    fn watched(&mut self) -> Option<&mut Slot> {
+    fn watched(&mut self) -> Option<&mut Slot<C>> {
         let count = self.slots.len();
         let place = if count < FEW { 0 } else { count / 4 };
         let mut places = (place..count).chain(0..place);
@@ -107,22 +123,60 @@ impl InFlight {
     }
 }
 
-impl Slot {
+impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> Slot<C> {
     fn is_waiting(&self) -> bool {
-        self.publishing.is_some()
+        !matches!(self.stage, Stage::Ended)
+    }
+
+    fn is_publishing(&self) -> bool {
+        matches!(self.stage, Stage::Publishing(_))
+    }
+
+    /// Goes on up to the wait for the verdict, as far as that is possible now.
+    fn write(&mut self) {
+        self.reach_confirming(&mut quiet());
+    }
+
+    fn reach_confirming(&mut self, context: &mut Context<'_>) {
+        if let Stage::Publishing(publishing) = &mut self.stage
+            && let Poll::Ready(written) = publishing.as_mut().poll(context)
+        {
+            self.stage = written.map_or_else(Stage::Failed, Stage::Confirming);
+        }
     }
 
     /// How many outcomes were added: one or none.
     fn poll(&mut self, context: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> usize {
-        let Some(publishing) = &mut self.publishing else {
+        self.reach_confirming(context);
+        if let Stage::Confirming(confirm) = &mut self.stage
+            && Pin::new(confirm)
+                .poll(context)
+                .map(|outcome| outcomes.push((self.sequence, outcome)))
+                .is_pending()
+        {
             return 0;
-        };
-        let Poll::Ready(outcome) = publishing.as_mut().poll(context) else {
-            return 0;
-        };
-        self.publishing = None;
-        outcomes.push((self.sequence, outcome));
-        1
+        }
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Confirming(_) => 1,
+            Stage::Failed(error) => {
+                outcomes.push((self.sequence, Err(error)));
+                1
+            }
+            Stage::Ended => 0,
+            publishing @ Stage::Publishing(_) => {
+                self.stage = publishing;
+                0
+            }
+        }
+    }
+}
+
+impl<C> Default for InFlight<C> {
+    fn default() -> Self {
+        Self {
+            slots: VecDeque::new(),
+            waiting: 0,
+        }
     }
 }
 
@@ -154,8 +208,10 @@ mod tests {
         }
     }
 
+    type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+
     struct Bench {
-        in_flight: InFlight,
+        in_flight: InFlight<Confirm>,
         /// What resolves each of them.
         broker: Vec<Option<oneshot::Sender<()>>>,
         wakes: Arc<Count>,
@@ -168,15 +224,17 @@ mod tests {
                 broker: Vec::new(),
                 wakes: Arc::default(),
             };
-            for sequence in 0..messages {
+            let broker = &mut bench.broker;
+            bench.in_flight.extend((0..messages).map(|sequence| {
                 let (sender, receiver) = oneshot::channel();
-                bench.broker.push(Some(sender));
-                let publishing = async move {
+                broker.push(Some(sender));
+                let confirm: Confirm = Box::pin(async move {
                     receiver.await.expect("every message has its verdict");
                     Ok(Confirmation::Ack(None))
-                };
-                bench.in_flight.push(sequence, Box::pin(publishing));
-            }
+                });
+                let publishing: Publishing<Confirm> = Box::pin(std::future::ready(Ok(confirm)));
+                (sequence, publishing)
+            }));
             bench
         }
 
@@ -256,5 +314,46 @@ mod tests {
         assert_eq!(bench.wakes(), 1);
         assert_eq!(bench.poll().len(), 10);
         assert_eq!(bench.in_flight.len(), 0);
+    }
+
+    #[test]
+    fn messages_are_begun_in_order_and_their_state_is_given_back_once_written() {
+        let mut in_flight = InFlight::<Confirm>::default();
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (write, written) = tokio::sync::watch::channel(false);
+        let group = |numbers: std::ops::Range<u64>| {
+            let (order, written) = (Arc::clone(&order), written.clone());
+            numbers.map(move |sequence| {
+                let (order, mut written) = (Arc::clone(&order), written.clone());
+                let publishing: Publishing<Confirm> = Box::pin(async move {
+                    order.lock().unwrap().push(sequence);
+                    written.wait_for(|is_written| *is_written).await.unwrap();
+                    let confirm: Confirm = Box::pin(std::future::pending());
+                    Ok(confirm)
+                });
+                (sequence, publishing)
+            })
+        };
+        in_flight.extend(group(0..3));
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2]);
+        write.send(true).unwrap();
+        in_flight.extend(group(3..4));
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
+        let publishing = in_flight.slots.iter().filter(|slot| slot.is_publishing());
+        assert_eq!(publishing.count(), 0);
+        assert_eq!(in_flight.len(), 4);
+    }
+
+    #[test]
+    fn a_publish_that_fails_at_once_is_told() {
+        let mut in_flight = InFlight::<Confirm>::default();
+        let error = lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed);
+        let publishing: Publishing<Confirm> = Box::pin(std::future::ready(Err(error.into())));
+        in_flight.extend(std::iter::once((7, publishing)));
+        let mut outcomes = Vec::new();
+        let poll = in_flight.poll(&mut quiet(), &mut outcomes);
+        assert!(poll.is_ready());
+        assert!(matches!(outcomes[..], [(7, Err(_))]));
+        assert_eq!(in_flight.len(), 0);
     }
 }
