@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "local-stop",
         ],
     ),
-    ("Checks", &["test", "chaos", "ci"]),
+    ("Checks", &["test", "chaos", "instructions", "ci"]),
     ("This tool", &["help"]),
 ];
 

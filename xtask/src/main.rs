@@ -17,6 +17,7 @@ mod engine;
 mod exec;
 mod failure;
 mod help;
+mod instructions;
 mod interrupt;
 mod local_start;
 mod local_start_cdc;
@@ -35,9 +36,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    chaos::Chaos, ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt,
-    local_start::LocalStart, local_start_cdc::LocalStartCdc, local_stop::LocalStop,
-    local_test_cdc::LocalTestCdc, project::Project, test::Test,
+    chaos::Chaos, ci::Ci, consume::Consume, demo::Demo, instructions::Instructions,
+    interrupt::Interrupt, local_start::LocalStart, local_start_cdc::LocalStartCdc,
+    local_stop::LocalStop, local_test_cdc::LocalTestCdc, project::Project, test::Test,
 };
 
 #[derive(Debug, Parser)]
@@ -67,6 +68,8 @@ enum Command {
     Test(Test),
     /// Break everything around the engine and check that nothing was lost
     Chaos(Chaos),
+    /// Count the instructions of the writer and the window
+    Instructions(Instructions),
     /// Use the docker backend from end to end, as CI does after the tests
     Ci(Ci),
 }
@@ -91,6 +94,7 @@ fn try_main() -> Result<ExitCode> {
         Command::Demo(command) => command.run(&project()?),
         Command::Test(command) => command.run(&project()?),
         Command::Chaos(command) => command.run(&project()?),
+        Command::Instructions(command) => command.run(&project()?),
         Command::Ci(command) => command.run(&project()?),
     }
 }
