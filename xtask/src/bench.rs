@@ -13,6 +13,7 @@ use clap::Args;
 use crate::{
     cargo::{self, Profile},
     child::{self, Running},
+    instructions::Instructions,
     process,
     progress::Progress,
     project::Project,
@@ -32,6 +33,7 @@ const QUICK_COUNT: u64 = 20_000;
 
 /// Options of `bench`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Bench {
     /// Documents of the main comparison [default: 200000, or 20000 with --quick]
     #[arg(long)]
@@ -57,10 +59,20 @@ pub(crate) struct Bench {
     /// Write tables and plots for README into this folder
     #[arg(long, value_name = "FOLDER")]
     publish: Option<PathBuf>,
+    /// Only count the instructions of the writer and the window, and compare with the baseline
+    #[arg(long)]
+    instructions: bool,
+    /// Make what is counted the baseline
+    #[arg(long, requires = "instructions")]
+    accept: bool,
 }
 
 impl Bench {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
+        if self.instructions {
+            let accept = self.accept;
+            return Instructions { accept }.run(project);
+        }
         let progress = Progress::new();
         Turn::Bench.take(project)?;
         // An earlier run that was killed may have left its servers behind.

@@ -18,6 +18,7 @@ mod engine;
 mod exec;
 mod failure;
 mod help;
+mod instructions;
 mod interrupt;
 mod local_start;
 mod local_start_cdc;
