@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::event::Operation;
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// One message, ready to be published any number of times.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -105,7 +107,10 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        let digits = self
+            .0
+            .map(|byte| [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
+        f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -297,7 +297,7 @@ impl Pipeline {
                 // Saved soon: the next start must not find the same hole.
                 Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
                     Some(entry) => entry.position = position,
-                    None => self.saver.confirmed(position),
+                    None => self.saver.confirmed(position, 1),
                 },
                 Some(Err(error)) => self.begin_drain(Some(error)),
                 None => return,
@@ -411,16 +411,21 @@ impl Pipeline {
 
     /// Takes the confirmed prefix out of the window.
     fn advance(&mut self) {
-        let mut has_advanced = false;
+        let mut count = 0;
+        let mut reached = None;
         while let Some(entry) = self.window.pop() {
             sabotage::pass(Point::AfterConfirm);
-            has_advanced = true;
+            count += 1;
             self.progress.confirmed(entry.message.wall_time_ms);
-            self.saver.confirmed(entry.position);
+            reached = Some(entry.position);
+        }
+        let has_advanced = reached.is_some();
+        if let Some(position) = reached {
+            self.saver.confirmed(position, count);
         }
         let is_early = sabotage::has(Defect::EarlyCheckpoint);
         if let Some(entry) = self.window.find(|_| is_early) {
-            self.saver.confirmed(entry.position.clone());
+            self.saver.confirmed(entry.position.clone(), 0);
         }
         if has_advanced && self.window.is_flowing() {
             self.unroutable = None;

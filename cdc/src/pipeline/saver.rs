@@ -97,9 +97,9 @@ impl Saver {
         self.sent_until = Some(cluster_time);
     }
 
-    /// Everything up to `position` is confirmed.
-    pub(super) fn confirmed(&mut self, position: Position) {
-        self.unsaved += 1;
+    /// Everything up to `position` is confirmed, `count` more than before.
+    pub(super) fn confirmed(&mut self, position: Position, count: usize) {
+        self.unsaved += count;
         self.unsaved_since.get_or_insert_with(Instant::now);
         self.note(position, self.interval);
     }

@@ -42,7 +42,8 @@ pub(super) struct Stream {
     /// The primary when the stream was opened.
     primary: Option<ServerAddress>,
     database: String,
-    assembly: Assembly,
+    /// None where the server cannot split an event.
+    assembly: Option<Assembly>,
 }
 
 /// How a read ended.
@@ -63,10 +64,12 @@ impl Stream {
         config: &Config,
         position: &Position,
     ) -> Result<Self, Error> {
+        let mut assembly = Some(Assembly::default());
         let mut opened = watch(mongo, config, position, true).await;
         if let Ok(Err(error)) = &opened
             && code(error) == Some(UNKNOWN_STAGE)
         {
+            assembly = None;
             opened = watch(mongo, config, position, false).await;
         }
         let database = &config.database;
@@ -78,7 +81,7 @@ impl Stream {
             primary: mongo.primary().now(),
             mongo: mongo.clone(),
             database: database.clone(),
-            assembly: Assembly::default(),
+            assembly,
         })
     }
 
@@ -123,7 +126,11 @@ impl Stream {
         raw: RawDocumentBuf,
         after: &dyn Fn() -> Position,
     ) -> Result<Option<Item>, Error> {
-        let whole = self.assembly.add(raw).map_err(|source| Error::Split {
+        let whole = match &mut self.assembly {
+            Some(assembly) => assembly.add(raw),
+            None => Ok(Some(raw)),
+        };
+        let whole = whole.map_err(|source| Error::Split {
             database: self.database.clone(),
             after: after().to_string(),
             source,
@@ -141,7 +148,7 @@ impl Stream {
 
     /// The position after a read without events, where it is a new one.
     fn idle_position(&mut self, after: &Position) -> Option<Position> {
-        if self.assembly.is_begun() {
+        if self.assembly.as_ref().is_some_and(Assembly::is_begun) {
             // The stream's token is that of a part: resuming there would lose the parts before it.
             return None;
         }

@@ -20,6 +20,10 @@ use workload::{
 /// Exit code for a command line or an environment that cannot be used (`EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
 
+/// The engine's, so that what a floor costs can be held against what the engine costs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "workload",
