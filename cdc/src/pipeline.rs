@@ -466,18 +466,16 @@ impl Pipeline {
         let Some(publisher) = link.publisher() else {
             return;
         };
-        let mut has_sent = false;
+        let mut sent = 0;
         publisher.send(std::iter::from_fn(|| {
             let next = window.send_next()?;
             let message = &next.item.message;
             progress.published(message.body.len(), next.again);
             saver.sent(message.cluster_time);
-            has_sent = true;
+            sent += 1;
             Some((next.sequence, Arc::clone(message)))
         }));
-        if has_sent {
-            sabotage::pass(Point::AfterPublish);
-        }
+        (0..sent).for_each(|_| sabotage::pass(Point::AfterPublish));
     }
 }
 

@@ -234,7 +234,8 @@ async fn memory_stays_flat_while_an_alarm_holds_up_documents_of_a_megabyte() {
     );
     report(&figures);
     assert!(after < 96 * 1024, "{figures}");
-    assert!(after - at_half < 4 * 1024, "{figures}");
+    // The kernel's count is a little behind and may go down.
+    assert!(after < at_half + 4 * 1024, "{figures}");
     broker.end_alarms().await;
     let deliveries = scenario
         .take_numbers(usize::try_from(count - 40).unwrap())
