@@ -6,7 +6,7 @@
 use super::report::{Group, Path, Queue, Subject};
 
 /// Samples in which growth is measured; it takes the longest, and its answer is a ratio near 1.
-const GROWTH_SAMPLES: u32 = 3;
+const GROWTH_SAMPLES: u32 = 2;
 /// Messages of the slow Python programs, at most.
 const CONNECTION_EVENTS: u64 = 500;
 const CONFIRM_EVENTS: u64 = 2_000;
