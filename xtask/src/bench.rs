@@ -77,9 +77,10 @@ impl Bench {
         Turn::Bench.take(project)?;
         // An earlier run that was killed may have left its servers behind.
         Site::new(project, self.offline).clear()?;
-        cargo::build_bench(project, &progress)?;
         let python = python::packages(project, &progress, self.offline)?;
+        // First, since they leave an engine behind whose libraries have the features that tests ask for.
         micro_benchmarks(project, &progress)?;
+        cargo::build_bench(project, &progress)?;
         let site = Site::new(project, self.offline);
         let outcome = self.measure(project, &progress, &site, &python);
         site.clear()?;

@@ -45,7 +45,8 @@ pub(super) fn machine() -> Machine {
             "{}, {} {}",
             name.unwrap_or_else(unknown).trim_matches('"'),
             std::env::consts::OS,
-            kernel.trim()
+            // The number alone: what a distributor or a provider appends says nothing about speed.
+            kernel.trim().split('-').next().unwrap_or_default()
         ),
     }
 }
