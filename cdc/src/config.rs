@@ -252,7 +252,7 @@ fn pipeline(args: &EngineArgs, policies: Policies, faults: &mut Faults) -> pipel
         window_bytes: to_usize(faults.number(
             "CDC_WINDOW_BYTES",
             args.window_bytes.as_deref(),
-            8 << 20,
+            4 << 20,
             1024..=(4 << 30),
         )),
         checkpoint_interval: faults.millis(

@@ -35,7 +35,7 @@ use crate::{
 /// Chunks read ahead of the window, at most.
 const PREFETCH_CHUNKS: usize = 2;
 /// Bytes of events read ahead of the window, at most; one larger event still passes alone.
-const PREFETCH_BYTES: u32 = 4 << 20;
+const PREFETCH_BYTES: u32 = 2 << 20;
 
 /// What is watched.
 #[derive(Debug, Clone)]

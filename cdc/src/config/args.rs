@@ -236,7 +236,7 @@ pub struct EngineArgs {
         hide_env_values = true
     )]
     pub window_events: Option<String>,
-    /// Most bytes of bodies in flight, from 1024 up; one larger message still passes alone [default: 8388608]
+    /// Most bytes of bodies in flight, from 1024 up; one larger message still passes alone [default: 4194304]
     #[arg(
         long,
         env = "CDC_WINDOW_BYTES",

@@ -8,7 +8,7 @@ use super::Item;
 const ITEMS_MAX: usize = 512;
 /// Bytes of events after which a chunk is full; a quarter of what may be read ahead, so that reading and publishing
 /// overlap.
-const FULL_BYTES: usize = 1 << 20;
+const FULL_BYTES: usize = 512 << 10;
 
 /// Some items in order, and their share of the memory bound, which is given back on drop.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! The engine ends at each step of its loop: the next start loses nothing and replays no more than it must.
 
-use crate::support::{Proxy, Scenario, amqp_uri, first_copies};
+use crate::support::{Proxy, Scenario, amqp_uri, eventually, first_copies};
 
 /// Events in the window of these tests.
 const WINDOW: usize = 64;
@@ -19,7 +19,11 @@ async fn crash(label: &str, point: &str) -> usize {
     scenario.set("CDC_TEST_CRASH_AT", point);
     let engine = scenario.spawn();
     if point.starts_with("during-drain") {
-        engine.wait_for("watching").await;
+        // In the midst of the backlog.
+        eventually("messages are confirmed", async || {
+            scenario.ready().await > 0
+        })
+        .await;
         engine.signal("TERM");
     }
     let finished = engine.finish().await;

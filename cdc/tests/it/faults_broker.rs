@@ -233,7 +233,7 @@ async fn memory_stays_flat_while_an_alarm_holds_up_documents_of_a_megabyte() {
          time, {after} after"
     );
     report(&figures);
-    assert!(after < 96 * 1024, "{figures}");
+    assert!(after < 64 * 1024, "{figures}");
     // The kernel's count is a little behind and may go down.
     assert!(after < at_half + 4 * 1024, "{figures}");
     broker.end_alarms().await;
@@ -244,7 +244,8 @@ async fn memory_stays_flat_while_an_alarm_holds_up_documents_of_a_megabyte() {
     let peak = engine.peak_memory_kib();
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
-    assert!(peak < 96 * 1024, "{figures}, {peak} at the end");
+    // At full speed the driver's batches of 16 MB come faster than the allocator gives back those before.
+    assert!(peak < 128 * 1024, "{figures}, {peak} at the end");
 }
 
 #[expect(clippy::print_stdout, reason = "a measurement, shown with --nocapture")]
