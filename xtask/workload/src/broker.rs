@@ -1,6 +1,6 @@
 //! RabbitMQ as these programs use it: one connection with a deadline, the engine's queue.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use anyhow::{Context, Result};
 use lapin::{
@@ -9,9 +9,11 @@ use lapin::{
     types::{AMQPValue, FieldTable},
     uri::{AMQPAuthority, AMQPScheme, AMQPUri, AMQPUserInfo},
 };
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     hint::Hinted,
+    patience::{self, READY_TIMEOUT},
     settings::{QueueType, Settings},
 };
 
@@ -22,12 +24,29 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCESS_REFUSED: u16 = 403;
 const NOT_FOUND: u16 = 404;
 
-/// Connects to the broker of `settings`.
+/// Pause before a broker that is being started is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Connects to the broker of `settings`; one that is being started gets [`READY_TIMEOUT`].
 ///
 /// # Errors
-/// If the URI is malformed, or the broker refuses us or is silent for [`ANSWER_TIMEOUT`].
+/// If the URI is malformed, nothing listens, or the broker refuses us, is silent for
+/// [`ANSWER_TIMEOUT`] or not ready in time.
 pub async fn connect(settings: &Settings) -> Result<Connection> {
-    open(uri(settings)?).await
+    let uri = uri(settings)?;
+    let what = format!("rabbitmq at {}:{}", uri.authority.host, uri.authority.port);
+    patience::wait(&what, async {
+        let deadline = Instant::now() + READY_TIMEOUT;
+        loop {
+            match open(uri.clone()).await {
+                Err(error) if is_starting(&error) && Instant::now() < deadline => {
+                    sleep(RETRY_INTERVAL).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    })
+    .await
 }
 
 /// Connects to the broker at `uri`.
@@ -39,26 +58,38 @@ pub async fn open(uri: AMQPUri) -> Result<Connection> {
     let user = uri.authority.userinfo.username.clone();
     let properties = ConnectionProperties::default().with_connection_name("cdc-workload".into());
     let connecting = Connection::connect_uri(uri, properties);
-    let (cause, hint) = match tokio::time::timeout(ANSWER_TIMEOUT, connecting).await {
-        Ok(Ok(connection)) => return Ok(connection),
-        Ok(Err(error)) if reply_code(&error) == Some(ACCESS_REFUSED) => (
-            format!("it refuses user `{user}`: {error}"),
-            "set RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD",
-        ),
-        Ok(Err(error)) => (
-            error.to_string(),
-            "cargo xtask local-start, or set RABBITMQ_HOST and RABBITMQ_PORT",
-        ),
-        Err(_) => (
-            format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
-            "cargo xtask local-start, or set RABBITMQ_HOST and RABBITMQ_PORT",
-        ),
+    let place = "cargo xtask local-start, or set RABBITMQ_HOST and RABBITMQ_PORT";
+    let Ok(outcome) = timeout(ANSWER_TIMEOUT, connecting).await else {
+        let limit = ANSWER_TIMEOUT.as_secs();
+        let message = format!("rabbitmq at {address} does not answer within {limit} s");
+        return Err(Hinted::new(message, place).into());
     };
-    Err(Hinted::new(
-        format!("rabbitmq at {address} cannot be used: {cause}"),
-        hint,
-    )
-    .into())
+    outcome.map_err(|error| {
+        let hinted = if reply_code(&error) == Some(ACCESS_REFUSED) {
+            let message = format!("rabbitmq at {address} refuses user `{user}`");
+            let credentials = "set RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD";
+            Hinted::new(message, credentials)
+        } else {
+            Hinted::new(format!("rabbitmq at {address} cannot be used"), place)
+        };
+        anyhow::Error::new(error).context(hinted)
+    })
+}
+
+/// Whether somebody took the connection and hung up before the first word: a container's published
+/// port does, until the broker in it listens.
+fn is_starting(error: &anyhow::Error) -> bool {
+    let error: Option<&lapin::Error> = error.downcast_ref();
+    match error.map(lapin::Error::kind) {
+        Some(ErrorKind::IOError(error)) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::BrokenPipe
+        ),
+        _ => false,
+    }
 }
 
 /// The queue of `settings` as it stands, or declared as the engine declares it.

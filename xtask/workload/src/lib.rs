@@ -9,6 +9,7 @@
 )]
 
 pub mod hint;
+pub mod patience;
 pub mod settings;
 
 pub mod broker;

@@ -11,20 +11,26 @@ use mongodb::{
 };
 use tokio::net::TcpStream;
 
-use crate::{hint::Hinted, settings::Settings};
+use crate::{
+    hint::Hinted,
+    patience::{self, READY_TIMEOUT},
+    settings::Settings,
+};
 
-/// Longest wait for a server to be found before the first answer.
+/// Longest wait for a server's answer to one request.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to the replica set of `settings` and makes sure that it takes writes.
 ///
+/// A set that is being started gets [`READY_TIMEOUT`] to elect a primary.
+///
 /// # Errors
-/// If the connection string is malformed, or no primary answers within [`ANSWER_TIMEOUT`].
+/// If the connection string is malformed, nothing listens, or no primary answers in that time.
 pub async fn connect(settings: &Settings) -> Result<Client> {
     let mut options = parse(&settings.mongo_database_host).await?;
     let hosts = hosts(&options.hosts);
     options.app_name = Some("cdc-workload".to_owned());
-    options.server_selection_timeout = Some(ANSWER_TIMEOUT);
+    options.server_selection_timeout = Some(READY_TIMEOUT);
     options.connect_timeout = Some(ANSWER_TIMEOUT);
     let client = Client::with_options(options.clone()).context("set up the mongodb client")?;
     let admin = client.database("admin");
@@ -33,11 +39,11 @@ pub async fn connect(settings: &Settings) -> Result<Client> {
         let answer = admin.run_command(doc! { "ping": 1 }).await;
         answer.map_err(|error| brief(&error))
     };
-    let answer = tokio::time::timeout(ANSWER_TIMEOUT + Duration::from_secs(1), ping).await;
-    let cause = match answer {
+    let ping = tokio::time::timeout(READY_TIMEOUT + Duration::from_secs(1), ping);
+    let cause = match patience::wait(&format!("mongodb at {hosts}"), ping).await {
         Ok(Ok(_)) => return Ok(client),
         Ok(Err(cause)) => cause,
-        Err(_) => format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
+        Err(_) => format!("no answer within {} s", READY_TIMEOUT.as_secs()),
     };
     Err(Hinted::new(
         format!("mongodb at {hosts} cannot be used: {cause}"),

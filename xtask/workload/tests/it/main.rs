@@ -10,6 +10,7 @@
 mod bench;
 mod chaos;
 mod engine;
+mod starting;
 
 use std::process::{Command, Output};
 
