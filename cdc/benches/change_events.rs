@@ -13,7 +13,7 @@ pub(crate) fn insert(document: &RawDocumentBuf) -> ChangeEvent {
         .expect("a document has an id");
     // As long as the server's are for an ObjectId: 138 digits.
     let token = "8266".repeat(34) + "04";
-    ChangeEvent::parse(rawdoc! {
+    let event = rawdoc! {
         "_id": { "_data": token },
         "operationType": "insert",
         "clusterTime": Timestamp { time: 1_751_293_805, increment: 7 },
@@ -21,6 +21,6 @@ pub(crate) fn insert(document: &RawDocumentBuf) -> ChangeEvent {
         "fullDocument": document.clone(),
         "ns": { "db": "shop", "coll": COLLECTION },
         "documentKey": { "_id": id },
-    })
-    .expect("it has every field of an event")
+    };
+    ChangeEvent::parse(event.into_bytes().into()).expect("it has every field of an event")
 }

@@ -74,14 +74,17 @@ impl JsonMode {
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
     // Relaxed Extended JSON of a document is rarely more than a third longer than its BSON.
-    let bytes = event.raw().as_bytes().len();
+    let bytes = event.raw().len();
     let mut body = Vec::with_capacity(bytes + bytes / 3);
+    let place = event.namespace();
     match config.format {
-        Format::Document => write_document(event, event.full_document(), config.mode, &mut body)?,
+        Format::Document => {
+            write_document(event, place, event.full_document(), config.mode, &mut body)?;
+        }
         Format::Event => event::write(event.raw(), config.mode, &mut body)?,
     }
-    let routing_key = routing_key(event, config)?;
-    Ok(message(event, routing_key, body))
+    let routing_key = config.routing_key.render(place, event.operation())?;
+    Ok(message(event, place, routing_key, body))
 }
 
 /// The message that tells of `event` without the full document, for a broker that takes no message of
@@ -95,45 +98,46 @@ pub fn trimmed(
     untrimmed_bytes: usize,
 ) -> Result<Message, Error> {
     let mut body = Vec::new();
+    let place = event.namespace();
     match config.format {
-        Format::Document => write_document(event, None, config.mode, &mut body)?,
+        Format::Document => write_document(event, place, None, config.mode, &mut body)?,
         Format::Event => event::write_trimmed(event.raw(), config.mode, &mut body)?,
     }
-    let routing_key = routing_key(event, config)?;
+    let routing_key = config.routing_key.render(place, event.operation())?;
     Ok(Message {
         trimmed_bytes: Some(untrimmed_bytes),
-        ..message(event, routing_key, body)
+        ..message(event, place, routing_key, body)
     })
 }
 
 /// The message that carries `event` as the server sent it, since it cannot be encoded because of `error`.
 pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
-    let body = event.raw().as_bytes().to_vec();
-    let detail = chain(error);
+    let place = event.namespace();
+    let routing_key = config.routing_key.render(place, event.operation());
     Message {
         content: Content::Bson,
         parked: Some(Parked {
             reason: ParkReason::Poison,
-            detail,
+            detail: chain(error),
         }),
-        ..message(event, routing_key(event, config).unwrap_or_default(), body)
+        ..message(
+            event,
+            place,
+            routing_key.unwrap_or_default(),
+            event.raw().to_vec(),
+        )
     }
 }
 
 fn write_document(
     event: &ChangeEvent,
+    place: Namespace<'_>,
     full_document: Option<&RawDocument>,
     mode: JsonMode,
     body: &mut Vec<u8>,
 ) -> Result<(), extended_json::Error> {
-    let collection = event.namespace().collection.unwrap_or_default();
+    let collection = place.collection.unwrap_or_default();
     document::write(full_document, event.document_key(), collection, mode, body)
-}
-
-fn routing_key(event: &ChangeEvent, config: &Config) -> Result<String, Error> {
-    config
-        .routing_key
-        .render(event.namespace(), event.operation())
 }
 
 /// What its `Display` writes, in one allocation.
@@ -149,12 +153,17 @@ fn namespace(
     }
 }
 
-fn message(event: &ChangeEvent, routing_key: String, body: Vec<u8>) -> Message {
+fn message(
+    event: &ChangeEvent,
+    place: Namespace<'_>,
+    routing_key: String,
+    body: Vec<u8>,
+) -> Message {
     Message {
         message_id: MessageId::from_token(event.token()),
         routing_key,
         operation: event.operation(),
-        namespace: namespace(event.namespace()),
+        namespace: namespace(place),
         cluster_time: event.cluster_time(),
         wall_time_ms: event.wall_time_ms(),
         content: Content::Json,

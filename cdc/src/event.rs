@@ -1,20 +1,22 @@
-//! One change event: a view on its raw BSON. Nothing is copied and nothing is decoded twice.
+//! One change event: a view on its raw BSON, which may be a piece of the batch that it came with. Nothing is copied and
+//! nothing is decoded twice.
 //!
 //! Fields: <https://www.mongodb.com/docs/manual/reference/change-events/>.
 
 use std::{fmt, ops::Range, str::FromStr};
 
-use bson::{
-    RawBsonRef, RawDocument, RawDocumentBuf, Timestamp,
-    raw::{CStr, cstr},
-};
+use bson::{RawDocument, Timestamp, spec::ElementType};
+use bytes::Bytes;
 
-use crate::position::Position;
+use crate::{
+    position::Position,
+    raw_bson::{self, Cursor, Text},
+};
 
 /// A document of the change stream, with its known fields located in one pass.
 #[derive(Debug)]
 pub struct ChangeEvent {
-    raw: RawDocumentBuf,
+    raw: Bytes,
     operation: Operation,
     cluster_time: Timestamp,
     wall_time_ms: Option<i64>,
@@ -60,7 +62,7 @@ pub struct Namespace<'a> {
 pub enum Error {
     /// The bytes are not BSON.
     #[error("the change event is not valid BSON")]
-    Corrupt(#[source] bson::error::Error),
+    Corrupt(#[from] raw_bson::Error),
     /// A field that every event has is absent or of another type.
     #[error("the change event has no usable field `{0}`")]
     Missing(&'static str),
@@ -73,44 +75,37 @@ pub enum Error {
 type Span = Range<usize>;
 
 impl ChangeEvent {
-    /// Locates the fields of `raw`.
+    /// Locates the fields of `raw`, a BSON document.
     ///
     /// # Errors
     /// Only the event's own level is checked here; the document inside is checked when it is encoded.
-    pub fn parse(raw: RawDocumentBuf) -> Result<Self, Error> {
+    pub fn parse(raw: Bytes) -> Result<Self, Error> {
         let mut operation = None;
         let mut cluster_time = None;
         let mut wall_time_ms = None;
         let (mut token, mut document_key, mut full_document) = (None, None, None);
         let (mut database, mut collection) = (None, None);
-        let base = raw.as_bytes();
-        for element in &raw {
-            let (key, value) = element.map_err(Error::Corrupt)?;
-            match (key.as_str(), value) {
-                ("_id", RawBsonRef::Document(document)) => {
-                    token = Some(span(base, document.as_bytes()));
+        let mut cursor = Cursor::of_bytes(&raw)?;
+        while let Some(field) = cursor.field()? {
+            match (field.name.as_bytes(), field.kind) {
+                (b"_id", ElementType::EmbeddedDocument) => token = Some(cursor.document_span()?),
+                (b"operationType", ElementType::String) => {
+                    operation = Some(named(cursor.string()?)?);
                 }
-                ("operationType", RawBsonRef::String(name)) => {
-                    operation =
-                        Some(name.parse().map_err(|UnknownOperation| {
-                            Error::UnknownOperation(name.to_owned())
-                        })?);
+                (b"clusterTime", ElementType::Timestamp) => cluster_time = Some(time(&mut cursor)?),
+                (b"wallTime", ElementType::DateTime) => {
+                    wall_time_ms = Some(i64::from_le_bytes(*cursor.array()?));
                 }
-                ("clusterTime", RawBsonRef::Timestamp(time)) => cluster_time = Some(time),
-                ("wallTime", RawBsonRef::DateTime(time)) => {
-                    wall_time_ms = Some(time.timestamp_millis());
+                (b"fullDocument", ElementType::EmbeddedDocument) => {
+                    full_document = Some(cursor.document_span()?);
                 }
-                ("fullDocument", RawBsonRef::Document(document)) => {
-                    full_document = Some(span(base, document.as_bytes()));
+                (b"documentKey", ElementType::EmbeddedDocument) => {
+                    document_key = Some(cursor.document_span()?);
                 }
-                ("documentKey", RawBsonRef::Document(document)) => {
-                    document_key = Some(span(base, document.as_bytes()));
+                (b"ns", ElementType::EmbeddedDocument) => {
+                    (database, collection) = namespace(&mut cursor)?;
                 }
-                ("ns", RawBsonRef::Document(namespace)) => {
-                    database = text_span(base, namespace, cstr!("db"))?;
-                    collection = text_span(base, namespace, cstr!("coll"))?;
-                }
-                _ => {}
+                (_, kind) => cursor.skip(kind)?,
             }
         }
         Ok(Self {
@@ -126,8 +121,8 @@ impl ChangeEvent {
         })
     }
 
-    /// The whole event.
-    pub fn raw(&self) -> &RawDocument {
+    /// The whole event, a BSON document.
+    pub fn raw(&self) -> &[u8] {
         &self.raw
     }
 
@@ -178,13 +173,12 @@ impl ChangeEvent {
     }
 
     fn document(&self, span: &Span) -> &RawDocument {
-        RawDocument::from_bytes(&self.raw.as_bytes()[span.clone()])
+        RawDocument::from_bytes(&self.raw[span.clone()])
             .expect("parse took the span from a document")
     }
 
     fn text(&self, span: &Span) -> &str {
-        std::str::from_utf8(&self.raw.as_bytes()[span.clone()])
-            .expect("parse took the span from a string")
+        std::str::from_utf8(&self.raw[span.clone()]).expect("parse took the span from a string")
     }
 }
 
@@ -247,24 +241,41 @@ impl fmt::Display for Namespace<'_> {
     }
 }
 
-fn text_span(base: &[u8], namespace: &RawDocument, key: &CStr) -> Result<Option<Span>, Error> {
-    let value = namespace.get(key).map_err(Error::Corrupt)?;
-    Ok(value
-        .and_then(RawBsonRef::as_str)
-        .map(|text| span(base, text.as_bytes())))
+fn named(operation: Text<'_>) -> Result<Operation, Error> {
+    let name = operation.to_str()?;
+    name.parse()
+        .map_err(|UnknownOperation| Error::UnknownOperation(name.to_owned()))
 }
 
-/// Where `part`, a piece of `base`, lies in it.
-fn span(base: &[u8], part: &[u8]) -> Span {
-    let start = part.as_ptr() as usize - base.as_ptr() as usize;
-    start..start + part.len()
+fn time(cursor: &mut Cursor<'_>) -> Result<Timestamp, raw_bson::Error> {
+    let increment = u32::from_le_bytes(*cursor.array()?);
+    let time = u32::from_le_bytes(*cursor.array()?);
+    Ok(Timestamp { time, increment })
+}
+
+/// Where the names of the database and the collection are.
+fn namespace(cursor: &mut Cursor<'_>) -> Result<(Option<Span>, Option<Span>), raw_bson::Error> {
+    let (mut database, mut collection) = (None, None);
+    let mut inside = cursor.document()?;
+    while let Some(field) = inside.field()? {
+        match (field.name.as_bytes(), field.kind) {
+            (b"db", ElementType::String) => database = Some(inside.string()?.checked_span()?),
+            (b"coll", ElementType::String) => collection = Some(inside.string()?.checked_span()?),
+            (_, kind) => inside.skip(kind)?,
+        }
+    }
+    Ok((database, collection))
 }
 
 #[cfg(test)]
 mod tests {
-    use bson::{DateTime, rawdoc};
+    use bson::{DateTime, RawDocumentBuf, rawdoc};
 
     use super::*;
+
+    fn parse(raw: RawDocumentBuf) -> Result<ChangeEvent, Error> {
+        ChangeEvent::parse(raw.into_bytes().into())
+    }
 
     fn insert() -> RawDocumentBuf {
         rawdoc! {
@@ -280,7 +291,7 @@ mod tests {
 
     #[test]
     fn an_insert_is_read_in_one_pass() {
-        let event = ChangeEvent::parse(insert()).unwrap();
+        let event = parse(insert()).unwrap();
         assert_eq!(event.operation(), Operation::Insert);
         assert_eq!(event.token(), &*rawdoc! { "_data": "8263" });
         assert_eq!(
@@ -302,7 +313,7 @@ mod tests {
     #[test]
     fn an_invalidate_has_neither_namespace_nor_document() {
         let raw = rawdoc! { "_id": { "_data": "82" }, "operationType": "invalidate", "clusterTime": Timestamp { time: 1, increment: 1 } };
-        let event = ChangeEvent::parse(raw).unwrap();
+        let event = parse(raw).unwrap();
         assert_eq!(event.namespace().to_string(), "");
         assert!(
             event.full_document().is_none()
@@ -317,7 +328,7 @@ mod tests {
             "_id": { "_data": "82" }, "operationType": "update", "clusterTime": Timestamp { time: 1, increment: 1 },
             "fullDocument": null, "ns": { "db": "d", "coll": "c" }, "documentKey": { "_id": 1 },
         };
-        assert!(ChangeEvent::parse(raw).unwrap().full_document().is_none());
+        assert!(parse(raw).unwrap().full_document().is_none());
     }
 
     #[test]
@@ -331,7 +342,7 @@ mod tests {
             {
                 raw.append(key, value);
             }
-            let error = ChangeEvent::parse(raw).unwrap_err();
+            let error = parse(raw).unwrap_err();
             assert!(
                 matches!(error, Error::Missing(field) if field == missing),
                 "{error}"

@@ -26,6 +26,7 @@ pub mod message;
 pub mod metrics;
 pub mod mongo;
 pub mod position;
+pub mod raw_bson;
 pub mod retry;
 
 mod sabotage;

@@ -49,7 +49,8 @@ impl fmt::Display for Position {
 
 /// A cluster time as people see it: seconds since 1970 and a counter within the second.
 pub fn time_text(time: Timestamp) -> String {
-    format!("{}:{}", time.time, time.increment)
+    let (mut seconds, mut increment) = (itoa::Buffer::new(), itoa::Buffer::new());
+    [seconds.format(time.time), increment.format(time.increment)].join(":")
 }
 
 /// The cluster time that a token begins with: after the type byte of a timestamp, seconds and increment, in

@@ -5,6 +5,7 @@
 //! It skips only what the oplog no longer holds, only where the user chose so, and says what: anything else that it
 //! cannot read ends the source with an error.
 
+mod batch;
 mod chunk;
 mod error;
 mod ladder;

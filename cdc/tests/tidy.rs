@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Who may import whom, from the outside in. A room is a file of `src` with the folder of its name.
-const EDGES: [(&str, &[&str]); 18] = [
+const EDGES: [(&str, &[&str]); 19] = [
     (
         "app",
         &[
@@ -58,17 +58,20 @@ const EDGES: [(&str, &[&str]); 18] = [
     ),
     (
         "source",
-        &["event", "health", "metrics", "mongo", "position", "retry"],
+        &[
+            "event", "health", "metrics", "mongo", "position", "raw_bson", "retry",
+        ],
     ),
-    ("encode", &["event", "message", "retry"]),
-    ("publish", &["message", "retry"]),
+    ("encode", &["event", "message", "raw_bson", "retry"]),
+    ("publish", &["message", "position", "retry"]),
     ("checkpoint", &["mongo", "position", "retry"]),
     ("message", &["event"]),
-    ("event", &["position"]),
+    ("event", &["position", "raw_bson"]),
     ("mongo", &["retry"]),
     ("health", &[]),
     ("metrics", &["message"]),
     ("position", &[]),
+    ("raw_bson", &[]),
     ("retry", &[]),
     ("sabotage", &[]),
     ("property", &[]),

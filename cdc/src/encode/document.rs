@@ -7,8 +7,9 @@ use bson::{RawDocument, spec::ElementType};
 
 use super::{
     JsonMode,
-    extended_json::{Cursor, Error, Field, Object, all_or_nothing},
+    extended_json::{Object, all_or_nothing},
 };
+use crate::raw_bson::{Cursor, Error, Field};
 
 const ID: &str = "_id";
 const TYPE: &str = "type";

@@ -1,11 +1,10 @@
 //! Format `event`: the change event as the server sent it.
 
-use bson::RawDocument;
-
 use super::{
     JsonMode,
-    extended_json::{self, Cursor, Object},
+    extended_json::{self, Object},
 };
+use crate::raw_bson::Cursor;
 
 /// Fields that hold a document as a whole.
 const WHOLE_DOCUMENTS: [&str; 2] = ["fullDocument", "fullDocumentBeforeChange"];
@@ -14,12 +13,8 @@ const WHOLE_DOCUMENTS: [&str; 2] = ["fullDocument", "fullDocumentBeforeChange"];
 ///
 /// # Errors
 /// Fails if a byte of the event is not as BSON demands; `out` is then as it was.
-pub fn write(
-    event: &RawDocument,
-    mode: JsonMode,
-    out: &mut Vec<u8>,
-) -> Result<(), extended_json::Error> {
-    extended_json::write_document(event, mode, out)
+pub fn write(event: &[u8], mode: JsonMode, out: &mut Vec<u8>) -> Result<(), extended_json::Error> {
+    extended_json::write_bytes(event, mode, out)
 }
 
 /// The same, without the fields that hold a document as a whole.
@@ -27,13 +22,13 @@ pub fn write(
 /// # Errors
 /// As [`write`].
 pub fn write_trimmed(
-    event: &RawDocument,
+    event: &[u8],
     mode: JsonMode,
     out: &mut Vec<u8>,
 ) -> Result<(), extended_json::Error> {
     extended_json::all_or_nothing(out, |out| {
         let mut object = Object::open(mode, out);
-        let mut cursor = Cursor::new(event)?;
+        let mut cursor = Cursor::of_bytes(event)?;
         while let Some(field) = cursor.field()? {
             let is_whole = WHOLE_DOCUMENTS
                 .iter()
@@ -62,7 +57,7 @@ mod tests {
             "fullDocumentBeforeChange": { "a": "y" }, "documentKey": { "_id": 1 },
         };
         let mut out = Vec::new();
-        write_trimmed(&event, JsonMode::Relaxed, &mut out).unwrap();
+        write_trimmed(event.as_bytes(), JsonMode::Relaxed, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,

@@ -5,20 +5,19 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use crate::message::Message;
+use crate::{message::Message, position::time_text};
 
 /// Delivery mode of a message that survives a broker's restart.
 const PERSISTENT: u8 = 2;
 
 /// The properties of `message`, which is meant for `exchange`.
 pub(super) fn of(message: &Message, exchange: &str) -> BasicProperties {
-    let time = message.cluster_time;
     let mut headers = FieldTable::default();
     headers.insert("cdc-namespace".into(), long(message.namespace.as_str()));
     headers.insert("cdc-operation".into(), long(message.operation.as_str()));
     headers.insert(
         "cdc-cluster-time".into(),
-        long(format!("{}:{}", time.time, time.increment)),
+        long(time_text(message.cluster_time)),
     );
     if let Some(wall_time_ms) = message.wall_time_ms {
         headers.insert(

@@ -22,7 +22,7 @@ impl Chunk {
     /// Adds an item at the end.
     pub(super) fn push(&mut self, item: Item) {
         if let Item::Event(event) = &item {
-            self.bytes += event.raw().as_bytes().len();
+            self.bytes += event.raw().len();
         }
         self.items.push(item);
     }
@@ -72,7 +72,7 @@ mod tests {
             "clusterTime": Timestamp { time: 1, increment: 1 },
             "fullDocument": { "text": "x".repeat(bytes) },
         };
-        Item::Event(ChangeEvent::parse(raw).unwrap())
+        Item::Event(ChangeEvent::parse(raw.into_bytes().into()).unwrap())
     }
 
     #[test]

@@ -8,7 +8,10 @@
 //! what an update changed of it, 16 MB each, so the most in use here is about 32 MB for the event and 16 MB for the
 //! part; the driver's batch comes on top. [`LIMIT_BYTES`] is the end of it whatever the server sends.
 
-use bson::{RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::spec::ElementType;
+use bytes::Bytes;
+
+use crate::raw_bson::{self, Cursor};
 
 /// Largest event.
 const LIMIT_BYTES: usize = 64 << 20;
@@ -70,7 +73,7 @@ impl Assembly {
     }
 
     /// Takes a document of the stream; gives an event that is whole, be it by itself.
-    pub(super) fn add(&mut self, raw: RawDocumentBuf) -> Result<Option<RawDocumentBuf>, Error> {
+    pub(super) fn add(&mut self, raw: Bytes) -> Result<Option<Bytes>, Error> {
         let begun = self.begun.take();
         let expected = begun.as_ref().map(|begun| begun.last.next());
         let found = mark(&raw)?;
@@ -110,23 +113,20 @@ impl Begun {
     }
 
     /// Adds the fields of `part` and returns its token's element.
-    fn append(&mut self, part: &RawDocument) -> Result<Vec<u8>, Error> {
-        let bytes = part.as_bytes();
-        if self.elements.len() + bytes.len() > LIMIT_BYTES {
+    fn append(&mut self, part: &[u8]) -> Result<Vec<u8>, Error> {
+        if self.elements.len() + part.len() > LIMIT_BYTES {
             return Err(Error::TooLarge);
         }
         // A large block grows in place, without a second copy of the event.
-        self.elements.reserve_exact(bytes.len());
+        self.elements.reserve_exact(part.len());
         let mut token = None;
-        let mut start = size_of::<i32>();
-        for element in part.iter_elements() {
-            let element = element.map_err(|_| Error::Corrupt)?;
-            let name = element.key().as_str();
-            // Type, name, the zero after it, value.
-            let end = start + 1 + name.len() + 1 + element.size();
-            let element = bytes.get(start..end).ok_or(Error::Corrupt)?;
-            start = end;
-            match name {
+        let mut cursor = Cursor::of_bytes(part)?;
+        let mut start = cursor.position();
+        while let Some(field) = cursor.field()? {
+            cursor.skip(field.kind)?;
+            let element = &part[start..cursor.position()];
+            start = cursor.position();
+            match field.name.to_str()? {
                 TOKEN => token = Some(element.to_vec()),
                 MARK => {}
                 name if self.names.iter().any(|other| other == name) => {
@@ -142,7 +142,7 @@ impl Begun {
     }
 
     /// The event, with `token` as its first field.
-    fn finish(self, token: &[u8]) -> Result<RawDocumentBuf, Error> {
+    fn finish(self, token: &[u8]) -> Result<Bytes, Error> {
         let mut bytes = self.elements;
         let length = size_of::<i32>() + token.len() + bytes.len() + 1;
         let length = i32::try_from(length).map_err(|_| Error::TooLarge)?;
@@ -153,7 +153,7 @@ impl Begun {
             .chain(token.iter().copied());
         bytes.splice(0..0, head);
         bytes.push(0);
-        RawDocumentBuf::from_bytes(bytes).map_err(|_| Error::Corrupt)
+        Ok(bytes.into())
     }
 }
 
@@ -174,27 +174,40 @@ impl Mark {
 }
 
 /// Which part it is; none for an event that was not split.
-fn mark(raw: &RawDocument) -> Result<Option<Mark>, Error> {
-    for element in raw.iter_elements() {
-        // What is wrong with an event that was not split is told where it is read.
-        let Ok(element) = element else {
-            return Ok(None);
-        };
-        if element.key().as_str() != MARK {
-            continue;
-        }
-        let Ok(RawBsonRef::Document(mark)) = element.value() else {
-            return Err(Error::Unnumbered);
-        };
-        let number = |name| mark.get_i32(name).map_err(|_| Error::Unnumbered);
-        let mark = Mark {
-            fragment: number("fragment")?,
-            of: number("of")?,
-        };
-        let is_possible = (1..=mark.of).contains(&mark.fragment);
-        return is_possible.then_some(Some(mark)).ok_or(Error::Unnumbered);
+fn mark(raw: &[u8]) -> Result<Option<Mark>, Error> {
+    // What is wrong with an event that was not split is told where it is read.
+    let Ok((mut cursor, Some(kind))) = find_mark(raw) else {
+        return Ok(None);
+    };
+    if kind != ElementType::EmbeddedDocument {
+        return Err(Error::Unnumbered);
     }
-    Ok(None)
+    let inside = cursor.document()?;
+    let number = |name| {
+        let mut inside = inside;
+        match inside.find(name)? {
+            Some(ElementType::Int32) => Ok(i32::from_le_bytes(*inside.array()?)),
+            _ => Err(Error::Unnumbered),
+        }
+    };
+    let mark = Mark {
+        fragment: number("fragment")?,
+        of: number("of")?,
+    };
+    let is_possible = (1..=mark.of).contains(&mark.fragment);
+    is_possible.then_some(Some(mark)).ok_or(Error::Unnumbered)
+}
+
+fn find_mark(raw: &[u8]) -> Result<(Cursor<'_>, Option<ElementType>), raw_bson::Error> {
+    let mut cursor = Cursor::of_bytes(raw)?;
+    let kind = cursor.find(MARK)?;
+    Ok((cursor, kind))
+}
+
+impl From<raw_bson::Error> for Error {
+    fn from(_: raw_bson::Error) -> Self {
+        Self::Corrupt
+    }
 }
 
 fn text(mark: Option<Mark>) -> String {

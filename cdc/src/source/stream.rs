@@ -1,23 +1,23 @@
 //! One open change stream: its pipeline, its options, its next event.
 
-use std::{pin::pin, task::Poll, time::Duration};
+use std::time::Duration;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Document, RawDocumentBuf, doc};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use mongodb::{
-    change_stream::{
-        ChangeStream,
-        event::{ChangeStreamEvent, ResumeToken},
-    },
     error::{Error as DriverError, ErrorKind},
-    options::{FullDocumentType, ServerAddress},
+    options::ServerAddress,
+    raw_batch_cursor::{RawBatch, RawBatchCursor},
 };
 use tokio::time::error::Elapsed;
 
-use super::{Config, Error, Item, Refusal, split::Assembly};
+use super::{Config, Error, Item, Refusal, batch::Batch, split::Assembly};
 use crate::{
-    event::{ChangeEvent, Operation},
+    event::{self, ChangeEvent, Operation},
     mongo::{self, Mongo},
     position::Position,
+    raw_bson,
     retry::Disposition,
 };
 
@@ -36,8 +36,12 @@ const UNKNOWN_STAGE: i32 = 40324;
 const EVENT_TOO_LARGE: i32 = 10334;
 
 /// An open change stream of raw BSON.
+///
+/// It is the cursor of an aggregation and not the driver's `ChangeStream`, which copies each event twice, and resumes by
+/// itself at a token that is already past an event that it could not decode.
 pub(super) struct Stream {
-    events: ChangeStream<RawDocumentBuf>,
+    replies: RawBatchCursor,
+    batch: Option<Batch>,
     mongo: Mongo,
     /// The primary when the stream was opened.
     primary: Option<ServerAddress>,
@@ -48,8 +52,10 @@ pub(super) struct Stream {
 
 /// How a read ended.
 pub(super) enum Read {
-    /// The driver's answer: an event, or none where the server had nothing for a while.
-    Done(Result<Option<RawDocumentBuf>, DriverError>),
+    /// There was an event left of an earlier reply.
+    Event(Result<Bytes, raw_bson::Error>),
+    /// The server replied, with events or without; none where it ended the stream.
+    Reply(Option<Result<RawBatch, DriverError>>),
     /// There was no answer.
     Late,
     /// Another member has become primary.
@@ -73,11 +79,12 @@ impl Stream {
             opened = watch(mongo, config, position, false).await;
         }
         let database = &config.database;
-        let stream = opened
+        let replies = opened
             .map_err(|_| late(database))?
             .map_err(|error| refused(mongo, database, position, error))?;
         Ok(Self {
-            events: stream.with_type(),
+            replies,
+            batch: None,
             primary: mongo.primary().now(),
             mongo: mongo.clone(),
             database: database.clone(),
@@ -88,16 +95,19 @@ impl Stream {
     /// Reads on. Awaits `pause` before it waits for the server, and not where something was read before.
     ///
     /// # Cancel safety
-    /// Not cancel safe: a read that is dropped loses its batch. Reopen the stream after the last item.
+    /// As safe as `pause` is: a read that is under way goes on with the next call.
     pub(super) async fn read(&mut self, pause: impl Future<Output = ()>) -> Read {
-        let mut read = pin!(self.events.next_if_any());
-        if let Poll::Ready(read) = futures_util::poll!(read.as_mut()) {
-            return Read::Done(read);
+        if let Some(event) = self.batch.as_mut().and_then(Iterator::next) {
+            return Read::Event(event);
         }
+        // Its memory is free before the next one is read.
+        self.batch = None;
         pause.await;
         tokio::select! {
             biased;
-            read = tokio::time::timeout(READ_TIMEOUT, read) => read.map_or(Read::Late, Read::Done),
+            reply = tokio::time::timeout(READ_TIMEOUT, self.replies.next()) => {
+                reply.map_or(Read::Late, Read::Reply)
+            }
             () = self.mongo.primary().moved(self.primary.as_ref()) => Read::Moved,
         }
     }
@@ -110,22 +120,38 @@ impl Stream {
         after: &dyn Fn() -> Position,
     ) -> Result<Option<Item>, Error> {
         match read {
-            Read::Done(Ok(Some(raw))) => self.event(raw, after),
-            Read::Done(Ok(None)) if !self.events.is_alive() => Err(Error::Closed {
+            Read::Event(event) => self.event(event, after),
+            Read::Reply(Some(Ok(reply))) => self.reply(reply, after),
+            Read::Reply(Some(Err(error))) => {
+                Err(failed(&self.mongo, &self.database, &after(), error))
+            }
+            Read::Reply(None) => Err(Error::Closed {
                 database: self.database.clone(),
             }),
-            Read::Done(Ok(None)) => Ok(self.idle_position(&after()).map(Item::Idle)),
-            Read::Done(Err(error)) => Err(failed(&self.mongo, &self.database, &after(), error)),
             Read::Late => Err(late(&self.database)),
             Read::Moved => Err(moved(&self.database)),
         }
     }
 
-    fn event(
+    fn reply(
         &mut self,
-        raw: RawDocumentBuf,
+        reply: RawBatch,
         after: &dyn Fn() -> Position,
     ) -> Result<Option<Item>, Error> {
+        let batch = Batch::open(reply).map_err(|source| self.unreadable(after, source))?;
+        if batch.is_empty() {
+            return Ok(self.idle_position(&batch, &after()).map(Item::Idle));
+        }
+        self.batch = Some(batch);
+        Ok(None)
+    }
+
+    fn event(
+        &mut self,
+        raw: Result<Bytes, raw_bson::Error>,
+        after: &dyn Fn() -> Position,
+    ) -> Result<Option<Item>, Error> {
+        let raw = raw.map_err(|source| self.unreadable(after, source.into()))?;
         let whole = match &mut self.assembly {
             Some(assembly) => assembly.add(raw),
             None => Ok(Some(raw)),
@@ -138,21 +164,25 @@ impl Stream {
         let Some(raw) = whole else {
             return Ok(None);
         };
-        let event = ChangeEvent::parse(raw).map_err(|source| Error::Event {
-            database: self.database.clone(),
-            after: after().to_string(),
-            source,
-        })?;
+        let event = ChangeEvent::parse(raw).map_err(|source| self.unreadable(after, source))?;
         Ok(Some(Item::Event(event)))
     }
 
-    /// The position after a read without events, where it is a new one.
-    fn idle_position(&mut self, after: &Position) -> Option<Position> {
+    fn unreadable(&self, after: &dyn Fn() -> Position, source: event::Error) -> Error {
+        Error::Event {
+            database: self.database.clone(),
+            after: after().to_string(),
+            source,
+        }
+    }
+
+    /// The position after a reply without events, where it is a new one.
+    fn idle_position(&self, batch: &Batch, after: &Position) -> Option<Position> {
         if self.assembly.as_ref().is_some_and(Assembly::is_begun) {
             // The stream's token is that of a part: resuming there would lose the parts before it.
             return None;
         }
-        let token = bson::serialize_to_raw_document_buf(&self.events.resume_token()?).ok()?;
+        let token = batch.resume_token()?;
         if matches!(after, Position::After { token: same, .. } if *same == token) {
             return None;
         }
@@ -163,31 +193,35 @@ impl Stream {
     }
 }
 
+/// <https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/>.
 async fn watch(
     mongo: &Mongo,
     config: &Config,
     position: &Position,
     splits: bool,
-) -> Result<Result<ChangeStream<ChangeStreamEvent<Document>>, DriverError>, Elapsed> {
-    let mut pipeline = vec![doc! { "$match": filter(config) }];
+) -> Result<Result<RawBatchCursor, DriverError>, Elapsed> {
+    let mut stage = match position {
+        Position::At(time) => doc! { "startAtOperationTime": *time },
+        // `startAfter` does what `resumeAfter` does and also works after an invalidate.
+        Position::After { token, .. } => doc! { "startAfter": resume_token(token) },
+    };
+    if config.operations.contains(&Operation::Update) {
+        stage.insert("fullDocument", "updateLookup");
+    }
+    let mut pipeline = vec![
+        doc! { "$changeStream": stage },
+        doc! { "$match": filter(config) },
+    ];
     if splits {
         pipeline.push(doc! { SPLIT: {} });
     }
     let watched = mongo.client().database(&config.database);
-    let mut watch = watched
-        .watch()
-        .pipeline(pipeline)
+    let opening = watched
+        .aggregate(pipeline)
         .batch_size(BATCH_EVENTS)
-        .max_await_time(AWAIT_TIME);
-    if config.operations.contains(&Operation::Update) {
-        watch = watch.full_document(FullDocumentType::UpdateLookup);
-    }
-    watch = match position {
-        Position::At(time) => watch.start_at_operation_time(*time),
-        // `startAfter` does what `resumeAfter` does and also works after an invalidate.
-        Position::After { token, .. } => watch.start_after(resume_token(token)),
-    };
-    tokio::time::timeout(READ_TIMEOUT, watch.into_future()).await
+        .max_await_time(AWAIT_TIME)
+        .batch();
+    tokio::time::timeout(READ_TIMEOUT, opening).await
 }
 
 /// Lets through what was asked for, and always the end of the stream.
@@ -208,10 +242,8 @@ fn filter(config: &Config) -> Document {
     ] }
 }
 
-fn resume_token(token: &RawDocumentBuf) -> ResumeToken {
-    let token = Document::try_from(&**token)
-        .expect("a token comes from an event or from a checked checkpoint");
-    bson::deserialize_from_bson(Bson::Document(token)).expect("any value is a resume token")
+fn resume_token(token: &RawDocumentBuf) -> Document {
+    Document::try_from(&**token).expect("a token comes from an event or from a checked checkpoint")
 }
 
 fn late(database: &str) -> Error {
@@ -246,12 +278,6 @@ fn refused(mongo: &Mongo, database: &str, position: &Position, error: DriverErro
 
 /// Names a failure to read.
 fn failed(mongo: &Mongo, database: &str, after: &Position, error: DriverError) -> Error {
-    if code(&error) == Some(UNKNOWN_STAGE) {
-        // The driver resumed on a member of an older release; opening again finds out.
-        return Error::Closed {
-            database: database.to_owned(),
-        };
-    }
     let refusal = Refusal::of_place(&error);
     named(mongo, database, after, error, refusal)
 }

@@ -7,8 +7,11 @@
 
 use bson::spec::ElementType;
 
-use super::{Cursor, DEPTH_MAX, Error, cursor::Field, string, value::leaf};
-use crate::encode::JsonMode;
+use super::{string, value::leaf};
+use crate::{
+    encode::JsonMode,
+    raw_bson::{Cursor, DEPTH_MAX, Error, Field},
+};
 
 /// What a document, an array or a scope looks like in JSON.
 #[derive(Clone, Copy)]

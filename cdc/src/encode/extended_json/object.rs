@@ -2,8 +2,11 @@
 
 use bson::spec::ElementType;
 
-use super::{Cursor, Error, Field, string, value};
-use crate::encode::JsonMode;
+use super::{string, value};
+use crate::{
+    encode::JsonMode,
+    raw_bson::{Cursor, Error, Field},
+};
 
 /// An object that is being written to the end of a buffer.
 ///

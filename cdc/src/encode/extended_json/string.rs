@@ -5,20 +5,13 @@
     reason = "a value that goes through memory on its way to the writer costs half as much again"
 )]
 
-use super::{Error, Text};
+use crate::raw_bson::{Error, Text};
 
 /// What stands behind the backslash for each byte; zero if the byte stands for itself.
 const ESCAPES: [u8; 256] = escape_table();
 
-/// Bytes looked at in one step.
-const BLOCK: usize = size_of::<u64>();
 /// Most bytes copied as one block.
 const COPY_BLOCK: usize = 16;
-/// A one in each byte of a block.
-const ONES: u64 = u64::MAX / 255;
-/// The highest bit of each byte of a block.
-const HIGH_BITS: u64 = ONES << 7;
-
 /// Writes `text` as a JSON string.
 #[inline(always)]
 pub(super) fn quoted(text: Text<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -125,34 +118,6 @@ fn escape_byte(byte: u8, out: &mut Vec<u8>) {
         }
         letter => out.extend_from_slice(&[b'\\', letter]),
     }
-}
-
-/// How many bytes from the first on are ASCII that JSON takes as it is.
-#[inline(always)]
-pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
-    let mut length = 0;
-    while let Some(block) = bytes[length..].first_chunk() {
-        let others = others(*block);
-        if others != 0 {
-            return length + (others.trailing_zeros() / u8::BITS) as usize;
-        }
-        length += BLOCK;
-    }
-    let is_plain = |byte: &&u8| byte.is_ascii() && ESCAPES[usize::from(**byte)] == 0;
-    length + bytes[length..].iter().take_while(is_plain).count()
-}
-
-/// Marks, in its high bit, the first byte of `block` that is not plain; none if all are.
-///
-/// A subtraction borrows a byte's high bit if the byte is too small. It may then mark bytes after
-/// the first wrongly.
-#[inline(always)]
-fn others(block: [u8; BLOCK]) -> u64 {
-    let block = u64::from_le_bytes(block);
-    let control = block.wrapping_sub(ONES * 0x20);
-    let quote = (block ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
-    let backslash = (block ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-    (block | control | quote | backslash) & HIGH_BITS
 }
 
 const fn escape_table() -> [u8; 256] {

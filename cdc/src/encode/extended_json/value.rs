@@ -9,13 +9,14 @@ use base64::{Engine, encoded_len, engine::general_purpose::STANDARD};
 use bson::spec::ElementType;
 
 use super::{
-    Cursor, Error, Text,
-    cursor::Binary,
     date, decimal,
     nested::{Shape, nested, open},
     number, string,
 };
-use crate::encode::JsonMode;
+use crate::{
+    encode::JsonMode,
+    raw_bson::{Binary, Cursor, Error, Text},
+};
 
 /// Two lower-case hexadecimal digits for each byte.
 const HEX: [[u8; 2]; 256] = hex_table();

@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use super::{super::DEPTH_MAX, Error, JsonMode, bytes, document, write_bytes, written};
+use super::{Error, JsonMode, bytes, document, write_bytes, written};
+use crate::raw_bson::DEPTH_MAX;
 
 /// Stack that is enough for the deepest document in an unoptimised build, half of what a thread
 /// has by default.

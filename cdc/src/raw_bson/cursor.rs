@@ -1,8 +1,4 @@
-//! Reads raw BSON and trusts no byte of it.
-//!
-//! A value is cut out of its document only if it fits, and a nested document only if it is framed
-//! as it should be. One check is left to the writer, which has to look at the bytes anyway: that
-//! texts are UTF-8.
+//! A place in a document, and how to get on from it.
 
 #![expect(
     clippy::inline_always,
@@ -11,10 +7,12 @@
 
 mod values;
 
+use std::ops::Range;
+
 use bson::{RawDocument, spec::ElementType};
 
-pub(super) use self::values::Binary;
-use super::{Error, Text, string};
+pub use self::values::Binary;
+use super::{Error, Text, scan};
 
 /// Shortest document: its length and its terminator.
 const DOCUMENT_BYTES_MIN: usize = 5;
@@ -51,7 +49,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Before the first element of the document that `bytes` are.
-    pub(super) fn of_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn of_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut outside = Cursor {
             whole: bytes,
             bytes,
@@ -62,6 +60,15 @@ impl<'a> Cursor<'a> {
             return Err(length_error(0, bytes));
         }
         Ok(inside)
+    }
+
+    /// In the middle of a document or array of `whole`, of which `elements` are left, without its terminator.
+    pub(crate) fn within(whole: &'a [u8], elements: Range<usize>) -> Self {
+        Cursor {
+            whole,
+            bytes: whole.get(..elements.end).unwrap_or_default(),
+            position: elements.start,
+        }
     }
 
     /// Reads up to the next value, which the caller then has to read or skip; none at the end.
@@ -114,7 +121,7 @@ impl<'a> Cursor<'a> {
 
     /// The next `N` bytes.
     #[inline(always)]
-    pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let taken = rest.first_chunk().ok_or(Error::PastEnd {
             offset: self.position,
@@ -136,11 +143,11 @@ impl<'a> Cursor<'a> {
 
     /// A text that ends at the first zero.
     #[inline(always)]
-    pub(super) fn c_string(&mut self) -> Result<Text<'a>, Error> {
+    pub(crate) fn c_string(&mut self) -> Result<Text<'a>, Error> {
         let offset = self.position;
         let from = self.whole.get(offset..).unwrap_or_default();
         // The scan looks at whole blocks, past this document's end too; its terminator stops it at the latest.
-        let plain = string::plain_prefix(from);
+        let plain = scan::plain_prefix(from);
         let length = if self.bytes.get(offset + plain) == Some(&0) {
             plain
         } else {
@@ -158,7 +165,7 @@ impl<'a> Cursor<'a> {
 
     /// A text that ends where its length says, with a zero of its own.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Result<Text<'a>, Error> {
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, Error> {
         let length = self.length(1)?;
         let offset = self.position;
         match self.take(length)? {
@@ -168,7 +175,7 @@ impl<'a> Cursor<'a> {
                 Ok(Text {
                     from,
                     length: length - 1,
-                    plain: string::plain_prefix(from),
+                    plain: scan::plain_prefix(from),
                     offset,
                 })
             }
@@ -180,7 +187,7 @@ impl<'a> Cursor<'a> {
 
     /// Before the first element of a document or array inside this one.
     #[inline(always)]
-    pub(super) fn document(&mut self) -> Result<Self, Error> {
+    pub(crate) fn document(&mut self) -> Result<Self, Error> {
         let start = self.position;
         let length = self.length(DOCUMENT_BYTES_MIN)?;
         self.take(length - LENGTH_BYTES)?;
@@ -196,20 +203,33 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Skips a document or array, and tells where it is in the outermost document.
+    #[inline]
+    pub(crate) fn document_span(&mut self) -> Result<Range<usize>, Error> {
+        let start = self.position;
+        self.document()?;
+        Ok(start..self.position)
+    }
+
     /// Goes from the end of this document or array to the one around it, which ends at `end`.
     #[inline(always)]
-    pub(super) fn leave(&mut self, end: usize) {
+    pub(crate) fn leave(&mut self, end: usize) {
         self.bytes = &self.whole[..end];
         self.position += 1;
     }
 
+    /// The elements that are not read yet, for [`Cursor::within`].
+    pub(crate) fn rest(&self) -> Range<usize> {
+        self.position..self.bytes.len()
+    }
+
     /// Where the terminator of this document or array is.
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.bytes.len()
     }
 
     /// How much of the outermost document is read.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.position
     }
 }

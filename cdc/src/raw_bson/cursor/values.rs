@@ -9,13 +9,15 @@ const SUBTYPE_OLD_BINARY: u8 = 0x02;
 
 /// A binary value.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Binary<'a> {
-    pub(in super::super) subtype: u8,
-    pub(in super::super) payload: &'a [u8],
+pub struct Binary<'a> {
+    /// What the bytes mean.
+    pub subtype: u8,
+    /// The bytes themselves.
+    pub payload: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(in super::super) fn binary(&mut self) -> Result<Binary<'a>, Error> {
+    pub(crate) fn binary(&mut self) -> Result<Binary<'a>, Error> {
         let length = self.length(0)?;
         let [subtype] = *self.array()?;
         let payload_offset = self.position;
@@ -34,7 +36,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(in super::super) fn boolean(&mut self) -> Result<bool, Error> {
+    pub(crate) fn boolean(&mut self) -> Result<bool, Error> {
         let offset = self.position;
         match *self.array()? {
             [0] => Ok(false),
@@ -43,7 +45,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(in super::super) fn code_with_scope(&mut self) -> Result<(Text<'a>, Self), Error> {
+    pub(crate) fn code_with_scope(&mut self) -> Result<(Text<'a>, Self), Error> {
         let offset = self.position;
         let length = self.length(LENGTH_BYTES)?;
         let code = self.string()?;
@@ -56,7 +58,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a value of type `kind` and looks at its frame only.
-    pub(super) fn skip(&mut self, kind: ElementType) -> Result<(), Error> {
+    pub(crate) fn skip(&mut self, kind: ElementType) -> Result<(), Error> {
         match kind {
             ElementType::Undefined
             | ElementType::Null
