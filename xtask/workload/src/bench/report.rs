@@ -160,14 +160,14 @@ pub enum Path {
     Floor,
 }
 
-/// Latencies of one sample, in milliseconds, measured from the moment at which the insert was due.
+/// Latencies of one run, in milliseconds, measured from the moment at which the insert was due.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The path.
     pub path: Path,
     /// Inserts per second.
     pub per_second: u32,
-    /// Number of the sample, from 0.
+    /// Number of the pair of runs at this rate, from 0; a sample has one or more.
     pub sample: u32,
     /// Messages measured.
     pub messages: u64,

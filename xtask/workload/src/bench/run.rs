@@ -15,7 +15,7 @@ use super::{
     queue::{self, Queue},
     record::Record,
     report::{FORMAT, Group, Queue as Kind, Report, Settings, Subject},
-    schedule::{self, Block, DOCUMENT, RATES, Scope},
+    schedule::{self, Block, DOCUMENT, LatencyTask, Scope},
     site::Site,
     system_calls::SystemCalls,
     tell::{self, tell},
@@ -199,17 +199,20 @@ impl Driver<'_> {
         } else {
             SECONDS
         };
-        for per_second in RATES {
+        for task in schedule::latencies(sample) {
+            let LatencyTask {
+                per_second,
+                pair,
+                path,
+            } = task;
             let load = Load {
                 per_second,
                 seconds: self.args.seconds.unwrap_or(default),
                 size: self.args.size,
             };
-            for path in schedule::paths(sample) {
-                let latency = latency::measure(&self.site, path, &load, sample).await?;
-                tell(&tell::latency(&latency));
-                self.record.add(|report| report.latencies.push(latency))?;
-            }
+            let latency = latency::measure(&self.site, path, &load, pair).await?;
+            tell(&tell::latency(&latency));
+            self.record.add(|report| report.latencies.push(latency))?;
         }
         Ok(())
     }

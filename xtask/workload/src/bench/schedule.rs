@@ -14,8 +14,9 @@ const BATCH_EVENTS: u64 = 50_000;
 /// The same in a short run.
 const QUICK_CONNECTION_EVENTS: u64 = 100;
 const QUICK_CONFIRM_EVENTS: u64 = 300;
-/// Inserts per second at which latency is measured.
-pub(super) const RATES: [u32; 3] = [100, 1_000, 5_000];
+/// Inserts per second at which latency is measured, and how often in a sample: the rate that is judged more often, since
+/// a machine's pauses decide what 99 in 100 wait for.
+const LATENCIES: [(u32, u32); 3] = [(100, 1), (1_000, 3), (5_000, 1)];
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,13 +73,31 @@ pub(super) fn blocks(scope: &Scope, sample: u32) -> Vec<Block> {
     blocks
 }
 
-/// The paths of a latency, in the order of this sample.
-pub(super) fn paths(sample: u32) -> [Path; 2] {
-    if sample.is_multiple_of(2) {
-        [Path::Engine, Path::Floor]
-    } else {
-        [Path::Floor, Path::Engine]
-    }
+/// One latency run. Those of the two paths that have the same rate and pair belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LatencyTask {
+    pub(super) per_second: u32,
+    pub(super) pair: u32,
+    pub(super) path: Path,
+}
+
+/// The latency runs of a sample; each pair begins with the other path than the pair before.
+pub(super) fn latencies(sample: u32) -> Vec<LatencyTask> {
+    let pairs = LATENCIES.into_iter().flat_map(|(per_second, pairs)| {
+        (sample * pairs..(sample + 1) * pairs).map(move |pair| (per_second, pair))
+    });
+    let tasks = pairs.flat_map(|(per_second, pair)| {
+        let mut paths = [Path::Engine, Path::Floor];
+        if !pair.is_multiple_of(2) {
+            paths.reverse();
+        }
+        paths.map(|path| LatencyTask {
+            per_second,
+            pair,
+            path,
+        })
+    });
+    tasks.collect()
 }
 
 fn main_tasks(scope: &Scope) -> Vec<Task> {
@@ -205,6 +224,22 @@ mod tests {
         assert_ne!(main[1][0], main[2][0]);
         for tasks in &main {
             assert!(main[0].iter().all(|task| tasks.contains(task)));
+        }
+    }
+
+    #[test]
+    fn every_latency_is_measured_in_pairs_that_begin_in_turn() {
+        let tasks: Vec<_> = (0..3).flat_map(latencies).collect();
+        for (per_second, pairs) in LATENCIES {
+            let of_rate = tasks.iter().filter(|task| task.per_second == per_second);
+            let of_rate: Vec<_> = of_rate.collect();
+            assert_eq!(of_rate.len(), 2 * 3 * pairs as usize);
+            for (number, both) in of_rate.chunks(2).enumerate() {
+                assert!(both.iter().all(|task| task.pair as usize == number));
+                let first = [Path::Engine, Path::Floor][number % 2];
+                assert_eq!(both[0].path, first);
+                assert_ne!(both[1].path, first);
+            }
         }
     }
 
