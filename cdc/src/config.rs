@@ -246,7 +246,7 @@ fn pipeline(args: &EngineArgs, policies: Policies, faults: &mut Faults) -> pipel
         window_events: to_usize(faults.number(
             "CDC_WINDOW_EVENTS",
             args.window_events.as_deref(),
-            1024,
+            1536,
             1..=65_536,
         )),
         window_bytes: to_usize(faults.number(

@@ -8,6 +8,8 @@
 //! to begin from the checkpoint ([`Outcome`]).
 
 mod error;
+mod flow;
+mod heard;
 mod intake;
 mod link;
 mod policy;
@@ -25,21 +27,16 @@ pub use self::{
     error::Error,
     policy::{OnOversize, OnPoison, OnUnroutable, Policies},
 };
-use self::{
-    intake::{Intake, Taken},
-    link::Link,
-    progress::Progress,
-    saver::{Saver, Step},
-};
+use self::{intake::Intake, link::Link, progress::Progress, saver::Saver};
 use crate::{
     checkpoint, encode,
-    health::{Cause, Health, Role},
+    health::{Health, Role},
     message::Message,
     metrics::Metrics,
     position::Position,
-    publish::{self, Bounds, Judgement, Publisher, Verdict, Window},
+    publish::{self, Bounds, Publisher, Window},
     retry::{Backoff, chain},
-    sabotage::{self, Defect, Point},
+    sabotage::{self, Point},
     source::Source,
 };
 
@@ -281,123 +278,6 @@ impl Pipeline {
         })
     }
 
-    /// Encodes what was received, as far as the window has room. The first failure ends the reading; what came before
-    /// it is still delivered.
-    fn fill(&mut self) {
-        while self.window.room() > 0 {
-            match self.intake.next() {
-                Some(Ok(Taken::Entry(entry))) => {
-                    let bytes = entry.message.body.len();
-                    self.window.push(entry, bytes);
-                }
-                Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {
-                    Some(entry) => entry.position = position,
-                    None => self.saver.idle(position),
-                },
-                // Saved soon: the next start must not find the same hole.
-                Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
-                    Some(entry) => entry.position = position,
-                    None => self.saver.confirmed(position, 1),
-                },
-                Some(Err(error)) => self.begin_drain(Some(error)),
-                None => return,
-            }
-        }
-    }
-
-    fn on_link(&mut self, event: link::Event, judgements: &mut Vec<Judgement>) -> ControlFlow<End> {
-        let verdicts = self.on_judgements(judgements);
-        match event {
-            link::Event::Judged => {}
-            link::Event::Connected => {
-                let again = self.window.reconnect();
-                info!(
-                    messages = again,
-                    "rabbitmq connected again, publishing from the first unconfirmed message"
-                );
-            }
-            link::Event::Lost(error) => warn!(
-                error = chain(&error),
-                unconfirmed = self.window.len(),
-                "rabbitmq lost"
-            ),
-            link::Event::Failed(error) => return ControlFlow::Break(self.on_link_failed(error)),
-        }
-        verdicts
-    }
-
-    fn on_link_failed(&self, error: publish::Error) -> End {
-        match error {
-            publish::Error::Locked => Ok(Outcome::Superseded(error.into())),
-            publish::Error::Oversize { bytes, limit } => {
-                let is_news = self
-                    .config
-                    .max_message_bytes
-                    .is_none_or(|known| limit < known);
-                if self.config.policies.on_oversize != OnOversize::Stop && is_news {
-                    return Ok(Outcome::Reread {
-                        max_message_bytes: Some(limit),
-                    });
-                }
-                let refused = self.window.find(|entry| entry.message.body.len() == bytes);
-                Err(match refused {
-                    Some(entry) => Error::oversize(&entry.message, error),
-                    None => error.into(),
-                })
-            }
-            error => Err(error.into()),
-        }
-    }
-
-    fn on_judgements(&mut self, judgements: &mut Vec<Judgement>) -> ControlFlow<End> {
-        let mut flow = ControlFlow::Continue(());
-        for Judgement {
-            sequence,
-            verdict,
-            returned,
-        } in judgements.drain(..)
-        {
-            self.window.judge(sequence, verdict);
-            if verdict == Verdict::Nacked {
-                self.metrics.messages_nacked.inc();
-            } else if returned.is_none() {
-                self.nack_backoff.reset();
-            }
-            // Every return is looked at, since each may be of a message that has left the window already.
-            if let Some(returned) = returned {
-                let next = self.on_returned(returned);
-                flow = if flow.is_break() { flow } else { next };
-            }
-        }
-        flow
-    }
-
-    /// A failure that only a person can mend ends the reading; what is in the window is still delivered.
-    fn on_step(
-        &mut self,
-        step: Result<Step, checkpoint::Error>,
-        judgements: &mut Vec<Judgement>,
-    ) -> ControlFlow<End> {
-        match step {
-            Ok(Step::Done) => {}
-            Ok(Step::Settled) => {
-                // Any of them may carry the return of a message that counts as confirmed.
-                self.link.sweep(judgements);
-                let flow = self.on_judgements(judgements);
-                self.saver.start();
-                return flow;
-            }
-            Err(error @ checkpoint::Error::Taken { .. }) => {
-                return ControlFlow::Break(Ok(Outcome::Superseded(error.into())));
-            }
-            Err(error) => {
-                self.health.hinder(Cause::Checkpoint, chain(&error));
-                self.begin_drain(Some(error.into()));
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
     fn on_tick(&mut self) {
         if let Some(error) = self.link.overdue() {
             warn!(
@@ -407,75 +287,6 @@ impl Pipeline {
             );
         }
         self.progress.tick(self.window.len(), self.window.bytes());
-    }
-
-    /// Takes the confirmed prefix out of the window.
-    fn advance(&mut self) {
-        let mut count = 0;
-        let mut reached = None;
-        while let Some(entry) = self.window.pop() {
-            sabotage::pass(Point::AfterConfirm);
-            count += 1;
-            self.progress.confirmed(entry.message.wall_time_ms);
-            reached = Some(entry.position);
-        }
-        let has_advanced = reached.is_some();
-        if let Some(position) = reached {
-            self.saver.confirmed(position, count);
-        }
-        let is_early = sabotage::has(Defect::EarlyCheckpoint);
-        if let Some(entry) = self.window.find(|_| is_early) {
-            self.saver.confirmed(entry.position.clone(), 0);
-        }
-        if has_advanced && self.window.is_flowing() {
-            self.unroutable = None;
-            self.health.clear(Cause::Nacked);
-            self.health.clear(Cause::Unroutable);
-        }
-        if self.window.settle() {
-            self.hold();
-        }
-    }
-
-    /// After a refusal, once every verdict is there: waits before the first refused message is published again.
-    fn hold(&mut self) {
-        let delay = self.nack_backoff.next_delay();
-        if let Some(reason) = &self.unroutable {
-            self.health.hinder(Cause::Unroutable, reason);
-            self.link.prepare_again();
-        } else {
-            let reason = "rabbitmq refused a message, publishing from it on, one at a time";
-            warn!(retry_ms = delay.as_millis(), "{reason}");
-            self.health.hinder(Cause::Nacked, reason);
-        }
-        self.hold_until = Some(Instant::now() + delay);
-    }
-
-    /// Sends whatever may be sent now.
-    fn send(&mut self) {
-        if self.hold_until.is_some() {
-            return;
-        }
-        let Self {
-            window,
-            link,
-            saver,
-            progress,
-            ..
-        } = self;
-        let Some(publisher) = link.publisher() else {
-            return;
-        };
-        let mut sent = 0;
-        publisher.send(std::iter::from_fn(|| {
-            let next = window.send_next()?;
-            let message = &next.item.message;
-            progress.published(message.body.len(), next.again);
-            saver.sent(message.cluster_time);
-            sent += 1;
-            Some((next.sequence, Arc::clone(message)))
-        }));
-        (0..sent).for_each(|_| sabotage::pass(Point::AfterPublish));
     }
 }
 

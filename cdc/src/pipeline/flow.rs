@@ -1,0 +1,107 @@
+//! Through the window: what was received goes in, what may be sent goes out, what is confirmed leaves.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Pipeline, intake::Taken};
+use crate::{
+    health::Cause,
+    sabotage::{self, Defect, Point},
+};
+
+impl Pipeline {
+    /// Encodes what was received, as far as the window has room. The first failure ends the reading; what came before
+    /// it is still delivered.
+    pub(super) fn fill(&mut self) {
+        while self.window.room() > 0 {
+            match self.intake.next() {
+                Some(Ok(Taken::Entry(entry))) => {
+                    let bytes = entry.message.body.len();
+                    self.window.push(entry, bytes);
+                }
+                Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {
+                    Some(entry) => entry.position = position,
+                    None => self.saver.idle(position),
+                },
+                // Saved soon: the next start must not find the same hole.
+                Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
+                    Some(entry) => entry.position = position,
+                    None => self.saver.confirmed(position, 1),
+                },
+                Some(Err(error)) => self.begin_drain(Some(error)),
+                None => return,
+            }
+        }
+    }
+
+    /// Takes the confirmed prefix out of the window.
+    pub(super) fn advance(&mut self) {
+        let mut count = 0;
+        let mut reached = None;
+        while let Some(entry) = self.window.pop() {
+            sabotage::pass(Point::AfterConfirm);
+            count += 1;
+            self.progress.confirmed(entry.message.wall_time_ms);
+            reached = Some(entry.position);
+        }
+        let has_advanced = reached.is_some();
+        if let Some(position) = reached {
+            self.saver.confirmed(position, count);
+        }
+        let is_early = sabotage::has(Defect::EarlyCheckpoint);
+        if let Some(entry) = self.window.find(|_| is_early) {
+            self.saver.confirmed(entry.position.clone(), 0);
+        }
+        if has_advanced && self.window.is_flowing() {
+            self.unroutable = None;
+            self.health.clear(Cause::Nacked);
+            self.health.clear(Cause::Unroutable);
+        }
+        if self.window.settle() {
+            self.hold();
+        }
+    }
+
+    /// After a refusal, once every verdict is there: waits before the first refused message is published again.
+    fn hold(&mut self) {
+        let delay = self.nack_backoff.next_delay();
+        if let Some(reason) = &self.unroutable {
+            self.health.hinder(Cause::Unroutable, reason);
+            self.link.prepare_again();
+        } else {
+            let reason = "rabbitmq refused a message, publishing from it on, one at a time";
+            warn!(retry_ms = delay.as_millis(), "{reason}");
+            self.health.hinder(Cause::Nacked, reason);
+        }
+        self.hold_until = Some(Instant::now() + delay);
+    }
+
+    /// Sends whatever may be sent now.
+    pub(super) fn send(&mut self) {
+        if self.hold_until.is_some() {
+            return;
+        }
+        let Self {
+            window,
+            link,
+            saver,
+            progress,
+            ..
+        } = self;
+        let Some(publisher) = link.publisher() else {
+            return;
+        };
+        let mut sent = 0;
+        publisher.send(std::iter::from_fn(|| {
+            let next = window.send_next()?;
+            let message = &next.item.message;
+            progress.published(message.body.len(), next.again);
+            saver.sent(message.cluster_time);
+            sent += 1;
+            Some((next.sequence, Arc::clone(message)))
+        }));
+        (0..sent).for_each(|_| sabotage::pass(Point::AfterPublish));
+    }
+}
