@@ -92,7 +92,9 @@ impl ChangeEvent {
                 (b"operationType", ElementType::String) => {
                     operation = Some(named(cursor.string()?)?);
                 }
-                (b"clusterTime", ElementType::Timestamp) => cluster_time = Some(time(&mut cursor)?),
+                (b"clusterTime", ElementType::Timestamp) => {
+                    cluster_time = Some(cursor.timestamp()?);
+                }
                 (b"wallTime", ElementType::DateTime) => {
                     wall_time_ms = Some(i64::from_le_bytes(*cursor.array()?));
                 }
@@ -245,12 +247,6 @@ fn named(operation: Text<'_>) -> Result<Operation, Error> {
     let name = operation.to_str()?;
     name.parse()
         .map_err(|UnknownOperation| Error::UnknownOperation(name.to_owned()))
-}
-
-fn time(cursor: &mut Cursor<'_>) -> Result<Timestamp, raw_bson::Error> {
-    let increment = u32::from_le_bytes(*cursor.array()?);
-    let time = u32::from_le_bytes(*cursor.array()?);
-    Ok(Timestamp { time, increment })
 }
 
 /// Where the names of the database and the collection are.

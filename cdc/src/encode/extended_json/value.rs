@@ -6,7 +6,7 @@
 )]
 
 use base64::{Engine, encoded_len, engine::general_purpose::STANDARD};
-use bson::spec::ElementType;
+use bson::{Timestamp, spec::ElementType};
 
 use super::{
     date, decimal,
@@ -69,10 +69,7 @@ fn rare(kind: ElementType, from: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(
     match kind {
         ElementType::Binary => binary(from.binary()?, out),
         ElementType::Decimal128 => decimal::decimal128(u128::from_le_bytes(*from.array()?), out),
-        ElementType::Timestamp => {
-            let increment = u32::from_le_bytes(*from.array()?);
-            timestamp(u32::from_le_bytes(*from.array()?), increment, out);
-        }
+        ElementType::Timestamp => timestamp(from.timestamp()?, out),
         ElementType::RegularExpression => {
             regular_expression(from.c_string()?, from.c_string()?, out)?;
         }
@@ -119,9 +116,9 @@ fn binary(Binary { subtype, payload }: Binary<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#""}}"#);
 }
 
-fn timestamp(seconds: u32, increment: u32, out: &mut Vec<u8>) {
+fn timestamp(Timestamp { time, increment }: Timestamp, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"$timestamp":{"t":"#);
-    number::integer(seconds, out);
+    number::integer(time, out);
     out.extend_from_slice(br#","i":"#);
     number::integer(increment, out);
     out.extend_from_slice(b"}}");

@@ -1,6 +1,6 @@
 //! Values of more than one part.
 
-use bson::spec::ElementType;
+use bson::{Timestamp, spec::ElementType};
 
 use super::{Cursor, Error, LENGTH_BYTES, Text, length_error};
 
@@ -43,6 +43,13 @@ impl<'a> Cursor<'a> {
             [1] => Ok(true),
             [value] => Err(Error::Boolean { offset, value }),
         }
+    }
+
+    #[inline]
+    pub(crate) fn timestamp(&mut self) -> Result<Timestamp, Error> {
+        let increment = u32::from_le_bytes(*self.array()?);
+        let time = u32::from_le_bytes(*self.array()?);
+        Ok(Timestamp { time, increment })
     }
 
     pub(crate) fn code_with_scope(&mut self) -> Result<(Text<'a>, Self), Error> {
