@@ -1,159 +1,24 @@
 //! `cdc tail`: shows messages, and loses none, whatever ends it.
 
+mod harness;
+mod peek;
+
 use std::{
-    io::{BufRead as _, BufReader, PipeReader},
     process::Command,
     time::{Duration, Instant},
 };
 
 use lapin::{
     BasicProperties,
-    options::{
-        BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, QueueDeclareOptions,
-    },
+    options::{BasicConsumeOptions, BasicPublishOptions, BasicQosOptions},
     types::{AMQPValue, FieldTable},
 };
 
-use crate::support::{DEADLINE, Engine, Finished, Proxy, Scenario, amqp_uri, eventually};
+use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually};
+
+use self::harness::{Tail, fill, holds, ordered, settings};
 
 const KINDS: [&str; 2] = ["classic", "quorum"];
-
-/// A running `cdc tail` and the reading end of its standard output.
-struct Tail {
-    child: Engine,
-    /// Away while a line is waited for.
-    lines: Option<BufReader<PipeReader>>,
-}
-
-impl Tail {
-    fn start(scenario: &Scenario, arguments: &[&str]) -> Self {
-        Self::start_with(&settings(scenario, amqp_uri()), arguments)
-    }
-
-    fn start_with(settings: &[(String, String)], arguments: &[&str]) -> Self {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let arguments = [&["tail"], arguments].concat();
-        let redirect = |command: &mut Command| {
-            command.stdout(writer);
-        };
-        Self {
-            child: Engine::spawn_with(&arguments, settings, redirect),
-            lines: Some(BufReader::new(reader)),
-        }
-    }
-
-    /// Waits for a line and gives the number in its message.
-    async fn number(&mut self) -> i64 {
-        let mut lines = self.lines.take().unwrap();
-        let read = move || {
-            let mut line = String::new();
-            lines.read_line(&mut line).unwrap();
-            (number(&line), lines)
-        };
-        let (number, lines) = blocking(read).await;
-        self.lines = Some(lines);
-        number
-    }
-
-    async fn numbers(&mut self, count: i64) -> Vec<i64> {
-        let mut numbers = Vec::new();
-        for _ in 0..count {
-            numbers.push(self.number().await);
-        }
-        numbers
-    }
-
-    /// All lines up to the end.
-    async fn rest(self) -> (Vec<i64>, Finished) {
-        let lines = self.lines.unwrap();
-        let read = || lines.lines().map(|line| number(&line.unwrap())).collect();
-        let numbers = blocking(read).await;
-        (numbers, self.child.finish().await)
-    }
-
-    /// Closes the reading end and waits for the end.
-    async fn close(self) -> Finished {
-        drop(self.lines);
-        self.child.finish().await
-    }
-}
-
-/// Reads, though not for ever.
-async fn blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
-    let read = tokio::time::timeout(DEADLINE, tokio::task::spawn_blocking(read));
-    read.await.expect("tail writes or ends").unwrap()
-}
-
-fn settings(scenario: &Scenario, uri: String) -> Vec<(String, String)> {
-    let queue = scenario.name.clone();
-    [("RABBITMQ_URI", uri), ("RABBITMQ_QUEUE_NAME", queue)]
-        .map(|(variable, value)| (variable.to_owned(), value))
-        .to_vec()
-}
-
-fn number(line: &str) -> i64 {
-    let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
-    line["body"]["n"].as_i64().unwrap()
-}
-
-/// Declares the scenario's queue and puts the numbers of `range` in it.
-async fn fill(scenario: &Scenario, kind: &str, range: std::ops::Range<i64>) {
-    let channel = scenario.channel().await;
-    let options = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
-    let name = scenario.name.as_str();
-    channel
-        .queue_declare(name.into(), options, arguments)
-        .await
-        .unwrap();
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await
-        .unwrap();
-    let mut confirms = Vec::new();
-    for n in range {
-        let properties = BasicProperties::default().with_message_id(format!("{n:032x}").into());
-        let body = format!(r#"{{"n":{n},"pad":"{}"}}"#, "x".repeat(300));
-        let options = BasicPublishOptions::default();
-        let publish =
-            channel.basic_publish("".into(), name.into(), options, body.as_bytes(), properties);
-        confirms.push(publish.await.unwrap());
-    }
-    for confirm in confirms {
-        assert!(confirm.await.unwrap().is_ack());
-    }
-    channel.close(200, "OK".into()).await.unwrap();
-}
-
-/// Asserts that the queue holds exactly `range`, in order, and empties it; says how many were given out before.
-async fn holds(scenario: &Scenario, range: std::ops::Range<i64>) -> usize {
-    let count = u32::try_from(range.end - range.start).unwrap();
-    eventually("everything is back in the queue", async || {
-        scenario.ready().await >= count
-    })
-    .await;
-    let channel = scenario.channel().await;
-    let (mut numbers, mut redelivered) = (Vec::new(), 0);
-    // Not acknowledged one by one: a quorum queue's channel may drop some of many acknowledgements when it is closed.
-    let options = BasicGetOptions { no_ack: true };
-    let name = scenario.name.as_str();
-    while let Some(message) = channel.basic_get(name.into(), options).await.unwrap() {
-        let body: serde_json::Value = serde_json::from_slice(&message.data).unwrap();
-        numbers.push(body["n"].as_i64().unwrap());
-        redelivered += usize::from(message.redelivered);
-    }
-    assert_eq!(numbers, ordered(range));
-    redelivered
-}
-
-fn ordered(range: std::ops::Range<i64>) -> Vec<i64> {
-    range.collect()
-}
 
 #[tokio::test]
 async fn count_takes_as_many_and_leaves_the_rest_in_its_order() {
@@ -214,64 +79,6 @@ async fn a_message_is_shown_as_soon_as_it_comes() {
         (0, Some(0), "")
     );
     scenario.stays_empty(Duration::from_millis(200)).await;
-}
-
-#[tokio::test]
-async fn peek_leaves_every_message_in_its_place() {
-    for kind in KINDS {
-        let scenario = Scenario::new("tail_peek").await;
-        fill(&scenario, kind, 0..2_000).await;
-        // The second look meets messages that came back, the third takes fewer than those.
-        for (arguments, count) in [
-            (&["--no-follow"][..], 2_000),
-            (&["--count", "50"], 50),
-            (&["--count", "3"], 3),
-        ] {
-            let arguments = [&["--peek"], arguments].concat();
-            let (numbers, finished) = Tail::start(&scenario, &arguments).rest().await;
-            assert_eq!(numbers, ordered(0..count), "{kind} {arguments:?}");
-            assert_eq!(finished.code, Some(0));
-            let warned = finished.log.contains("counts every look as a delivery");
-            assert_eq!(
-                warned,
-                kind == "quorum" && count < 2_000,
-                "{}",
-                finished.log
-            );
-        }
-        holds(&scenario, 0..2_000).await;
-    }
-}
-
-#[tokio::test]
-async fn peek_ends_before_it_wears_messages_out() {
-    let scenario = Scenario::new("tail_worn").await;
-    fill(&scenario, "quorum", 0..30).await;
-    for look in 0..17 {
-        let (numbers, finished) = Tail::start(&scenario, &["--peek", "--count", "1"])
-            .rest()
-            .await;
-        assert_eq!(numbers, [0]);
-        let code = i32::from(look >= 15);
-        assert_eq!(finished.code, Some(code), "look {look}: {}", finished.log);
-        let told = finished
-            .log
-            .contains(&format!("was given out {look} times before"));
-        assert_eq!(told, look >= 15, "{}", finished.log);
-    }
-    holds(&scenario, 0..30).await;
-}
-
-#[tokio::test]
-async fn peek_that_is_killed_leaves_every_message_in_its_place() {
-    for kind in KINDS {
-        let scenario = Scenario::new("tail_peek_kill").await;
-        fill(&scenario, kind, 0..2_000).await;
-        let mut tail = Tail::start(&scenario, &["--peek"]);
-        tail.numbers(1_000).await;
-        tail.child.kill().await;
-        holds(&scenario, 0..2_000).await;
-    }
 }
 
 #[tokio::test]
