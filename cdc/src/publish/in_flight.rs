@@ -281,6 +281,15 @@ mod tests {
     }
 
     #[test]
+    fn up_to_a_bound_the_first_verdict_wakes_alone() {
+        let mut bench = Bench::with(FEW as u64 - 1);
+        assert!(bench.poll().is_empty());
+        bench.confirm(0);
+        assert_eq!(bench.wakes(), 1);
+        assert_eq!(bench.poll(), [0]);
+    }
+
+    #[test]
     fn with_much_in_flight_a_quarter_of_the_verdicts_wakes_once() {
         let mut bench = Bench::with(100);
         assert!(bench.poll().is_empty());
