@@ -6,6 +6,8 @@ pub mod event;
 pub mod extended_json;
 mod routing_key;
 
+use std::sync::Arc;
+
 use bson::RawDocument;
 
 pub use self::routing_key::RoutingKey;
@@ -73,15 +75,18 @@ impl JsonMode {
 /// # Errors
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
-    // Relaxed Extended JSON of a document is rarely more than a third longer than its BSON.
-    let bytes = event.raw().len();
-    let mut body = Vec::with_capacity(bytes + bytes / 3);
     let place = event.namespace();
+    let mut body;
     match config.format {
         Format::Document => {
-            write_document(event, place, event.full_document(), config.mode, &mut body)?;
+            let document = event.full_document();
+            body = room_for(document.map_or(0, |document| document.as_bytes().len()));
+            write_document(event, place, document, config.mode, &mut body)?;
         }
-        Format::Event => event::write(event.raw(), config.mode, &mut body)?,
+        Format::Event => {
+            body = room_for(event.raw().len());
+            event::write(event.raw(), config.mode, &mut body)?;
+        }
     }
     let routing_key = config.routing_key.render(place, event.operation())?;
     Ok(message(event, place, routing_key, body))
@@ -129,6 +134,14 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
     }
 }
 
+/// An empty body for so many bytes of BSON.
+///
+/// Relaxed Extended JSON of a document is rarely more than a third longer than its BSON, and then there are the
+/// collection and the id. More would only be memory in flight.
+fn room_for(bytes: usize) -> Vec<u8> {
+    Vec::with_capacity(bytes + bytes / 3 + 64)
+}
+
 fn write_document(
     event: &ChangeEvent,
     place: Namespace<'_>,
@@ -156,7 +169,7 @@ fn namespace(
 fn message(
     event: &ChangeEvent,
     place: Namespace<'_>,
-    routing_key: String,
+    routing_key: Arc<str>,
     body: Vec<u8>,
 ) -> Message {
     Message {

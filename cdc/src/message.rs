@@ -1,6 +1,6 @@
 //! What we publish: a routing key, properties and a body. Pure data, no I/O.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bson::{RawDocument, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +15,7 @@ pub struct Message {
     /// Stable identity that consumers deduplicate on.
     pub message_id: MessageId,
     /// At most 255 bytes, a limit of AMQP 0-9-1.
-    pub routing_key: String,
+    pub routing_key: Arc<str>,
     /// Operation of the change event.
     pub operation: Operation,
     /// `database.collection`, or `database` alone for an operation on the whole database.

@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod greeting;
 mod in_flight;
+mod judgement;
 mod lock;
 mod properties;
 mod queue;
@@ -20,21 +21,30 @@ use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::{
-    BasicProperties, Channel, Confirmation, ConnectionState, ErrorKind, PublisherConfirm,
-    message::BasicReturnMessage, options::BasicPublishOptions, types::ShortString,
+    Channel, ConnectionState, ErrorKind, options::BasicPublishOptions, types::ShortString,
 };
 
-use self::in_flight::{InFlight, Outcome, Publishing};
 pub use self::{
     broker::Broker,
     connection::Connection,
     error::Error,
+    judgement::{Judgement, Returned},
     lock::{Lock, PIPELINE_BYTES_MAX},
     queue::{Queue, QueueType},
     standby::Standby,
     window::{Bounds, Verdict, Window},
 };
+use self::{
+    in_flight::{InFlight, Outcome},
+    judgement::{Confirm, Heard},
+};
 use crate::message::Message;
+
+/// `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
+const OPTIONS: BasicPublishOptions = BasicPublishOptions {
+    mandatory: true,
+    immediate: false,
+};
 
 /// Where and how to publish.
 #[derive(Debug, Clone)]
@@ -57,9 +67,9 @@ pub struct Config {
 pub struct Publisher {
     connection: Arc<Connection>,
     target: Arc<Target>,
-    in_flight: InFlight<PublisherConfirm>,
+    in_flight: InFlight<Confirm>,
     /// What ended in the last look, kept for its memory.
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Outcome<Heard>>,
     /// What a sweep found, for the next [`Publisher::verdicts`].
     lost: Option<lapin::Error>,
     events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
@@ -70,27 +80,6 @@ struct Target {
     channel: Channel,
     exchange: ShortString,
     parking: ShortString,
-}
-
-/// What the broker said of one message.
-#[derive(Debug)]
-pub struct Judgement {
-    /// Number that [`Publisher::send`] was given.
-    pub sequence: u64,
-    /// The verdict on that message.
-    pub verdict: Verdict,
-    /// A message that came back as unroutable. It may be another one than `sequence`: the client library attaches a
-    /// returned message to whichever confirm resolves next.
-    pub returned: Option<Returned>,
-}
-
-/// A message that matched no queue.
-#[derive(Debug)]
-pub struct Returned {
-    /// Its own id, which tells what it is.
-    pub message_id: String,
-    /// The broker's reason.
-    pub reason: String,
 }
 
 impl Publisher {
@@ -142,8 +131,17 @@ impl Publisher {
         let publishes = messages.map(|(sequence, message)| {
             let target = Arc::clone(target);
             let properties = properties::of(&message, target.exchange.as_str());
-            let publishing: Publishing<PublisherConfirm> =
-                Box::pin(async move { target.publish(&message, properties).await });
+            let publishing = async move {
+                let (exchange, routing_key) = target.place(&message);
+                let publish = target.channel.basic_publish(
+                    exchange,
+                    routing_key,
+                    OPTIONS,
+                    &message.body,
+                    properties,
+                );
+                publish.await.map(Confirm::from)
+            };
             (sequence, publishing)
         });
         self.in_flight.extend(publishes);
@@ -198,7 +196,11 @@ impl Publisher {
     fn judge(&mut self, judgements: &mut Vec<Judgement>) {
         for (sequence, outcome) in self.outcomes.drain(..) {
             match outcome {
-                Ok(confirmation) => judgements.push(Judgement::new(sequence, confirmation)),
+                Ok(Heard { verdict, returned }) => judgements.push(Judgement {
+                    sequence,
+                    verdict,
+                    returned,
+                }),
                 Err(error) => {
                     self.lost.get_or_insert(error);
                 }
@@ -237,39 +239,11 @@ impl Publisher {
 }
 
 impl Target {
-    /// Puts `message` in line for the socket; the result comes when it is written.
-    async fn publish(
-        &self,
-        message: &Message,
-        properties: BasicProperties,
-    ) -> lapin::Result<PublisherConfirm> {
-        let (exchange, routing_key) = match &message.parked {
+    /// The exchange and the routing key of `message`.
+    fn place(&self, message: &Message) -> (ShortString, ShortString) {
+        match &message.parked {
             Some(_) => (ShortString::default(), self.parking.clone()),
-            None => (self.exchange.clone(), message.routing_key.as_str().into()),
-        };
-        // `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        self.channel
-            .basic_publish(exchange, routing_key, options, &message.body, properties)
-            .await
-    }
-}
-
-impl Judgement {
-    /// Only a plain ack counts as taken. Any verdict may carry a returned message, its own or another's.
-    fn new(sequence: u64, confirmation: Confirmation) -> Self {
-        let (verdict, returned) = match confirmation {
-            Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
-            Confirmation::Nack(returned) => (Verdict::Nacked, returned),
-            Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
-        };
-        Self {
-            sequence,
-            verdict,
-            returned: returned.map(Returned::from),
+            None => (self.exchange.clone(), (&*message.routing_key).into()),
         }
     }
 }
@@ -290,20 +264,5 @@ impl fmt::Debug for Publisher {
         f.debug_struct("Publisher")
             .field("in_flight", &self.in_flight.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl From<BasicReturnMessage> for Returned {
-    fn from(message: BasicReturnMessage) -> Self {
-        let id = message
-            .delivery
-            .properties
-            .message_id()
-            .as_ref()
-            .map(ToString::to_string);
-        Self {
-            message_id: id.unwrap_or_default(),
-            reason: format!("{} {}", message.reply_code, message.reply_text),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The routing key: a constant, or a template over the change's own names.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::Error;
 use crate::event::{Namespace, Operation};
@@ -9,8 +9,15 @@ use crate::event::{Namespace, Operation};
 const BYTES_MAX: usize = 255;
 
 /// A template such as `changes.{database}.{collection}.{operation}`; without braces, a constant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoutingKey(Vec<Part>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingKey(Form);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Form {
+    /// One text, which all messages share.
+    Constant(Arc<str>),
+    Template(Vec<Part>),
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -51,16 +58,28 @@ impl RoutingKey {
             rest = after;
         }
         push_text(&mut parts, rest)?;
-        Ok(Self(parts))
+        Ok(Self(match &parts[..] {
+            [] => Form::Constant("".into()),
+            [Part::Text(text)] => Form::Constant(text.as_str().into()),
+            _ => Form::Template(parts),
+        }))
     }
 
     /// The routing key of one change. A name that a change does not have is empty.
     ///
     /// # Errors
     /// [`Error::RoutingKeyTooLong`].
-    pub fn render(&self, namespace: Namespace<'_>, operation: Operation) -> Result<String, Error> {
+    pub fn render(
+        &self,
+        namespace: Namespace<'_>,
+        operation: Operation,
+    ) -> Result<Arc<str>, Error> {
+        let parts = match &self.0 {
+            Form::Constant(key) => return Ok(Arc::clone(key)),
+            Form::Template(parts) => parts,
+        };
         let mut key = String::new();
-        for part in &self.0 {
+        for part in parts {
             key.push_str(match part {
                 Part::Text(text) => text,
                 Part::Database => namespace.database,
@@ -71,8 +90,14 @@ impl RoutingKey {
         if key.len() > BYTES_MAX {
             Err(Error::RoutingKeyTooLong(key.len()))
         } else {
-            Ok(key)
+            Ok(key.into())
         }
+    }
+}
+
+impl Default for RoutingKey {
+    fn default() -> Self {
+        Self(Form::Constant("".into()))
     }
 }
 
@@ -115,7 +140,7 @@ mod tests {
 
     fn check(template: &str, expected: &str) {
         let key = RoutingKey::parse(template).unwrap();
-        assert_eq!(key.render(MOVES, Operation::Insert).unwrap(), expected);
+        assert_eq!(&*key.render(MOVES, Operation::Insert).unwrap(), expected);
     }
 
     #[test]
@@ -141,7 +166,7 @@ mod tests {
             collection: None,
         };
         assert_eq!(
-            key.render(namespace, Operation::DropDatabase).unwrap(),
+            &*key.render(namespace, Operation::DropDatabase).unwrap(),
             "a..b"
         );
     }

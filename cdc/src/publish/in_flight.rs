@@ -10,22 +10,27 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use lapin::Confirmation;
+use tokio_util::sync::ReusableBoxFuture;
 
 /// With fewer messages than this, the first verdict is worth waking up for.
 const FEW: usize = 64;
+/// Most states of written messages that are kept for the next ones, of a kilobyte and a half each.
+const SPARE: usize = 512;
 
 /// The outcome of a publish, of the message with that number.
-pub(super) type Outcome = (u64, lapin::Result<Confirmation>);
+pub(super) type Outcome<V> = (u64, lapin::Result<V>);
 
 /// A publish under way, which ends with `C`, the wait for the verdict, when the message is written to the socket.
-pub(super) type Publishing<C> = Pin<Box<dyn Future<Output = lapin::Result<C>> + Send>>;
+type Publishing<C> = ReusableBoxFuture<'static, lapin::Result<C>>;
 
 /// See the module's text.
 pub(super) struct InFlight<C> {
     slots: VecDeque<Slot<C>>,
     /// Slots without an outcome.
     waiting: usize,
+    /// What is left of publishes that have ended, for their memory: it is in the processor's cache, and too large for
+    /// the allocator's short way.
+    spare: Vec<Publishing<C>>,
 }
 
 struct Slot<C> {
@@ -34,7 +39,7 @@ struct Slot<C> {
 }
 
 enum Stage<C> {
-    /// Some kilobytes of the client library's state.
+    /// More than a kilobyte of the client library's state.
     Publishing(Publishing<C>),
     /// Some words.
     Confirming(C),
@@ -42,28 +47,39 @@ enum Stage<C> {
     Ended,
 }
 
-impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> InFlight<C> {
+impl<V, C: Future<Output = lapin::Result<V>> + Unpin + Send + 'static> InFlight<C> {
     /// Adds messages and puts their frames in the connection's queue, in order.
     ///
     /// They are begun when all of them are made: the library's thread writes what it finds as soon as there is
     /// something, so the less time there is between them, the more go into one write.
-    pub(super) fn extend(&mut self, messages: impl Iterator<Item = (u64, Publishing<C>)>) {
+    pub(super) fn extend(
+        &mut self,
+        messages: impl Iterator<Item = (u64, impl Future<Output = lapin::Result<C>> + Send + 'static)>,
+    ) {
         self.shrink();
-        let first = self.slots.len();
-        self.slots
-            .extend(messages.map(|(sequence, publishing)| Slot {
-                sequence,
-                stage: Stage::Publishing(publishing),
-            }));
-        self.waiting += self.slots.len() - first;
-        self.slots.range_mut(first..).for_each(Slot::write);
+        let Self {
+            slots,
+            waiting,
+            spare,
+        } = self;
+        let first = slots.len();
+        slots.extend(messages.map(|(sequence, publishing)| Slot {
+            sequence,
+            stage: Stage::Publishing(boxed(publishing, spare)),
+        }));
+        *waiting += slots.len() - first;
+        for slot in slots.range_mut(first..) {
+            slot.write(spare);
+        }
     }
 
     /// Gives back what the last messages needed only until they were written.
     fn shrink(&mut self) {
         let last = self.slots.iter_mut().rev();
-        last.take_while(|slot| slot.is_publishing())
-            .for_each(Slot::write);
+        for slot in last.take_while(|slot| slot.is_publishing()) {
+            slot.write(&mut self.spare);
+        }
+        self.spare.truncate(SPARE);
     }
 
     /// Messages without an outcome.
@@ -78,12 +94,12 @@ impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> InFlight<C> {
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        outcomes: &mut Vec<Outcome>,
+        outcomes: &mut Vec<Outcome<V>>,
     ) -> Poll<()> {
         self.take_front(outcomes);
         if outcomes.is_empty() {
-            if let Some(slot) = self.watched() {
-                let ended = slot.poll(context, outcomes);
+            if let Some(place) = self.watched() {
+                let ended = self.slots[place].poll(context, &mut self.spare, outcomes);
                 self.waiting -= ended;
             }
             if outcomes.is_empty() {
@@ -94,27 +110,26 @@ impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> InFlight<C> {
         Poll::Ready(())
     }
 
-    /// The slot whose end is worth waking up for.
-    fn watched(&mut self) -> Option<&mut Slot<C>> {
+    /// Place of the slot whose end is worth waking up for.
+    fn watched(&self) -> Option<usize> {
         let count = self.slots.len();
         let place = if count < FEW { 0 } else { count / 4 };
         let mut places = (place..count).chain(0..place);
-        let place = places.find(|place| self.slots[*place].is_waiting())?;
-        self.slots.get_mut(place)
+        places.find(|place| self.slots[*place].is_waiting())
     }
 
     /// Adds every outcome that is there to `outcomes`, wherever it stands.
-    pub(super) fn sweep(&mut self, outcomes: &mut Vec<Outcome>) {
+    pub(super) fn sweep(&mut self, outcomes: &mut Vec<Outcome<V>>) {
         for slot in &mut self.slots {
-            self.waiting -= slot.poll(&mut quiet(), outcomes);
+            self.waiting -= slot.poll(&mut quiet(), &mut self.spare, outcomes);
         }
         self.take_front(outcomes);
     }
 
     /// Takes slots away from the front on, as far as they have ended.
-    fn take_front(&mut self, outcomes: &mut Vec<Outcome>) {
+    fn take_front(&mut self, outcomes: &mut Vec<Outcome<V>>) {
         while let Some(slot) = self.slots.front_mut() {
-            self.waiting -= slot.poll(&mut quiet(), outcomes);
+            self.waiting -= slot.poll(&mut quiet(), &mut self.spare, outcomes);
             if slot.is_waiting() {
                 return;
             }
@@ -123,7 +138,7 @@ impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> InFlight<C> {
     }
 }
 
-impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> Slot<C> {
+impl<V, C: Future<Output = lapin::Result<V>> + Unpin> Slot<C> {
     fn is_waiting(&self) -> bool {
         !matches!(self.stage, Stage::Ended)
     }
@@ -133,21 +148,29 @@ impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> Slot<C> {
     }
 
     /// Goes on up to the wait for the verdict, as far as that is possible now.
-    fn write(&mut self) {
-        self.reach_confirming(&mut quiet());
+    fn write(&mut self, spare: &mut Vec<Publishing<C>>) {
+        self.reach_confirming(&mut quiet(), spare);
     }
 
-    fn reach_confirming(&mut self, context: &mut Context<'_>) {
+    fn reach_confirming(&mut self, context: &mut Context<'_>, spare: &mut Vec<Publishing<C>>) {
         if let Stage::Publishing(publishing) = &mut self.stage
-            && let Poll::Ready(written) = publishing.as_mut().poll(context)
+            && let Poll::Ready(written) = publishing.poll(context)
         {
-            self.stage = written.map_or_else(Stage::Failed, Stage::Confirming);
+            let reached = written.map_or_else(Stage::Failed, Stage::Confirming);
+            if let Stage::Publishing(publishing) = std::mem::replace(&mut self.stage, reached) {
+                spare.push(publishing);
+            }
         }
     }
 
     /// How many outcomes were added: one or none.
-    fn poll(&mut self, context: &mut Context<'_>, outcomes: &mut Vec<Outcome>) -> usize {
-        self.reach_confirming(context);
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        spare: &mut Vec<Publishing<C>>,
+        outcomes: &mut Vec<Outcome<V>>,
+    ) -> usize {
+        self.reach_confirming(context, spare);
         if let Stage::Confirming(confirm) = &mut self.stage
             && Pin::new(confirm)
                 .poll(context)
@@ -171,11 +194,26 @@ impl<C: Future<Output = lapin::Result<Confirmation>> + Unpin> Slot<C> {
     }
 }
 
+/// `publishing` in a box, one of `spare` where there is one.
+fn boxed<C>(
+    publishing: impl Future<Output = lapin::Result<C>> + Send + 'static,
+    spare: &mut Vec<Publishing<C>>,
+) -> Publishing<C> {
+    match spare.pop() {
+        Some(mut spare) => {
+            spare.set(publishing);
+            spare
+        }
+        None => ReusableBoxFuture::new(publishing),
+    }
+}
+
 impl<C> Default for InFlight<C> {
     fn default() -> Self {
         Self {
             slots: VecDeque::new(),
             waiting: 0,
+            spare: Vec::new(),
         }
     }
 }
@@ -208,7 +246,7 @@ mod tests {
         }
     }
 
-    type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+    type Confirm = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
 
     struct Bench {
         in_flight: InFlight<Confirm>,
@@ -230,10 +268,9 @@ mod tests {
                 broker.push(Some(sender));
                 let confirm: Confirm = Box::pin(async move {
                     receiver.await.expect("every message has its verdict");
-                    Ok(Confirmation::Ack(None))
+                    Ok(())
                 });
-                let publishing: Publishing<Confirm> = Box::pin(std::future::ready(Ok(confirm)));
-                (sequence, publishing)
+                (sequence, std::future::ready(Ok(confirm)))
             }));
             bench
         }
@@ -264,7 +301,7 @@ mod tests {
         }
     }
 
-    fn numbers(outcomes: &[Outcome]) -> Vec<u64> {
+    fn numbers(outcomes: &[Outcome<()>]) -> Vec<u64> {
         outcomes.iter().map(|(sequence, _)| *sequence).collect()
     }
 
@@ -334,12 +371,12 @@ mod tests {
             let (order, written) = (Arc::clone(&order), written.clone());
             numbers.map(move |sequence| {
                 let (order, mut written) = (Arc::clone(&order), written.clone());
-                let publishing: Publishing<Confirm> = Box::pin(async move {
+                let publishing = async move {
                     order.lock().unwrap().push(sequence);
                     written.wait_for(|is_written| *is_written).await.unwrap();
                     let confirm: Confirm = Box::pin(std::future::pending());
                     Ok(confirm)
-                });
+                };
                 (sequence, publishing)
             })
         };
@@ -357,7 +394,7 @@ mod tests {
     fn a_publish_that_fails_at_once_is_told() {
         let mut in_flight = InFlight::<Confirm>::default();
         let error = lapin::ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed);
-        let publishing: Publishing<Confirm> = Box::pin(std::future::ready(Err(error.into())));
+        let publishing = std::future::ready(Err(error.into()));
         in_flight.extend(std::iter::once((7, publishing)));
         let mut outcomes = Vec::new();
         let poll = in_flight.poll(&mut quiet(), &mut outcomes);

@@ -33,10 +33,7 @@ pub(super) fn of(message: &Message, exchange: &str) -> BasicProperties {
         headers.insert("cdc-park-reason".into(), long(parked.reason.as_str()));
         headers.insert("cdc-park-detail".into(), long(parked.detail.as_str()));
         headers.insert("cdc-park-exchange".into(), long(exchange));
-        headers.insert(
-            "cdc-park-routing-key".into(),
-            long(message.routing_key.as_str()),
-        );
+        headers.insert("cdc-park-routing-key".into(), long(&*message.routing_key));
     }
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)

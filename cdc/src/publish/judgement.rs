@@ -1,0 +1,85 @@
+//! What the broker said of one message, as small as it can be: the client library's word for it has room for a whole
+//! message.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use lapin::{Confirmation, PublisherConfirm, message::BasicReturnMessage};
+
+use super::Verdict;
+
+/// What the broker said of one message.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Number that [`Publisher::send`](super::Publisher::send) was given.
+    pub sequence: u64,
+    /// The verdict on that message.
+    pub verdict: Verdict,
+    /// A message that came back as unroutable. It may be another one than `sequence`: the client library attaches a
+    /// returned message to whichever confirm resolves next.
+    pub returned: Option<Returned>,
+}
+
+/// A message that matched no queue.
+#[derive(Debug)]
+pub struct Returned {
+    /// Its own id, which tells what it is.
+    pub message_id: String,
+    /// The broker's reason.
+    pub reason: String,
+}
+
+/// The wait for the broker's verdict on a message that is written to the socket.
+pub(super) struct Confirm(PublisherConfirm);
+
+/// What ends that wait.
+pub(super) struct Heard {
+    pub(super) verdict: Verdict,
+    pub(super) returned: Option<Returned>,
+}
+
+impl Future for Confirm {
+    type Output = lapin::Result<Heard>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).map(Heard::from))
+    }
+}
+
+impl From<PublisherConfirm> for Confirm {
+    fn from(confirm: PublisherConfirm) -> Self {
+        Self(confirm)
+    }
+}
+
+/// Only a plain ack counts as taken. Any verdict may carry a returned message, its own or another's.
+impl From<Confirmation> for Heard {
+    fn from(confirmation: Confirmation) -> Self {
+        let (verdict, returned) = match confirmation {
+            Confirmation::Ack(returned) => (Verdict::Confirmed, returned),
+            Confirmation::Nack(returned) => (Verdict::Nacked, returned),
+            Confirmation::NotRequested => unreachable!("the channel was opened with confirms on"),
+        };
+        Self {
+            verdict,
+            returned: returned.map(Returned::from),
+        }
+    }
+}
+
+impl From<BasicReturnMessage> for Returned {
+    fn from(message: BasicReturnMessage) -> Self {
+        let id = message
+            .delivery
+            .properties
+            .message_id()
+            .as_ref()
+            .map(ToString::to_string);
+        Self {
+            message_id: id.unwrap_or_default(),
+            reason: format!("{} {}", message.reply_code, message.reply_text),
+        }
+    }
+}
