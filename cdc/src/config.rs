@@ -4,6 +4,7 @@
 
 mod args;
 mod faults;
+mod log;
 mod servers;
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
@@ -11,6 +12,7 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 pub use self::{
     args::{EngineArgs, MessageArgs, MongoArgs, RabbitArgs, RunArgs, TailArgs},
     faults::Faults,
+    log::{LogConfig, LogFormat},
 };
 use crate::{
     checkpoint,
@@ -65,24 +67,6 @@ pub struct TailConfig {
     pub json: bool,
 }
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One line for people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Which log lines are written, and how.
-#[derive(Debug)]
-pub struct LogConfig {
-    /// See [`LogFormat`].
-    pub format: LogFormat,
-    /// A filter as `tracing_subscriber::EnvFilter` reads it.
-    pub filter: String,
-}
-
 /// A text that is never written out.
 pub struct Secret(pub(crate) String);
 
@@ -99,7 +83,7 @@ impl Config {
     /// All faults together; no server is asked.
     pub fn check(args: &RunArgs) -> Result<(Self, LogConfig), Faults> {
         let mut faults = Faults::default();
-        let log = log(&args.engine, &mut faults);
+        let log = log::check(&args.engine, &mut faults);
         let policies = policies(&args.engine, &mut faults);
         let config = Self {
             mongo_uri: servers::mongo_uri(args.mongo.mongo_database_host.as_deref(), &mut faults),
@@ -285,24 +269,6 @@ fn admin(args: &EngineArgs, faults: &mut Faults) -> Option<SocketAddr> {
         );
     }
     address.ok()
-}
-
-fn log(args: &EngineArgs, faults: &mut Faults) -> LogConfig {
-    let filter = Faults::text(args.log.as_deref(), "info");
-    if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&filter) {
-        faults.add(
-            "RUST_LOG",
-            format_args!("`{filter}` is not a log filter such as info or cdc=debug ({error})"),
-        );
-    }
-    LogConfig {
-        format: faults.choice(
-            "CDC_LOG_FORMAT",
-            args.log_format.as_deref(),
-            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-        ),
-        filter,
-    }
 }
 
 fn startup_timeout(args: &RabbitArgs, faults: &mut Faults) -> Duration {

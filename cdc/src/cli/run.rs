@@ -5,9 +5,10 @@ use cdc::{
     config::{Config, LogConfig, LogFormat, RunArgs},
     retry::chain,
 };
+use tracing::warn;
 use tracing_subscriber::{
     EnvFilter, Layer as _,
-    filter::{FilterExt as _, filter_fn},
+    filter::{FilterExt as _, LevelFilter, filter_fn},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
@@ -17,6 +18,9 @@ use super::Exit;
 pub(super) fn run(args: &RunArgs) -> Result<(), Exit> {
     let (config, log) = Config::check(args)?;
     start_logging(&log);
+    if log.is_lowered {
+        warn!("RUST_LOG asks for trace, which a release build has not; shown is debug");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -44,6 +48,9 @@ fn start_logging(log: &LogConfig) {
             .iter()
             .any(|library| metadata.target().starts_with(library))
     });
+    // Without a hint the other filter's would not count, and the client library, which has a line for every step of
+    // every message, would ask for each.
+    let discreet = discreet.with_max_level_hint(LevelFilter::TRACE);
     let filter = EnvFilter::builder().parse_lossy(&log.filter).and(discreet);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry();

@@ -309,7 +309,7 @@ pub struct EngineArgs {
         hide_env_values = true
     )]
     pub log_format: Option<String>,
-    /// Log filter, for example debug or cdc=debug,mongodb=info [default: info]
+    /// Log filter, for example debug or cdc=debug,mongodb=info; a release build has nothing below debug [default: info]
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", hide_env_values = true)]
     pub log: Option<String>,
 }

@@ -1,0 +1,103 @@
+//! Which log lines are written, and how.
+
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing_subscriber::EnvFilter;
+
+use super::{EngineArgs, Faults};
+
+/// The variable that holds the filter.
+const FILTER: &str = "RUST_LOG";
+/// Levels by name and by number. A directive without one means the lowest.
+const LEVELS: [&str; 12] = [
+    "off", "error", "warn", "info", "debug", "trace", "0", "1", "2", "3", "4", "5",
+];
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which log lines are written, and how.
+#[derive(Debug)]
+pub struct LogConfig {
+    /// See [`LogFormat`].
+    pub format: LogFormat,
+    /// A filter as `tracing_subscriber::EnvFilter` reads it, which asks for nothing that this build leaves out.
+    pub filter: String,
+    /// Whether the filter that was set asks for more.
+    pub is_lowered: bool,
+}
+
+pub(super) fn check(args: &EngineArgs, faults: &mut Faults) -> LogConfig {
+    let text = Faults::text(args.log.as_deref(), "info");
+    let filter = if STATIC_MAX_LEVEL < LevelFilter::TRACE {
+        without_trace(&text)
+    } else {
+        text.clone()
+    };
+    if let Err(error) = EnvFilter::builder().parse(&filter) {
+        faults.add(
+            FILTER,
+            format_args!("`{text}` is not a log filter such as info or cdc=debug ({error})"),
+        );
+    }
+    LogConfig {
+        format: faults.choice(
+            "CDC_LOG_FORMAT",
+            args.log_format.as_deref(),
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        ),
+        is_lowered: filter != text,
+        filter,
+    }
+}
+
+/// `filter` with `debug` wherever it asks for `trace`, of which the library would complain in its own way.
+fn without_trace(filter: &str) -> String {
+    let lowered = filter.split(',').map(|directive| {
+        let (target, level) = match directive.rsplit_once('=') {
+            Some((target, level)) => (Some(target), level),
+            None => (None, directive),
+        };
+        let level = level.trim().to_ascii_lowercase();
+        match target {
+            Some(target) if matches!(&*level, "trace" | "5") => format!("{target}=debug"),
+            None if matches!(&*level, "trace" | "5") => "debug".to_owned(),
+            None if !level.is_empty() && !LEVELS.contains(&&*level) => format!("{directive}=debug"),
+            _ => directive.to_owned(),
+        }
+    });
+    lowered.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_asks_for_no_trace() {
+        for (filter, lowered) in [
+            ("trace", "debug"),
+            ("info,cdc=TRACE", "info,cdc=debug"),
+            ("cdc=5,5", "cdc=debug,debug"),
+            ("cdc", "cdc=debug"),
+            ("info,mongodb", "info,mongodb=debug"),
+            ("cdc[span]=trace", "cdc[span]=debug"),
+        ] {
+            assert_eq!(without_trace(filter), lowered);
+            let parsed: EnvFilter = without_trace(filter).parse().unwrap();
+            assert_eq!(parsed.max_level_hint(), Some(LevelFilter::DEBUG));
+        }
+    }
+
+    #[test]
+    fn any_other_filter_stays_as_it_is() {
+        for filter in ["info", "Debug", "warn,cdc=debug", "off", "3", "", "cdc=off"] {
+            assert_eq!(without_trace(filter), filter);
+        }
+    }
+}
