@@ -50,20 +50,20 @@ pub(super) async fn run(site: &Site, start: &Start, task: &Task, sample: u32) ->
         Some(kind) => Some(Queue::declare(&site.amqp_uri, kind).await?),
         None => None,
     };
-    let measured = match (&queue, task.subject) {
-        (Some(queue), Subject::Engine) => engine(site, start, task, queue).await?,
-        (Some(queue), _) => program(site, backlog, task, &queue.name).await?,
-        (None, _) => program(site, backlog, task, "").await?,
-    };
-    let tally = match queue {
+    let (measured, tally) = match &queue {
+        Some(queue) if task.is_read_meanwhile() => read_meanwhile(site, start, task, queue).await?,
         Some(queue) => {
-            let tally = Tally::new(Shape::new(backlog.size), task.events);
-            let tally = queue.drain(tally).await?;
-            queue.delete().await;
-            Some(tally)
+            let measured = match task.subject {
+                Subject::Engine => engine(site, start, task, queue).await?,
+                _ => program(site, backlog, task, &queue.name).await?,
+            };
+            (measured, Some(queue.drain(tally(start, task)).await?))
         }
-        None => None,
+        None => (program(site, backlog, task, "").await?, None),
     };
+    if let Some(queue) = queue {
+        queue.delete().await;
+    }
     sleep(REST).await;
     Ok(Run {
         group: task.group,
@@ -81,6 +81,34 @@ pub(super) async fn run(site: &Site, start: &Start, task: &Task, sample: u32) ->
         body_bytes: tally.as_ref().map_or(0, |tally| tally.bytes),
         delivery: tally.as_ref().map(Tally::delivery),
     })
+}
+
+/// Lets the subject of `task` fill `queue`, which is read all the while.
+async fn read_meanwhile(
+    site: &Site,
+    start: &Start,
+    task: &Task,
+    queue: &Queue,
+) -> Result<(Measured, Option<Tally>)> {
+    let tally = tally(start, task);
+    if task.subject != Subject::Engine {
+        let program = program(site, &start.backlog, task, &queue.name);
+        let (measured, (tally, _)) = tokio::try_join!(program, queue.follow(tally))?;
+        return Ok((measured, Some(tally)));
+    }
+    let mut process = start_engine(site, start, task, queue).await?;
+    let (tally, moment) = queue.follow(tally).await?;
+    process.check_alive()?;
+    let measured = Measured {
+        seconds: (moment - process.started).as_secs_f64(),
+        usage: Usage::of(process.pid())?,
+    };
+    process.terminate(STOP_LIMIT).await?;
+    Ok((measured, Some(tally)))
+}
+
+fn tally(start: &Start, task: &Task) -> Tally {
+    Tally::new(Shape::new(start.backlog.size), task.events)
 }
 
 /// Lets the engine do the work of `task` once more and counts its system calls.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -91,20 +91,48 @@ impl Queue {
     }
 
     /// Reads it to its end.
-    pub(super) async fn drain(&self, mut tally: Tally) -> Result<Tally> {
+    pub(super) async fn drain(&self, tally: Tally) -> Result<Tally> {
         let ready = self.count().await?;
-        let mut deliveries = self.consume(false).await?;
         let mut read = 0;
+        let reading = self.read(tally, |_| {
+            read += 1;
+            ready <= read
+        });
+        let (tally, _) = reading.await?;
+        ensure!(
+            ready <= read,
+            "the queue held {ready} messages and gave {read}"
+        );
+        Ok(tally)
+    }
+
+    /// Reads it while it is filled, until all that `tally` expects has arrived, or nothing has come for a while. The
+    /// moment is that of the last message that it waited for.
+    pub(super) async fn follow(&self, tally: Tally) -> Result<(Tally, Instant)> {
+        self.read(tally, Tally::is_complete).await
+    }
+
+    /// Reads until `is_enough`, which is asked after every message, and then what else is there.
+    async fn read(
+        &self,
+        mut tally: Tally,
+        mut is_enough: impl FnMut(&Tally) -> bool,
+    ) -> Result<(Tally, Instant)> {
+        let mut deliveries = self.consume(false).await?;
+        let (mut read, mut end) = (0_u64, None);
         loop {
             // What comes beyond is counted too.
-            let limit = if read < ready { READ_LIMIT } else { SILENCE };
+            let limit = if end.is_none() { READ_LIMIT } else { SILENCE };
             let Ok(Some(delivery)) = timeout(limit, deliveries.next()).await else {
                 break;
             };
             let delivery = delivery.context("read a queue")?;
             tally.add(&delivery.data);
             read += 1;
-            if read % ACK_EVERY == 0 || ready <= read {
+            if is_enough(&tally) {
+                end.get_or_insert_with(Instant::now);
+            }
+            if read.is_multiple_of(ACK_EVERY) || end.is_some() {
                 let acking = delivery.ack(BasicAckOptions { multiple: true });
                 answer("read a queue", acking).await?;
             }
@@ -114,11 +142,7 @@ impl Queue {
             .channel
             .basic_cancel(tag, BasicCancelOptions::default());
         answer("stop listening to a queue", cancelling).await?;
-        ensure!(
-            ready <= read,
-            "the queue held {ready} messages and gave {read}"
-        );
-        Ok(tally)
+        Ok((tally, end.unwrap_or_else(Instant::now)))
     }
 
     /// Deletes it.

@@ -7,6 +7,9 @@ use super::report::{Group, Path, Queue, Subject};
 
 /// Samples in which growth is measured; it takes the longest, and its answer is a ratio near 1.
 const GROWTH_SAMPLES: u32 = 2;
+/// How often the smaller numbers of events are measured in each of them: a run of some seconds sees the machine at one
+/// pace, the long run beside it at several.
+const GROWTH_REPEATS: usize = 3;
 /// Messages of the slow Python programs, at most.
 const CONNECTION_EVENTS: u64 = 500;
 const CONFIRM_EVENTS: u64 = 2_000;
@@ -16,7 +19,7 @@ const QUICK_CONNECTION_EVENTS: u64 = 100;
 const QUICK_CONFIRM_EVENTS: u64 = 300;
 /// Inserts per second at which latency is measured, and how often in a sample: the rate that is judged more often, since
 /// a machine's pauses decide what 99 in 100 wait for.
-const LATENCIES: [(u32, u32); 3] = [(100, 1), (1_000, 3), (5_000, 1)];
+const LATENCIES: [(u32, u32); 3] = [(100, 1), (1_000, 4), (5_000, 1)];
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,14 @@ pub(super) struct Task {
     pub(super) queue: Option<Queue>,
     pub(super) format: Option<&'static str>,
     pub(super) events: u64,
+}
+
+impl Task {
+    /// Whether its queue is read while it is filled: where the number of events is what counts, the length of a queue
+    /// must not, since a queue that nobody reads takes messages the more slowly the longer it is.
+    pub(super) fn is_read_meanwhile(&self) -> bool {
+        self.group == Group::Events
+    }
 }
 
 /// The catch-up runs of a sample.
@@ -154,13 +165,13 @@ fn events_blocks(scope: &Scope) -> impl Iterator<Item = Block> {
             format: Some(DOCUMENT),
             events: count,
         };
-        let mut tasks = vec![
+        let tasks = [
             task(Subject::Engine, Queue::Classic),
             task(Subject::Sink, Queue::Classic),
+            task(Subject::Engine, Queue::Quorum),
         ];
-        if Some(count) == largest {
-            tasks.push(task(Subject::Engine, Queue::Quorum));
-        }
+        let is_largest = Some(count) == largest;
+        let tasks = tasks.repeat(if is_largest { 1 } else { GROWTH_REPEATS });
         Block { count, size, tasks }
     })
 }
@@ -241,6 +252,20 @@ mod tests {
                 assert_ne!(both[1].path, first);
             }
         }
+    }
+
+    #[test]
+    fn growth_in_events_is_measured_with_queues_that_are_read() {
+        let blocks = blocks(&SCOPE, 0);
+        for block in &blocks[1..4] {
+            assert!(block.tasks.iter().all(Task::is_read_meanwhile));
+            let first = block.tasks[0];
+            let repeats = block.tasks.iter().filter(|task| **task == first).count();
+            let is_largest = block.count == 1_000_000;
+            assert_eq!(repeats, if is_largest { 1 } else { GROWTH_REPEATS });
+        }
+        let others = blocks[0].tasks.iter().chain(&blocks[4].tasks);
+        assert!(others.into_iter().all(|task| !task.is_read_meanwhile()));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The floor of reading: drains a change stream and does nothing with what it reads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use bson::{RawDocumentBuf, Timestamp, doc};
+use anyhow::{Context, Result, ensure};
+use bson::{RawBsonRef, Timestamp, doc};
 use futures_util::StreamExt;
-use mongodb::{Client, change_stream::ChangeStream};
+use mongodb::{
+    Client,
+    raw_batch_cursor::{RawBatch, RawBatchCursor},
+};
 use tokio::time::timeout;
 
 use super::child;
@@ -13,7 +16,7 @@ use crate::store;
 
 /// Events per read, as the engine asks for.
 const BATCH_EVENTS: u32 = 1_000;
-/// Longest wait for one event.
+/// Longest wait for news.
 const READ_LIMIT: Duration = Duration::from_secs(60);
 
 /// What to drain.
@@ -40,40 +43,67 @@ pub struct Args {
 pub async fn run(args: &Args) -> Result<()> {
     let options = store::parse(&args.mongo_uri).await?;
     let client = Client::with_options(options).context("set up the mongodb client")?;
-    let mut events = watch(&client, &args.database, Some(args.from)).await?;
-    for number in 0..args.count {
-        match timeout(READ_LIMIT, events.next()).await {
-            Ok(Some(event)) => drop(event.context("read the change stream")?),
-            Ok(None) => bail!("the change stream ended after {number} events"),
-            Err(_) => bail!("nothing came after {number} events"),
+    let mut replies = watch(&client, &args.database, Some(args.from)).await?;
+    let (mut read, mut last) = (0, Instant::now());
+    while read < args.count {
+        let reply = timeout(READ_LIMIT, next(&mut replies)).await;
+        let reply = reply.with_context(|| format!("no answer after {read} events"))??;
+        let count = events(&reply)?.count() as u64;
+        if 0 < count {
+            (read, last) = (read + count, Instant::now());
         }
+        // Without news the server answers with nothing after a while.
+        ensure!(
+            last.elapsed() < READ_LIMIT,
+            "nothing came after {read} events"
+        );
     }
     child::done();
     Ok(())
 }
 
-/// The inserts of a database, as the engine asks for them: from that time on, or from now on.
+/// The inserts of a database, as the engine asks for them and in the server's own replies, as it reads them: from that
+/// time on, or from now on.
 pub(super) async fn watch(
     client: &Client,
     database: &str,
     from: Option<Timestamp>,
-) -> Result<ChangeStream<RawDocumentBuf>> {
-    let inserts = doc! { "$match": { "operationType": { "$in": ["insert", "invalidate"] } } };
+) -> Result<RawBatchCursor> {
+    let mut stage = doc! {};
+    if let Some(time) = from {
+        stage.insert("startAtOperationTime", time);
+    }
+    let pipeline = [
+        doc! { "$changeStream": stage },
+        doc! { "$match": { "operationType": { "$in": ["insert", "invalidate"] } } },
+    ];
     let database = client.database(database);
     let watching = database
-        .watch()
-        .pipeline([inserts])
+        .aggregate(pipeline)
         .batch_size(BATCH_EVENTS)
-        .max_await_time(Duration::from_secs(1));
-    let watching = match from {
-        Some(time) => watching.start_at_operation_time(time),
-        None => watching,
-    };
-    let stream = timeout(READ_LIMIT, watching.into_future()).await;
-    let stream = stream.context("mongodb does not answer")?;
-    Ok(stream
-        .map_err(|error| anyhow::anyhow!(store::brief(&error)).context("open the change stream"))?
-        .with_type())
+        .max_await_time(Duration::from_secs(1))
+        .batch();
+    let replies = timeout(READ_LIMIT, watching).await;
+    let replies = replies.context("mongodb does not answer")?;
+    replies.map_err(|error| anyhow::anyhow!(store::brief(&error)).context("open the change stream"))
+}
+
+/// The server's next reply, with events or without.
+///
+/// # Cancel safety
+/// Cancel safe: a read that is under way goes on with the next call.
+pub(super) async fn next(replies: &mut RawBatchCursor) -> Result<RawBatch> {
+    let reply = replies
+        .next()
+        .await
+        .context("the change stream has ended")?;
+    reply.context("read the change stream")
+}
+
+/// The events of `reply`.
+pub(super) fn events(reply: &RawBatch) -> Result<impl Iterator<Item = RawBsonRef<'_>>> {
+    let events = reply.doc_slices().context("read the change stream")?;
+    Ok(events.into_iter().map_while(Result::ok))
 }
 
 /// A cluster time as `seconds:increment`.

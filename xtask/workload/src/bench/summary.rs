@@ -39,9 +39,9 @@ pub(super) struct Figures {
     pub(super) body_bytes: Spread,
     /// All that was found in the queue; none if a run was not checked.
     pub(super) delivery: Option<Delivery>,
-    /// Seconds per event of each sample.
+    /// Seconds per event of each sample; the median where it has several runs.
     pub(super) times: BTreeMap<u32, f64>,
-    /// The median of them.
+    /// The median of all runs.
     pub(super) time: f64,
 }
 
@@ -118,8 +118,13 @@ fn key(run: &Run) -> Key {
 
 fn figures(runs: &[&Run]) -> Option<Figures> {
     let spread = |figure: fn(&Run) -> f64| Spread::of(runs.iter().map(|run| figure(run)));
-    let of_sample = |run: &&Run| (run.sample, seconds_per_event(run));
-    let times: BTreeMap<_, _> = runs.iter().map(of_sample).collect();
+    let mut of_samples: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for run in runs {
+        let times = of_samples.entry(run.sample).or_default();
+        times.push(seconds_per_event(run));
+    }
+    let median = |(sample, times)| Some((sample, Spread::of(times)?.median));
+    let times: BTreeMap<_, _> = of_samples.into_iter().filter_map(median).collect();
     Some(Figures {
         rate: spread(|run| seconds_per_event(run).recip())?,
         cpu_us: spread(|run| per_event(run, run.user_us + run.system_us))?,
@@ -128,7 +133,7 @@ fn figures(runs: &[&Run]) -> Option<Figures> {
         body_bytes: spread(|run| per_event(run, run.body_bytes))?,
         calls: Spread::of(runs.iter().filter_map(|run| calls(run))),
         delivery: delivery(runs),
-        time: Spread::of(times.values().copied())?.median,
+        time: spread(seconds_per_event)?.median,
         times,
     })
 }

@@ -13,7 +13,7 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::ShortString,
 };
-use mongodb::{Collection, change_stream::ChangeStream};
+use mongodb::{Collection, raw_batch_cursor::RawBatchCursor};
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use super::{arrivals::Arrivals, load::Load};
@@ -187,20 +187,24 @@ async fn consume(mut deliveries: Consumer, load: &Load) -> Result<Arrivals> {
 }
 
 /// Reads change events until all have arrived.
-async fn read(mut events: ChangeStream<RawDocumentBuf>, load: &Load) -> Result<Arrivals> {
+async fn read(mut replies: RawBatchCursor, load: &Load) -> Result<Arrivals> {
     let mut arrivals = Arrivals::new(load);
+    let mut last = Instant::now();
     while 0 < arrivals.left() {
-        let event = timeout(SILENCE_LIMIT, events.next()).await;
+        // Without news the server answers with nothing after a while.
+        let reply = timeout(SILENCE_LIMIT, source::next(&mut replies)).await;
         let moment = Instant::now();
-        let event = event.with_context(|| missing(&arrivals))?;
-        let event = event.context("the change stream has ended")?;
-        let event = event.context("read the change stream")?;
-        let number = event
-            .get_document("fullDocument")
-            .ok()
-            .and_then(|document| document.get_i64("number").ok());
-        let number = number.context("an event without a number arrived")?;
-        arrivals.note(usize::try_from(number)?, moment);
+        let reply = reply.with_context(|| missing(&arrivals))??;
+        for event in source::events(&reply)? {
+            let number = event
+                .as_document()
+                .and_then(|event| event.get_document("fullDocument").ok())
+                .and_then(|document| document.get_i64("number").ok());
+            let number = number.context("an event without a number arrived")?;
+            arrivals.note(usize::try_from(number)?, moment);
+            last = moment;
+        }
+        ensure!(moment - last < SILENCE_LIMIT, "{}", missing(&arrivals));
     }
     Ok(arrivals)
 }

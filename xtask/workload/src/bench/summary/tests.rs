@@ -17,6 +17,21 @@ fn samples_of_one_kind_make_one_figure() {
 }
 
 #[test]
+fn a_sample_with_several_runs_counts_with_their_median() {
+    let mut report = fixture::report();
+    for micros in [10.0, 33.0] {
+        let run = fixture::run(Subject::Engine, Some(Queue::Classic), 0, micros);
+        report.runs.push(run);
+    }
+    let summary = Summary::of(&report);
+    let engine = summary.main(Subject::Engine, Some(Queue::Classic)).unwrap();
+    assert_eq!((engine.rate.count, engine.times.len()), (5, 3));
+    assert!(near(engine.times[&0], 30e-6), "{:?}", engine.times);
+    // 10, 27, 30, 33 and 36.
+    assert!(near(engine.time, 30e-6), "{}", engine.time);
+}
+
+#[test]
 fn calls_are_of_the_runs_where_they_were_counted() {
     let summary = Summary::of(&fixture::report());
     let engine = summary.main(Subject::Engine, Some(Queue::Classic)).unwrap();
