@@ -91,7 +91,7 @@ fn python_programs_deliver_everything() {
 #[test]
 fn a_latency_has_both_paths_and_a_start_is_measured() {
     let report = run("latency", 600, &["--parts=latency,life", "--seconds=1"]);
-    // A pair of both paths at each of three rates, and two pairs more at the rate that is judged.
+    // A pair of both paths at each of three rates, and three pairs more at the rate that is judged.
     assert_eq!(report.latencies.len(), 12);
     for latency in &report.latencies {
         assert_eq!(latency.messages, u64::from(latency.per_second));
