@@ -54,9 +54,11 @@ async fn metrics_count_what_was_read_published_confirmed_and_saved() {
 
 #[tokio::test]
 async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash() {
+    let window: u32 = 200;
     let mut scenario = Scenario::new("replayed").await;
     scenario
         .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
+        .set("CDC_WINDOW_EVENTS", window.to_string())
         .set("CDC_CHECKPOINT_INTERVAL_MS", "20");
     scenario.start().await.stop().await;
     scenario.insert_numbers(0..20_000).await;
@@ -69,8 +71,9 @@ async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash()
     let page = http::get(&address, "/metrics").await.body;
     let counted = value(&page, "cdc_messages_replayed_total", &scenario.name);
     let replayed = u32::try_from(deliveries.len() - 20_000).unwrap();
+    // The crash may have come before the last of them had left the process.
     assert!(
-        0.0 < counted && counted <= f64::from(replayed),
+        0.0 < counted && counted <= f64::from(replayed + window),
         "{counted} of {replayed}"
     );
     assert_eq!(engine.stop().await.code, Some(0));
