@@ -5,13 +5,6 @@ use tracing_subscriber::EnvFilter;
 
 use super::{EngineArgs, Faults};
 
-/// The variable that holds the filter.
-const FILTER: &str = "RUST_LOG";
-/// Levels by name and by number. A directive without one means the lowest.
-const LEVELS: [&str; 12] = [
-    "off", "error", "warn", "info", "debug", "trace", "0", "1", "2", "3", "4", "5",
-];
-
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -41,7 +34,7 @@ pub(super) fn check(args: &EngineArgs, faults: &mut Faults) -> LogConfig {
     };
     if let Err(error) = EnvFilter::builder().parse(&filter) {
         faults.add(
-            FILTER,
+            "RUST_LOG",
             format_args!("`{text}` is not a log filter such as info or cdc=debug ({error})"),
         );
     }
@@ -56,18 +49,18 @@ pub(super) fn check(args: &EngineArgs, faults: &mut Faults) -> LogConfig {
     }
 }
 
-/// `filter` with `debug` wherever it asks for `trace`, of which the library would complain in its own way.
+/// `filter` with `debug` wherever it asks for `trace`, of which the library would complain in its own way. A directive
+/// without a level asks for it too.
 fn without_trace(filter: &str) -> String {
     let lowered = filter.split(',').map(|directive| {
         let (target, level) = match directive.rsplit_once('=') {
             Some((target, level)) => (Some(target), level),
             None => (None, directive),
         };
-        let level = level.trim().to_ascii_lowercase();
-        match target {
-            Some(target) if matches!(&*level, "trace" | "5") => format!("{target}=debug"),
-            None if matches!(&*level, "trace" | "5") => "debug".to_owned(),
-            None if !level.is_empty() && !LEVELS.contains(&&*level) => format!("{directive}=debug"),
+        match (target, level.trim().parse()) {
+            (Some(target), Ok(LevelFilter::TRACE)) => format!("{target}=debug"),
+            (None, Ok(LevelFilter::TRACE)) => "debug".to_owned(),
+            (None, Err(_)) => format!("{directive}=debug"),
             _ => directive.to_owned(),
         }
     });

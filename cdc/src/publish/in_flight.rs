@@ -99,8 +99,7 @@ impl<V, C: Future<Output = lapin::Result<V>> + Unpin + Send + 'static> InFlight<
         self.take_front(outcomes);
         if outcomes.is_empty() {
             if let Some(place) = self.watched() {
-                let ended = self.slots[place].poll(context, &mut self.spare, outcomes);
-                self.waiting -= ended;
+                self.waiting -= self.slots[place].poll(context, &mut self.spare, outcomes);
             }
             if outcomes.is_empty() {
                 return Poll::Pending;
@@ -388,6 +387,28 @@ mod tests {
         let publishing = in_flight.slots.iter().filter(|slot| slot.is_publishing());
         assert_eq!(publishing.count(), 0);
         assert_eq!(in_flight.len(), 4);
+    }
+
+    #[test]
+    fn what_is_kept_of_written_messages_is_bounded_and_holds_none_of_them() {
+        let mut in_flight = InFlight::<Confirm>::default();
+        let message = Arc::new(());
+        let written = |numbers: std::ops::Range<u64>| {
+            numbers.map(|sequence| {
+                let message = Arc::clone(&message);
+                let publishing = async move {
+                    drop(message);
+                    let confirm: Confirm = Box::pin(std::future::pending());
+                    Ok(confirm)
+                };
+                (sequence, publishing)
+            })
+        };
+        let more = SPARE as u64 + 10;
+        in_flight.extend(written(0..more));
+        in_flight.extend(written(more..more + 2));
+        assert_eq!(in_flight.spare.len(), SPARE);
+        assert_eq!(Arc::strong_count(&message), 1);
     }
 
     #[test]

@@ -51,7 +51,10 @@ pub(super) async fn run(site: &Site, start: &Start, task: &Task, sample: u32) ->
         None => None,
     };
     let (measured, tally) = match &queue {
-        Some(queue) if task.is_read_meanwhile() => read_meanwhile(site, start, task, queue).await?,
+        Some(queue) if task.is_read_meanwhile() => {
+            let (measured, tally) = read_meanwhile(site, start, task, queue).await?;
+            (measured, Some(tally))
+        }
         Some(queue) => {
             let measured = match task.subject {
                 Subject::Engine => engine(site, start, task, queue).await?,
@@ -89,22 +92,17 @@ async fn read_meanwhile(
     start: &Start,
     task: &Task,
     queue: &Queue,
-) -> Result<(Measured, Option<Tally>)> {
+) -> Result<(Measured, Tally)> {
     let tally = tally(start, task);
     if task.subject != Subject::Engine {
         let program = program(site, &start.backlog, task, &queue.name);
         let (measured, (tally, _)) = tokio::try_join!(program, queue.follow(tally))?;
-        return Ok((measured, Some(tally)));
+        return Ok((measured, tally));
     }
     let mut process = start_engine(site, start, task, queue).await?;
     let (tally, moment) = queue.follow(tally).await?;
     process.check_alive()?;
-    let measured = Measured {
-        seconds: (moment - process.started).as_secs_f64(),
-        usage: Usage::of(process.pid())?,
-    };
-    process.terminate(STOP_LIMIT).await?;
-    Ok((measured, Some(tally)))
+    Ok((end(process, moment).await?, tally))
 }
 
 fn tally(start: &Start, task: &Task) -> Tally {
@@ -141,11 +139,16 @@ async fn program(site: &Site, backlog: &Backlog, task: &Task, queue: &str) -> Re
 async fn engine(site: &Site, start: &Start, task: &Task, queue: &Queue) -> Result<Measured> {
     let mut process = start_engine(site, start, task, queue).await?;
     let moment = arrived(queue, task.events, &mut process).await?;
+    end(process, moment).await
+}
+
+/// What the engine took until `moment`, when it had done its work; it is stopped.
+async fn end(engine: Process, moment: Instant) -> Result<Measured> {
     let measured = Measured {
-        seconds: (moment - process.started).as_secs_f64(),
-        usage: Usage::of(process.pid())?,
+        seconds: (moment - engine.started).as_secs_f64(),
+        usage: Usage::of(engine.pid())?,
     };
-    process.terminate(STOP_LIMIT).await?;
+    engine.terminate(STOP_LIMIT).await?;
     Ok(measured)
 }
 

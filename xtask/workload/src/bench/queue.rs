@@ -93,12 +93,7 @@ impl Queue {
     /// Reads it to its end.
     pub(super) async fn drain(&self, tally: Tally) -> Result<Tally> {
         let ready = self.count().await?;
-        let mut read = 0;
-        let reading = self.read(tally, |_| {
-            read += 1;
-            ready <= read
-        });
-        let (tally, _) = reading.await?;
+        let (tally, read, _) = self.read(tally, |_, read| ready <= read).await?;
         ensure!(
             ready <= read,
             "the queue held {ready} messages and gave {read}"
@@ -109,17 +104,21 @@ impl Queue {
     /// Reads it while it is filled, until all that `tally` expects has arrived, or nothing has come for a while. The
     /// moment is that of the last message that it waited for.
     pub(super) async fn follow(&self, tally: Tally) -> Result<(Tally, Instant)> {
-        self.read(tally, Tally::is_complete).await
+        let reading = self.read(tally, |tally, _| tally.is_complete());
+        let (tally, _, moment) = reading.await?;
+        Ok((tally, moment))
     }
 
-    /// Reads until `is_enough`, which is asked after every message, and then what else is there.
+    /// Reads until tally and number of messages are enough, and then what else is there. Tells how many there were, and
+    /// when it was enough.
     async fn read(
         &self,
         mut tally: Tally,
-        mut is_enough: impl FnMut(&Tally) -> bool,
-    ) -> Result<(Tally, Instant)> {
+        is_enough: impl Fn(&Tally, u64) -> bool,
+    ) -> Result<(Tally, u64, Instant)> {
         let mut deliveries = self.consume(false).await?;
-        let (mut read, mut end) = (0_u64, None);
+        let mut read = 0;
+        let mut end = is_enough(&tally, read).then(Instant::now);
         loop {
             // What comes beyond is counted too.
             let limit = if end.is_none() { READ_LIMIT } else { SILENCE };
@@ -129,8 +128,8 @@ impl Queue {
             let delivery = delivery.context("read a queue")?;
             tally.add(&delivery.data);
             read += 1;
-            if is_enough(&tally) {
-                end.get_or_insert_with(Instant::now);
+            if end.is_none() && is_enough(&tally, read) {
+                end = Some(Instant::now());
             }
             if read.is_multiple_of(ACK_EVERY) || end.is_some() {
                 let acking = delivery.ack(BasicAckOptions { multiple: true });
@@ -142,7 +141,7 @@ impl Queue {
             .channel
             .basic_cancel(tag, BasicCancelOptions::default());
         answer("stop listening to a queue", cancelling).await?;
-        Ok((tally, end.unwrap_or_else(Instant::now)))
+        Ok((tally, read, end.unwrap_or_else(Instant::now)))
     }
 
     /// Deletes it.
