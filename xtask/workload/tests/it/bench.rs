@@ -89,6 +89,18 @@ fn python_programs_deliver_everything() {
 }
 
 #[test]
+fn growth_delivers_everything_while_queues_are_read_and_as_documents_grow() {
+    let report = run("growth", 600, &["--parts=growth", "--no-python"]);
+    let expected = BTreeMap::from([
+        // Two numbers of events, the smaller one three times, and five sizes of documents.
+        ((Subject::Engine, Some(Queue::Classic)), 4 + 5),
+        ((Subject::Engine, Some(Queue::Quorum)), 4),
+        ((Subject::Sink, Some(Queue::Classic)), 4),
+    ]);
+    assert_eq!(subjects(&report), expected);
+}
+
+#[test]
 fn a_latency_has_both_paths_and_a_start_is_measured() {
     let report = run("latency", 600, &["--parts=latency,life", "--seconds=1"]);
     // A pair of both paths at each of three rates, and three pairs more at the rate that is judged.
