@@ -26,6 +26,10 @@ use crate::{
 use self::faults::set;
 
 const DEFAULT_PIPELINE: &str = "default";
+/// Messages in flight where nothing is said. More make fewer system calls; from some 1,200 on a quorum queue of
+/// RabbitMQ 4.0 takes them more slowly (200,000 messages, by the fastest publisher: 1,024 in flight 31,000 to 33,000/s,
+/// 1,400 22,000 to 24,000/s, 2,048 12,000/s), and fewer than 1,024 gain nothing.
+const WINDOW_EVENTS: u64 = 1_024;
 
 /// All that `cdc run` needs to know, made of each stage's own configuration.
 #[derive(Debug)]
@@ -230,7 +234,7 @@ fn pipeline(args: &EngineArgs, policies: Policies, faults: &mut Faults) -> pipel
         window_events: to_usize(faults.number(
             "CDC_WINDOW_EVENTS",
             args.window_events.as_deref(),
-            1536,
+            WINDOW_EVENTS,
             1..=65_536,
         )),
         window_bytes: to_usize(faults.number(

@@ -228,7 +228,7 @@ pub struct EngineArgs {
         hide_env_values = true
     )]
     pub pipeline: Option<String>,
-    /// Most messages in flight, 1 to 65536 [default: 1536]
+    /// Most messages in flight, 1 to 65536 [default: 1024]
     #[arg(
         long,
         env = "CDC_WINDOW_EVENTS",
