@@ -56,7 +56,7 @@ pub(crate) struct Bench {
     /// Fail when a figure is under its bar
     #[arg(long)]
     check: bool,
-    /// Write tables and plots for README into this folder
+    /// Write the report and its plots into this folder, and the tables into its README.md, or else the project's
     #[arg(long, value_name = "FOLDER")]
     publish: Option<PathBuf>,
     /// Only count the instructions of the writer and the window, and compare with the baseline

@@ -1,4 +1,4 @@
-//! The block of README: what a report came to, as Markdown.
+//! The block of a page: what a report came to, as Markdown.
 
 use super::{
     bars,
@@ -15,13 +15,13 @@ use super::{
 const MEDIANS: &str =
     "Each figure is the median of its samples, with the smallest and the largest in brackets.\n";
 
-/// The block for `report`, whose plots are in `folder`.
-pub(super) fn page(report: &Report, folder: &str) -> String {
+/// The block for `report`; links to its plots begin with `plots`.
+pub(super) fn page(report: &Report, plots: &str) -> String {
     let summary = Summary::of(report);
     let sentences = Caption::of(report).sentences();
     let head = sentences.iter().map(|sentence| plain(sentence) + "\n");
     let parts = parts(report, &summary);
-    let body = parts.iter().map(|part| part.text(folder));
+    let body = parts.iter().map(|part| part.text(plots));
     head.chain([MEDIANS.to_owned()]).chain(body).collect()
 }
 
@@ -33,7 +33,7 @@ struct Part {
 }
 
 impl Part {
-    fn text(&self, folder: &str) -> String {
+    fn text(&self, base: &str) -> String {
         let table = if self.grid.is_empty() {
             "Not measured.\n".to_owned()
         } else {
@@ -41,7 +41,7 @@ impl Part {
         };
         let mut paragraphs = vec![format!("\n**{}**\n", self.title), table];
         let plots = self.plots.iter();
-        paragraphs.extend(plots.map(|file| format!("![{}]({folder}/{file})\n", plot::title(file))));
+        paragraphs.extend(plots.map(|file| format!("![{}]({base}{file})\n", plot::title(file))));
         paragraphs.join("\n")
     }
 }

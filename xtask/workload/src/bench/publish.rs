@@ -18,15 +18,20 @@ const README: &str = "README.md";
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->\n";
 
-/// Writes `report`, which was read from `file`, with its plots to `folder`, and the block of README.md in the current
-/// folder.
+/// Writes `report`, which was read from `file`, with its plots to `folder`, and the block of the page that shows them.
+/// Returns that page: the README.md of `folder` where it has one, else the one of the current folder.
 ///
 /// # Errors
-/// If README.md has no place for the block, or a file cannot be read or written.
-pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<()> {
-    let readme = fs::read_to_string(README).with_context(|| format!("read {README}"))?;
-    let here = env::current_dir().context("find the current folder")?;
-    let page = replaced(&readme, &page::page(report, &link(folder, &here)?))?;
+/// If the page has no place for the block, or a file cannot be read or written.
+pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<PathBuf> {
+    let (path, plots) = page_of(folder)?;
+    let old = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let Some(page) = replaced(&old, &page::page(report, &plots)) else {
+        bail!(Hinted::new(
+            format!("{} has no place for the figures", path.display()),
+            format!("add the lines\n{BEGIN}{END}"),
+        ));
+    };
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     // Word for word: a number that was read and written again may end in another digit.
     let json = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
@@ -34,18 +39,29 @@ pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<()>
     for (name, text) in plot::plots(report, &Summary::of(report)) {
         write(&folder.join(name), &text)?;
     }
-    write(&PathBuf::from(README), &page)
+    write(&path, &page)?;
+    Ok(path)
 }
 
-/// `folder` as a link from a page in `here`.
+/// The page that shows what is in `folder`, and how it links to a file there: what stands before the file's name.
+fn page_of(folder: &Path) -> Result<(PathBuf, String)> {
+    let own = folder.join(README);
+    if own.is_file() {
+        return Ok((own, String::new()));
+    }
+    let here = env::current_dir().context("find the current folder")?;
+    Ok((PathBuf::from(README), link(folder, &here)?))
+}
+
+/// What a link from a page in `here` to a file in `folder` begins with.
 fn link(folder: &Path, here: &Path) -> Result<String> {
     let inside = folder.strip_prefix(here).unwrap_or(folder);
-    let mut names = Vec::new();
+    let mut names = String::new();
     for component in inside.components() {
         match (component, component.as_os_str().to_str()) {
             (Component::CurDir, _) => {}
             (Component::Normal(_), Some(name)) if !name.contains([' ', '(', ')']) => {
-                names.push(name);
+                names.extend([name, "/"]);
             }
             _ => bail!(Hinted::new(
                 format!("{README} cannot link to {}", folder.display()),
@@ -53,21 +69,14 @@ fn link(folder: &Path, here: &Path) -> Result<String> {
             )),
         }
     }
-    Ok(names.join("/"))
+    Ok(names)
 }
 
-/// `readme` with `block` between the marks.
-fn replaced(readme: &str, block: &str) -> Result<String> {
-    let place = readme
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
-    let Some((before, (_, after))) = place else {
-        bail!(Hinted::new(
-            format!("{README} has no place for the figures"),
-            format!("add the lines\n{BEGIN}{END}"),
-        ));
-    };
-    Ok(format!("{before}{BEGIN}{block}{END}{after}"))
+/// `page` with `block` between the marks, if it has them.
+fn replaced(page: &str, block: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{block}{END}{after}"))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

@@ -29,7 +29,8 @@ pub struct Args {
     /// Fail if a bar is missed
     #[arg(long)]
     pub check: bool,
-    /// Write the report and its plots to this folder, and README.md of the current folder
+    /// Write the report and its plots to this folder, and the figures to its README.md; where it has none, to the one of
+    /// the current folder
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = publish::FOLDER)]
     pub publish: Option<PathBuf>,
 }
@@ -49,10 +50,11 @@ pub fn run(args: &Args) -> Result<()> {
         say(&compare::changes(&report, &earlier));
     }
     if let Some(folder) = &args.publish {
-        publish::publish(&args.report, &report, folder)?;
+        let page = publish::publish(&args.report, &report, folder)?;
         say(&format!(
-            "\npublished in {} and README.md\n",
-            folder.display()
+            "\npublished in {} and {}\n",
+            folder.display(),
+            page.display()
         ));
     }
     if args.check {

@@ -5,59 +5,96 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// What of `folder` and `readme` is not what `report` gives.
-fn differences(report: &Report, folder: &Path, readme: &str) -> Vec<String> {
+/// What of the plots in `folder` and of `page`, whose links to them begin with `plots`, is not what `report` gives.
+fn differences(report: &Report, folder: &Path, (page, plots): (&str, &str)) -> Vec<String> {
     let mut differences = Vec::new();
     for (name, text) in plot::plots(report, &Summary::of(report)) {
         if fs::read_to_string(folder.join(name)).ok() != Some(text) {
             differences.push(name.to_owned());
         }
     }
-    if replaced(readme, &page::page(report, FOLDER)).unwrap() != readme {
+    if replaced(page, &page::page(report, plots)).unwrap() != page {
         differences.push(README.to_owned());
     }
     differences
 }
 
+/// The folder of the main report and those in it, of the others.
+fn folders() -> Vec<PathBuf> {
+    let main = root().join(FOLDER);
+    let inside = fs::read_dir(&main).unwrap().map(|entry| entry.unwrap());
+    let inside = inside.filter(|entry| entry.file_type().unwrap().is_dir());
+    let others: Vec<PathBuf> = inside.map(|entry| entry.path()).collect();
+    [vec![main], others].concat()
+}
+
 #[test]
-fn readme_and_plots_are_what_the_report_gives() {
-    let readme = fs::read_to_string(root().join(README)).unwrap();
-    let folder = root().join(FOLDER);
-    let Ok(json) = fs::read_to_string(folder.join("report.json")) else {
-        assert_eq!(
-            replaced(&readme, "").unwrap(),
-            readme,
-            "figures without a report"
+fn pages_and_plots_are_what_the_reports_give() {
+    for folder in folders() {
+        let own = folder.join(README);
+        let (page, plots) = if own.is_file() {
+            (own, "")
+        } else {
+            (root().join(README), "xtask/bench/")
+        };
+        let page = fs::read_to_string(page).unwrap();
+        let json = fs::read_to_string(folder.join("report.json")).unwrap();
+        let report: Report = serde_json::from_str(&json).unwrap();
+        let differences = differences(&report, &folder, (&page, plots));
+        assert!(
+            differences.is_empty(),
+            "publish again in {}: {differences:?}",
+            folder.display()
         );
-        return;
-    };
-    let report: Report = serde_json::from_str(&json).unwrap();
-    let differences = differences(&report, &folder, &readme);
-    assert!(differences.is_empty(), "publish again: {differences:?}");
+    }
 }
 
 #[test]
 fn a_page_that_differs_from_its_report_is_found() {
     let report = fixture::report();
     let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     for (name, text) in plot::plots(&report, &Summary::of(&report)) {
-        fs::write(folder.path().join(name), text).unwrap();
+        fs::write(folder.join(name), text).unwrap();
     }
     let empty = format!("a\n{BEGIN}{END}b\n");
-    let page = replaced(&empty, &page::page(&report, FOLDER)).unwrap();
-    assert_eq!(
-        differences(&report, folder.path(), &page),
-        <[&str; 0]>::default()
-    );
+    let page = replaced(&empty, &page::page(&report, "b/")).unwrap();
+    let of_page = |page: &str| differences(&report, folder, (page, "b/"));
+    assert_eq!(of_page(&page), <[&str; 0]>::default());
 
-    assert_eq!(
-        differences(&report, folder.path(), &page.replace("33,333", "33,334")),
-        [README]
-    );
-    let plot = folder.path().join("latency.svg");
+    assert_eq!(of_page(&page.replace("33,333", "33,334")), [README]);
+    let plot = folder.join("latency.svg");
     let touched = fs::read_to_string(&plot).unwrap().replace("10.5", "1.5");
     fs::write(plot, touched).unwrap();
-    assert_eq!(differences(&report, folder.path(), &page), ["latency.svg"]);
+    assert_eq!(of_page(&page), ["latency.svg"]);
+}
+
+#[test]
+fn a_folder_with_a_page_of_its_own_is_published_there() {
+    let report = fixture::report();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let file = folder.join("latest.json");
+    fs::write(&file, serde_json::to_string(&report).unwrap()).unwrap();
+    let page = folder.join(README);
+    fs::write(&page, format!("# Title\n{BEGIN}{END}")).unwrap();
+
+    assert_eq!(publish(&file, &report, folder).unwrap(), page);
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(
+        text.starts_with("# Title\n") && text.contains("](rates.svg)"),
+        "{text}"
+    );
+    let none = differences(&report, folder, (&text, ""));
+    assert_eq!(none, <[&str; 0]>::default());
+    assert!(folder.join("report.json").is_file());
+
+    fs::write(&page, "# Title\n").unwrap();
+    let error = publish(&file, &report, folder).unwrap_err().to_string();
+    assert!(
+        error.contains(&page.display().to_string()) && error.contains("no place"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -76,7 +113,7 @@ fn a_page_without_marks_is_left_alone() {
         END,
         "<!-- bench: end -->\n<!-- bench: begin -->\n",
     ] {
-        assert!(replaced(readme, "new\n").is_err(), "{readme:?}");
+        assert_eq!(replaced(readme, "new\n"), None, "{readme:?}");
     }
 }
 
@@ -84,7 +121,7 @@ fn a_page_without_marks_is_left_alone() {
 fn odd_text_of_a_report_cannot_end_the_block() {
     let mut report = fixture::report();
     report.machine.processor = format!("{END}| a |\n# Title");
-    let page = page::page(&report, FOLDER);
+    let page = page::page(&report, "");
     assert!(
         !page.contains("<!--") && !page.contains("\n# Title"),
         "{page}"
@@ -95,7 +132,7 @@ fn odd_text_of_a_report_cannot_end_the_block() {
 fn plots_are_linked_from_the_page() {
     let link = |folder: &str| link(Path::new(folder), Path::new("/home/me")).ok();
     for folder in ["xtask/bench", "./xtask/bench/", "/home/me/xtask/bench"] {
-        assert_eq!(link(folder).as_deref(), Some("xtask/bench"), "{folder}");
+        assert_eq!(link(folder).as_deref(), Some("xtask/bench/"), "{folder}");
     }
     for folder in ["/elsewhere", "../up", "a b"] {
         assert_eq!(link(folder), None, "{folder}");
