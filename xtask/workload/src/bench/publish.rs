@@ -24,7 +24,8 @@ const END: &str = "<!-- bench: end -->\n";
 /// # Errors
 /// If the page has no place for the block, or a file cannot be read or written.
 pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<PathBuf> {
-    let (path, plots) = page_of(folder)?;
+    let here = env::current_dir().context("find the current folder")?;
+    let (path, plots) = page_of(folder, &here)?;
     let old = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let Some(page) = replaced(&old, &page::page(report, &plots)) else {
         bail!(Hinted::new(
@@ -43,14 +44,13 @@ pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<Pat
     Ok(path)
 }
 
-/// The page that shows what is in `folder`, and how it links to a file there: what stands before the file's name.
-fn page_of(folder: &Path) -> Result<(PathBuf, String)> {
+/// The page that shows what is in `folder`, seen from `here`, and what its links to files there begin with.
+fn page_of(folder: &Path, here: &Path) -> Result<(PathBuf, String)> {
     let own = folder.join(README);
     if own.is_file() {
         return Ok((own, String::new()));
     }
-    let here = env::current_dir().context("find the current folder")?;
-    Ok((PathBuf::from(README), link(folder, &here)?))
+    Ok((PathBuf::from(README), link(folder, here)?))
 }
 
 /// What a link from a page in `here` to a file in `folder` begins with.

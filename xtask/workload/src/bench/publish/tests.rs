@@ -19,28 +19,23 @@ fn differences(report: &Report, folder: &Path, (page, plots): (&str, &str)) -> V
     differences
 }
 
-/// The folder of the main report and those in it, of the others.
+/// The folder of the main report, and those in it that have a page of their own.
 fn folders() -> Vec<PathBuf> {
     let main = root().join(FOLDER);
-    let inside = fs::read_dir(&main).unwrap().map(|entry| entry.unwrap());
-    let inside = inside.filter(|entry| entry.file_type().unwrap().is_dir());
-    let others: Vec<PathBuf> = inside.map(|entry| entry.path()).collect();
-    [vec![main], others].concat()
+    let inside = fs::read_dir(&main).unwrap();
+    let inside = inside.map(|entry| entry.unwrap().path());
+    let others = inside.filter(|folder| folder.join(README).is_file());
+    [main].into_iter().chain(others).collect()
 }
 
 #[test]
 fn pages_and_plots_are_what_the_reports_give() {
     for folder in folders() {
-        let own = folder.join(README);
-        let (page, plots) = if own.is_file() {
-            (own, "")
-        } else {
-            (root().join(README), "xtask/bench/")
-        };
-        let page = fs::read_to_string(page).unwrap();
+        let (page, plots) = page_of(&folder, &root()).unwrap();
+        let page = fs::read_to_string(root().join(page)).unwrap();
         let json = fs::read_to_string(folder.join("report.json")).unwrap();
         let report: Report = serde_json::from_str(&json).unwrap();
-        let differences = differences(&report, &folder, (&page, plots));
+        let differences = differences(&report, &folder, (&page, &plots));
         assert!(
             differences.is_empty(),
             "publish again in {}: {differences:?}",
