@@ -14,6 +14,7 @@ mod oversize;
 mod policies;
 mod reader_parity;
 mod recovery;
+mod refusals;
 mod resume;
 mod split;
 mod standby;

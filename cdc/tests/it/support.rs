@@ -17,7 +17,7 @@ use std::{
 
 pub(crate) use self::{
     broker::Broker,
-    engine::{Engine, Finished},
+    engine::{Engine, Finished, check, run},
     http::Reply,
     mongo::MongoServer,
     proxy::Proxy,

@@ -161,3 +161,24 @@ impl Drop for Engine {
         let _ = self.child.wait();
     }
 }
+
+/// Runs `cdc` to its end with these settings alone.
+pub(crate) async fn run(settings: &[(&str, &str)]) -> Finished {
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Engine::spawn(&[], &settings).finish().await
+}
+
+/// Asserts how `cdc` ended, and that its log has all of `parts`.
+pub(crate) fn check(finished: &Finished, code: i32, parts: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{}", finished.log);
+    for part in parts {
+        assert!(
+            finished.log.contains(part),
+            "no `{part}` in:\n{}",
+            finished.log
+        );
+    }
+}
