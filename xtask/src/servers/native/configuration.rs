@@ -61,11 +61,23 @@ fn definitions(stack: &Stack) -> String {
             json(vhost)
         )
     });
+    let policy_entries = vhosts.iter().map(|vhost| policy(vhost));
     format!(
-        "{{\"users\":[{}],\"vhosts\":[{}],\"permissions\":[{}]}}\n",
+        "{{\"users\":[{}],\"vhosts\":[{}],\"permissions\":[{}],\"policies\":[{}]}}\n",
         user_entries.collect::<Vec<_>>().join(","),
         vhost_entries.collect::<Vec<_>>().join(","),
-        permission_entries.collect::<Vec<_>>().join(",")
+        permission_entries.collect::<Vec<_>>().join(","),
+        policy_entries.collect::<Vec<_>>().join(",")
+    )
+}
+
+/// Keeps the messages of classic queues on disk, as RabbitMQ 3.12 and later do by themselves: an older one holds a
+/// queue that nobody reads in memory, and collecting garbage there took half of its processor time (3.10, 200,000
+/// messages). With the lowest priority, so that any other policy for a queue is the one that counts.
+fn policy(vhost: &str) -> String {
+    format!(
+        r#"{{"vhost":{},"name":"messages-on-disk","pattern":".*","apply-to":"queues","priority":-1,"definition":{{"queue-mode":"lazy"}}}}"#,
+        json(vhost)
     )
 }
 

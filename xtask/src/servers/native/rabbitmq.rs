@@ -7,6 +7,11 @@ use anyhow::Result;
 use super::{configuration, server::Server};
 use crate::servers::{ports, stack::Stack};
 
+/// Nothing but this machine reaches the node; new classic queues are of version 2, the only one since RabbitMQ 4.0. As a
+/// flag, because a configuration file with this name in it stops a version that does not know it.
+const ERLANG_FLAGS: &str =
+    "-kernel inet_dist_use_interface {127,0,0,1} -rabbit classic_queue_default_version 2";
+
 /// Erlang passes over flags that it does not know; this one says whose broker it is.
 pub(super) fn marker(stack: &Stack) -> String {
     format!("-cdc_folder {}", stack.rabbitmq_folder().display())
@@ -55,7 +60,7 @@ fn environment(stack: &Stack) -> Vec<(&'static str, String)> {
         ("RABBITMQ_DIST_PORT", stack.dist_port().to_string()),
         (
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "-kernel inet_dist_use_interface {127,0,0,1}".to_owned(),
+            ERLANG_FLAGS.to_owned(),
         ),
         ("ERL_EPMD_PORT", stack.epmd_port().to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
