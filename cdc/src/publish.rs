@@ -14,6 +14,7 @@ mod judgement;
 mod lock;
 mod properties;
 mod queue;
+mod scheduling;
 mod standby;
 mod window;
 

@@ -10,7 +10,7 @@ use lapin::{
     types::FieldTable,
 };
 
-use super::{Broker, Config, Error, Queue, greeting};
+use super::{Broker, Config, Error, Queue, greeting, scheduling::in_batch};
 
 /// Longest wait for a polite close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ impl Connection {
                 greeting.map_err(|error| broker.name(error.into()))?;
             }
             let connect = lapin::Connection::connect_uri(broker.uri().clone(), properties);
-            connect.await.map_err(|error| broker.name(error))
+            in_batch(connect).await.map_err(|error| broker.name(error))
         };
         let connected = within(broker, "a connection", connect).await;
         broker.note_silent(matches!(connected, Err(Error::TimedOut { .. })));

@@ -1,6 +1,7 @@
 //! The binary as a child process.
 
 use std::{
+    collections::HashMap,
     io::{BufRead as _, BufReader},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -82,6 +83,19 @@ impl Engine {
     pub(crate) fn threads(&self) -> usize {
         let tasks = format!("/proc/{}/task", self.child.id());
         std::fs::read_dir(tasks).unwrap().count()
+    }
+
+    /// Its threads' scheduling policies by the threads' names, in the numbers of sched(7).
+    pub(crate) fn policies(&self) -> HashMap<String, u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let policy = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).ok()?;
+            let (name, fields) = stat.split_once('(')?.1.rsplit_once(") ")?;
+            // The 41st field of proc_pid_stat(5), of which the first two are gone.
+            let policy = fields.split(' ').nth(41 - 3)?.parse().ok()?;
+            Some((name.to_owned(), policy))
+        };
+        tasks.filter_map(policy).collect()
     }
 
     /// Waits until its log contains `text`.
