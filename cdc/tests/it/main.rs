@@ -16,6 +16,8 @@ mod reader_parity;
 mod recovery;
 mod refusals;
 mod resume;
+#[cfg(target_os = "linux")]
+mod scheduling;
 mod split;
 mod standby;
 mod support;

@@ -81,13 +81,11 @@ impl Engine {
 
     /// How many threads it has.
     pub(crate) fn threads(&self) -> usize {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        std::fs::read_dir(tasks).unwrap().count()
+        self.tasks().count()
     }
 
     /// Its threads' scheduling policies by the threads' names, in the numbers of sched(7).
     pub(crate) fn policies(&self) -> HashMap<String, u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let policy = |task: std::io::Result<std::fs::DirEntry>| {
             let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).ok()?;
             let (name, fields) = stat.split_once('(')?.1.rsplit_once(") ")?;
@@ -95,7 +93,11 @@ impl Engine {
             let policy = fields.split(' ').nth(41 - 3)?.parse().ok()?;
             Some((name.to_owned(), policy))
         };
-        tasks.filter_map(policy).collect()
+        self.tasks().filter_map(policy).collect()
+    }
+
+    fn tasks(&self) -> std::fs::ReadDir {
+        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap()
     }
 
     /// Waits until its log contains `text`.
