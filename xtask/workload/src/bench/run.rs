@@ -15,7 +15,7 @@ use super::{
     queue::{self, Queue},
     record::Record,
     report::{FORMAT, Group, Queue as Kind, Report, Settings, Subject},
-    schedule::{self, Block, DOCUMENT, LatencyTask, Scope},
+    schedule::{self, Block, DOCUMENT, Extent, LatencyTask, Scope},
     site::Site,
     system_calls::SystemCalls,
     tell::{self, tell},
@@ -122,25 +122,31 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Inserts a backlog and lets every subject of the block at it.
+    /// Inserts the block's backlogs and lets every subject at them.
     ///
-    /// New for each sample, so that it lies at the end of the oplog: a change stream goes on to that end before it hands
+    /// New for each sample, so that they lie at the end of the oplog: a change stream goes on to that end before it hands
     /// over the last events of what it has found.
     async fn block(&mut self, block: &Block, sample: u32) -> Result<()> {
-        let start = self.start(block).await?;
+        let mut starts = Vec::new();
+        for &extent in &block.extents {
+            starts.push(self.start(extent).await?);
+        }
         for task in &block.tasks {
-            let run = catch_up::run(&self.site, &start, task, sample).await;
+            let run = catch_up::run(&self.site, &starts[task.backlog], task, sample).await;
             let run = run.with_context(|| tell::task(task))?;
             tell(&tell::run(&run));
             self.record.add(|report| report.runs.push(run))?;
         }
         if self.counts_calls && sample == 0 {
-            self.system_calls(&start, block).await?;
+            self.system_calls(&starts, block).await?;
         }
-        start.backlog.delete(&self.site.client).await
+        for start in starts {
+            start.backlog.delete(&self.site.client).await?;
+        }
+        Ok(())
     }
 
-    async fn start(&self, block: &Block) -> Result<Start> {
+    async fn start(&self, Extent { count, size }: Extent) -> Result<Start> {
         let site = &self.site;
         let database = queue::name();
         let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
@@ -155,12 +161,9 @@ impl Driver<'_> {
         queue.delete().await;
         let from = backlog::cluster_time(&site.client).await?;
         let started = Instant::now();
-        let dimensions = (block.count, block.size);
-        let backlog = Backlog::insert(&site.client, &database, from, dimensions).await?;
+        let backlog = Backlog::insert(&site.client, &database, from, (count, size)).await?;
         tell(&format!(
-            "inserted {} documents of {} bytes in {:.1} s",
-            block.count,
-            block.size,
+            "inserted {count} documents of {size} bytes in {:.1} s",
             started.elapsed().as_secs_f64()
         ));
         Ok(Start {
@@ -170,14 +173,14 @@ impl Driver<'_> {
     }
 
     /// Adds the engine's system calls to its first run in each queue.
-    async fn system_calls(&mut self, start: &Start, block: &Block) -> Result<()> {
+    async fn system_calls(&mut self, starts: &[Start], block: &Block) -> Result<()> {
         let is_counted = |task: &&schedule::Task| {
             task.group == Group::Main
                 && task.subject == Subject::Engine
                 && task.format == Some(DOCUMENT)
         };
         for task in block.tasks.iter().filter(is_counted) {
-            let calls = catch_up::system_calls(&self.site, start, task).await?;
+            let calls = catch_up::system_calls(&self.site, &starts[task.backlog], task).await?;
             tell(&tell::system_calls(task, calls));
             self.record.add(|report| {
                 let mut runs = report.runs.iter_mut();
