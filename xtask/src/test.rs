@@ -37,9 +37,9 @@ pub(crate) struct Test {
     /// Download and install nothing; fail with what is missing
     #[arg(long)]
     offline: bool,
-    /// Names of tests to run, and what else `cargo test` takes: `some_name -- --nocapture`
+    /// Part of the names of the tests to run, and what else `cargo test` takes: `some_name -- --nocapture`
     #[arg(
-        value_name = "FILTER",
+        value_name = "ARGUMENT",
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]

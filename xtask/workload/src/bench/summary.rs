@@ -25,7 +25,7 @@ pub(super) struct Key {
 /// The catch-up runs of one key.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Figures {
-    /// Events per second.
+    /// Events per second of each sample.
     pub(super) rate: Spread,
     /// Processor time per event in user mode and in the kernel, in microseconds.
     pub(super) cpu_us: Spread,
@@ -39,9 +39,9 @@ pub(super) struct Figures {
     pub(super) body_bytes: Spread,
     /// All that was found in the queue; none if a run was not checked.
     pub(super) delivery: Option<Delivery>,
-    /// Seconds per event of each sample; the median where it has several runs.
+    /// Seconds per event of each sample, where it has several runs of all of them together.
     pub(super) times: BTreeMap<u32, f64>,
-    /// The median of all runs.
+    /// The median of the samples.
     pub(super) time: f64,
 }
 
@@ -123,17 +123,21 @@ fn figures(runs: &[&Run]) -> Option<Figures> {
         let times = of_samples.entry(run.sample).or_default();
         times.push(seconds_per_event(run));
     }
-    let median = |(sample, times)| Some((sample, Spread::of(times)?.median));
-    let times: BTreeMap<_, _> = of_samples.into_iter().filter_map(median).collect();
+    // Not their median: what slows one short run in five down is in every long run, and has to count on both sides.
+    let mean = |times: Vec<f64>| times.iter().sum::<f64>() / float(times.len() as u64);
+    let times = of_samples
+        .into_iter()
+        .map(|(sample, times)| (sample, mean(times)));
+    let times: BTreeMap<_, _> = times.collect();
     Some(Figures {
-        rate: spread(|run| seconds_per_event(run).recip())?,
+        rate: Spread::of(times.values().map(|time| time.recip()))?,
         cpu_us: spread(|run| per_event(run, run.user_us + run.system_us))?,
         system_us: spread(|run| per_event(run, run.system_us))?,
         peak_kib: spread(|run| float(run.peak_memory_kib))?,
         body_bytes: spread(|run| per_event(run, run.body_bytes))?,
         calls: Spread::of(runs.iter().filter_map(|run| calls(run))),
         delivery: delivery(runs),
-        time: spread(seconds_per_event)?.median,
+        time: Spread::of(times.values().copied())?.median,
         times,
     })
 }

@@ -12,6 +12,8 @@ const HEIGHT: f64 = 210.0;
 const LEFT: f64 = 52.0;
 /// Room between panels.
 const GAP: f64 = 14.0;
+/// Height of a figure.
+const LABEL: f64 = 12.0;
 
 /// One point.
 #[derive(Debug)]
@@ -118,8 +120,9 @@ fn draw(svg: &mut Svg, panel: &Panel, room: Room) -> f64 {
     let end = draw_ticks(svg, panel, room) + 16.0;
     let below = (left + room.width / 2.0, end);
     svg.text("small", Anchor::Middle, below, panel.axis);
+    let mut labels = Labels::default();
     for series in &panel.series {
-        draw_series(svg, panel, series, room);
+        draw_series(svg, panel, series, room, &mut labels);
     }
     end
 }
@@ -150,7 +153,30 @@ fn width(text: &str) -> f64 {
     6.2 * f64::from(u32::try_from(text.chars().count()).unwrap_or(0))
 }
 
-fn draw_series(svg: &mut Svg, panel: &Panel, series: &Series, room: Room) {
+/// Where figures stand already.
+#[derive(Debug, Default)]
+struct Labels {
+    /// Middle, half the width, and baseline.
+    taken: Vec<(f64, f64, f64)>,
+}
+
+impl Labels {
+    /// The baseline nearest to `baseline`, upwards or downwards from it, at which `text` touches no other figure.
+    fn place(&mut self, text: &str, x: f64, mut baseline: f64, upwards: bool) -> f64 {
+        let half = width(text) / 2.0;
+        let step = if upwards { -LABEL } else { LABEL };
+        // A little less than a step, so that no rounding makes one too short.
+        while let Some((_, _, other)) = self.taken.iter().find(|(middle, other_half, other)| {
+            (middle - x).abs() < half + other_half && (other - baseline).abs() < LABEL - 0.5
+        }) {
+            baseline = other + step;
+        }
+        self.taken.push((x, half, baseline));
+        baseline
+    }
+}
+
+fn draw_series(svg: &mut Svg, panel: &Panel, series: &Series, room: Room, labels: &mut Labels) {
     let place = |point: &Point| room.place(panel, point.x, point.y);
     let places: Vec<_> = series.points.iter().map(place).collect();
     svg.curve(series.class, &places);
@@ -169,7 +195,9 @@ fn draw_series(svg: &mut Svg, panel: &Panel, series: &Series, room: Room) {
             let baseline = if above { high - 8.0 } else { below };
             // Away from the axis and its numbers.
             let left = room.left + width(text) / 2.0 + 3.0;
-            svg.text("value", Anchor::Middle, (x.max(left), baseline), text);
+            let x = x.max(left);
+            let baseline = labels.place(text, x, baseline, above);
+            svg.text("value", Anchor::Middle, (x, baseline), text);
         }
     }
 }

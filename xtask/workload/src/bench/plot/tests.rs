@@ -1,5 +1,8 @@
 use super::*;
-use crate::bench::{fixture, report::Path};
+use crate::bench::{
+    fixture,
+    report::{Group, Path, Queue, Run},
+};
 
 fn drawn(report: &Report) -> [(&'static str, String); 5] {
     plots(report, &Summary::of(report))
@@ -138,6 +141,48 @@ fn the_higher_of_two_curves_has_its_figures_above() {
     }
     assert_eq!(places(&report).len(), 3);
     assert!(places(&report).iter().all(|y| *y < dot(&report)), "above");
+}
+
+#[test]
+fn figures_of_curves_that_meet_do_not_cover_each_other() {
+    let mut report = fixture::report();
+    let growing = |run: &&Run| run.group == Group::Events && run.subject == Subject::Engine;
+    let engine: Vec<Run> = report.runs.iter().filter(growing).cloned().collect();
+    report.runs.retain(|run| run.group != Group::Events);
+    for (subject, queue) in [
+        (Subject::Engine, Queue::Classic),
+        (Subject::Engine, Queue::Quorum),
+        (Subject::Sink, Queue::Classic),
+    ] {
+        report.runs.extend(engine.iter().cloned().map(|run| Run {
+            subject,
+            queue: Some(queue),
+            ..run
+        }));
+    }
+    let [_, _, _, (_, growth), _] = drawn(&report);
+    let document = roxmltree::Document::parse(&growth).unwrap();
+    let figures = document
+        .descendants()
+        .filter(|node| node.attribute("class") == Some("value"));
+    let place =
+        |name: &str, node: &roxmltree::Node<'_, '_>| node.attribute(name)?.parse::<f64>().ok();
+    let places = figures.filter_map(|node| Some((place("x", &node)?, place("y", &node)?)));
+    let places: Vec<_> = places.collect();
+    let mut met = 0;
+    for (number, (x, y)) in places.iter().enumerate() {
+        for (other_x, other_y) in places[..number]
+            .iter()
+            .filter(|other| (other.0 - x).abs() < 1.0)
+        {
+            assert!(
+                (other_y - y).abs() > 11.0,
+                "at {x} and {other_x}: {y} and {other_y}"
+            );
+            met += 1;
+        }
+    }
+    assert!(met >= 9, "no figures stand at the same place: {places:?}");
 }
 
 #[test]

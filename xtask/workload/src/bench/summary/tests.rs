@@ -17,18 +17,20 @@ fn samples_of_one_kind_make_one_figure() {
 }
 
 #[test]
-fn a_sample_with_several_runs_counts_with_their_median() {
+fn a_sample_with_several_runs_counts_with_all_of_them_together() {
     let mut report = fixture::report();
-    for micros in [10.0, 33.0] {
+    for micros in [12.0, 33.0] {
         let run = fixture::run(Subject::Engine, Some(Queue::Classic), 0, micros);
         report.runs.push(run);
     }
     let summary = Summary::of(&report);
     let engine = summary.main(Subject::Engine, Some(Queue::Classic)).unwrap();
-    assert_eq!((engine.rate.count, engine.times.len()), (5, 3));
-    assert!(near(engine.times[&0], 30e-6), "{:?}", engine.times);
-    // 10, 27, 30, 33 and 36.
-    assert!(near(engine.time, 30e-6), "{}", engine.time);
+    assert_eq!((engine.rate.count, engine.times.len()), (3, 3));
+    // Of 12, 30 and 33.
+    assert!(near(engine.times[&0], 25e-6), "{:?}", engine.times);
+    // 25, 27 and 36.
+    assert!(near(engine.time, 27e-6), "{}", engine.time);
+    assert!(near(engine.rate.median, 1e6 / 27.0) && near(engine.rate.max, 1e6 / 25.0));
 }
 
 #[test]
