@@ -26,6 +26,8 @@ use crate::{
 const SAMPLE_LIMIT: Duration = Duration::from_secs(45 * 60);
 /// Longest time for the micro-benchmarks, with their compilation.
 const MICRO_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// How often they are run: a machine that is busy for a moment disturbs one of them.
+const MICRO_PASSES: u32 = 5;
 /// Longest time to show a report.
 const SHOW_LIMIT: Duration = Duration::from_secs(60);
 /// Events of a short run.
@@ -175,12 +177,18 @@ fn micro_benchmarks(project: &Project, progress: &Progress) -> Result<()> {
         progress.say("there are no micro-benchmarks of the writer");
         return Ok(());
     }
-    let mut command = project.cargo();
-    command.args(["bench", "-p", "cdc", "--bench", "writer", "--", "--quick"]);
     let log = project.target.join("bench").join("writer.log");
     let line = progress.line("writer");
-    line.say("micro-benchmarks");
-    child::logged(command, &log, &project.interrupt, MICRO_LIMIT).context("measure the writer")?;
+    for pass in 1..=MICRO_PASSES {
+        line.say(&format!("micro-benchmarks, pass {pass} of {MICRO_PASSES}"));
+        let mut command = project.cargo();
+        command
+            .args(["bench", "-p", "cdc", "--bench", "writer"])
+            .args(["--", "--quick", "--save-baseline"])
+            .arg(format!("pass-{pass}"));
+        child::logged(command, &log, &project.interrupt, MICRO_LIMIT)
+            .context("measure the writer")?;
+    }
     line.done("measured");
     Ok(())
 }

@@ -77,6 +77,14 @@ pub(super) fn engine_to(summary: &Summary, other: Subject, queue: Option<Queue>)
     smallest(figures)
 }
 
+/// The engine's processor time per event divided by that of the sink alone, which pays for nothing but the AMQP library.
+pub(super) fn processor_time(summary: &Summary, queue: Queue) -> Option<Figure> {
+    let engine = summary.main(Subject::Engine, Some(queue))?;
+    let sink = summary.main(Subject::Sink, Some(queue))?;
+    let ratio = engine.cpu_us.median / sink.cpu_us.median;
+    ratio.is_finite().then(|| Figure::plain(ratio))
+}
+
 /// How many times as fast as the fastest of the Python programs the engine is.
 pub(super) fn engine_to_fastest_python(summary: &Summary) -> Option<Figure> {
     smallest(

@@ -226,6 +226,10 @@ pub(super) fn ratios(summary: &Summary) -> Grid {
         let name = queue(Some(wanted));
         let parts = ratios::parts_to_engine(summary, wanted);
         push(format!("(source + sink) / engine, {name}"), parts);
+        push(
+            format!("processor time, engine / sink alone, {name}"),
+            ratios::processor_time(summary, wanted),
+        );
         for other in [Subject::SinkBare, Subject::Sink].iter().chain(&PYTHON) {
             let figure = ratios::engine_to(summary, *other, Some(wanted));
             push(format!("engine / {}, {name}", subject(*other)), figure);

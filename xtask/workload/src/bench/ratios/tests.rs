@@ -46,6 +46,19 @@ fn floors_of_another_count_of_events_are_compared_by_event() {
 }
 
 #[test]
+fn processor_time_is_compared_with_that_of_the_sink() {
+    let summary = with(Subject::Engine, |run| {
+        (run.user_us, run.system_us) = (run.events * 5, run.events);
+    });
+    let sink = summary.main(Subject::Sink, Some(Queue::Quorum)).unwrap();
+    let expected = 6.0 / sink.cpu_us.median;
+    let figure = processor_time(&summary, Queue::Quorum).unwrap();
+    assert!(near(figure.value, expected), "{figure:?}");
+    let summary = with(Subject::Sink, |run| (run.user_us, run.system_us) = (0, 0));
+    assert_eq!(processor_time(&summary, Queue::Quorum), None);
+}
+
+#[test]
 fn the_fastest_python_program_is_the_one_to_beat() {
     let summary = Summary::of(&fixture::report());
     let to = |subject| engine_to(&summary, subject, None).unwrap().value;
