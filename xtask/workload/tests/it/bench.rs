@@ -92,10 +92,10 @@ fn python_programs_deliver_everything() {
 fn growth_delivers_everything_while_queues_are_read_and_as_documents_grow() {
     let report = run("growth", 600, &["--parts=growth", "--no-python"]);
     let expected = BTreeMap::from([
-        // Two numbers of events, the smaller one three times, and five sizes of documents.
-        ((Subject::Engine, Some(Queue::Classic)), 4 + 5),
-        ((Subject::Engine, Some(Queue::Quorum)), 4),
-        ((Subject::Sink, Some(Queue::Classic)), 4),
+        // Two numbers of events, the smaller one five times on each side of the larger, and five sizes of documents.
+        ((Subject::Engine, Some(Queue::Classic)), 11 + 5),
+        ((Subject::Engine, Some(Queue::Quorum)), 11),
+        ((Subject::Sink, Some(Queue::Classic)), 11),
     ]);
     assert_eq!(subjects(&report), expected);
 }
