@@ -24,7 +24,7 @@ use crate::{
 
 /// Longest time for one sample of everything.
 const SAMPLE_LIMIT: Duration = Duration::from_secs(45 * 60);
-/// Longest time for the micro-benchmarks, with their compilation.
+/// Longest time for the micro-benchmarks once, with their compilation.
 const MICRO_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// How often they are run: a machine that is busy for a moment disturbs one of them.
 const MICRO_PASSES: u32 = 5;
@@ -184,7 +184,8 @@ fn micro_benchmarks(project: &Project, progress: &Progress) -> Result<()> {
         let mut command = project.cargo();
         command
             .args(["bench", "-p", "cdc", "--bench", "writer"])
-            .args(["--", "--quick", "--save-baseline"])
+            .args(["--", "extended_json", "--quick", "--save-baseline"])
+            // The driver knows the passes by this name.
             .arg(format!("pass-{pass}"));
         child::logged(command, &log, &project.interrupt, MICRO_LIMIT)
             .context("measure the writer")?;

@@ -10,7 +10,10 @@ use mongodb::{
 };
 use tokio::time::timeout;
 
-use super::document::{COLLECTION, Shape};
+use super::{
+    document::{COLLECTION, Shape},
+    schedule::Extent,
+};
 use crate::store;
 
 /// Most documents in one insert command.
@@ -32,12 +35,12 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Inserts `count` documents of `size` bytes; all members that make a majority have them when this returns.
+    /// Inserts as many documents as `extent` says; all members that make a majority have them when this returns.
     pub(super) async fn insert(
         client: &Client,
         database: &str,
         from: Timestamp,
-        (count, size): (u64, u64),
+        Extent { count, size }: Extent,
     ) -> Result<Self> {
         let shape = Shape::new(size);
         let collection: Collection<RawDocumentBuf> =

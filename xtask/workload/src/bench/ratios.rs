@@ -77,7 +77,7 @@ pub(super) fn engine_to(summary: &Summary, other: Subject, queue: Option<Queue>)
     smallest(figures)
 }
 
-/// The engine's processor time per event divided by that of the sink alone, which pays for nothing but the AMQP library.
+/// The engine's processor time per event divided by that of the sink alone, most of which is the AMQP library's.
 pub(super) fn processor_time(summary: &Summary, queue: Queue) -> Option<Figure> {
     let engine = summary.main(Subject::Engine, Some(queue))?;
     let sink = summary.main(Subject::Sink, Some(queue))?;

@@ -124,8 +124,8 @@ impl Driver<'_> {
 
     /// Inserts the block's backlogs and lets every subject at them.
     ///
-    /// New for each sample, so that they lie at the end of the oplog: a change stream goes on to that end before it hands
-    /// over the last events of what it has found.
+    /// New for each sample, so that they lie at the end of the oplog: a change stream goes on to that end before it
+    /// hands over the last events of what it has found.
     async fn block(&mut self, block: &Block, sample: u32) -> Result<()> {
         let mut starts = Vec::new();
         for &extent in &block.extents {
@@ -146,7 +146,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    async fn start(&self, Extent { count, size }: Extent) -> Result<Start> {
+    async fn start(&self, extent: Extent) -> Result<Start> {
         let site = &self.site;
         let database = queue::name();
         let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
@@ -161,9 +161,11 @@ impl Driver<'_> {
         queue.delete().await;
         let from = backlog::cluster_time(&site.client).await?;
         let started = Instant::now();
-        let backlog = Backlog::insert(&site.client, &database, from, (count, size)).await?;
+        let backlog = Backlog::insert(&site.client, &database, from, extent).await?;
         tell(&format!(
-            "inserted {count} documents of {size} bytes in {:.1} s",
+            "inserted {} documents of {} bytes in {:.1} s",
+            extent.count,
+            extent.size,
             started.elapsed().as_secs_f64()
         ));
         Ok(Start {

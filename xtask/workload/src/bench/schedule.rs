@@ -164,8 +164,8 @@ fn main_tasks(scope: &Scope) -> Vec<Task> {
 
 /// The engine and its sink as the number of events grows.
 ///
-/// Each long run has the short ones right before and after it: a shared machine has another pace every few minutes, which
-/// would else pass for growth.
+/// Each long run has short ones of the same before and after it: a shared machine has another pace every few minutes,
+/// which would else pass for growth.
 fn events_block(scope: &Scope) -> Block {
     let counts: &[u64] = if scope.quick {
         &[10_000, 1_000]

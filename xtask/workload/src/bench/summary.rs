@@ -39,7 +39,7 @@ pub(super) struct Figures {
     pub(super) body_bytes: Spread,
     /// All that was found in the queue; none if a run was not checked.
     pub(super) delivery: Option<Delivery>,
-    /// Seconds per event of each sample, where it has several runs of all of them together.
+    /// Seconds per event of each sample: of all its runs together.
     pub(super) times: BTreeMap<u32, f64>,
     /// The median of the samples.
     pub(super) time: f64,
