@@ -59,6 +59,8 @@ pub struct Metrics {
     pub history_skips: Counter,
     /// Seconds of history skipped.
     pub history_skipped_seconds: Counter<f64, AtomicU64>,
+    /// Queues that were not there and were declared.
+    pub queues_declared: Counter,
     /// Connections made again, by `server`; see [`Metrics::reconnected`].
     pub reconnects: Labelled,
     /// Checkpoints saved; see [`Metrics::checkpoint_saved`].
@@ -196,6 +198,8 @@ impl Metrics {
         let help = "Seconds of history skipped";
         let skipped = &self.history_skipped_seconds;
         add(registry, "history_skipped_seconds", help, skipped);
+        let help = "Queues that were not there and were declared";
+        add(registry, "queues_declared", help, &self.queues_declared);
         let help = "Connections made again after a loss";
         add(registry, "reconnects", help, &self.reconnects);
         let help = "Checkpoints saved";
@@ -290,7 +294,7 @@ mod tests {
             assert!(line.contains("pipeline=\"orders\""), "{line}");
             assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
         }
-        assert_eq!(count, 23, "{page}");
+        assert_eq!(count, 24, "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
     }
 

@@ -9,6 +9,7 @@
 
 mod error;
 mod flow;
+mod fresh;
 mod heard;
 mod intake;
 mod link;
@@ -69,7 +70,7 @@ pub enum Outcome {
     Drained,
     /// Another engine of the pipeline has the lock, or wrote the checkpoint.
     Superseded(Error),
-    /// What is in the window has to be read and encoded anew, from the checkpoint on.
+    /// Everything from the checkpoint on has to be read and encoded anew.
     Reread {
         /// Largest body that the broker takes, if that is why.
         max_message_bytes: Option<usize>,
@@ -187,6 +188,9 @@ impl Pipeline {
         let end = self.turn_until_end(&shutdown).await;
         if !matches!(end, Ok(Outcome::Drained)) {
             self.settle().await;
+            if self.link.is_fresh() {
+                self.saver.freeze();
+            }
             let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.saver.flush()).await;
         }
         self.progress.report(self.window.len());
@@ -219,7 +223,7 @@ impl Pipeline {
                         return end;
                     }
                 }
-                step = self.saver.step() => {
+                step = self.saver.step(), if self.may_save() => {
                     if let ControlFlow::Break(end) = self.on_step(step, &mut judgements) {
                         return end;
                     }
@@ -243,9 +247,13 @@ impl Pipeline {
 
     /// Whether to receive more now.
     fn has_room(&self) -> bool {
-        self.window.is_low()
-            && self.intake.is_hungry()
-            && !self.saver.is_behind(self.config.window_events)
+        let is_behind = self.may_save() && self.saver.is_behind(self.config.window_events);
+        self.window.is_low() && self.intake.is_hungry() && !is_behind
+    }
+
+    /// The checkpoint does not pass what a crash of the broker may still take away. A drain cannot wait for that.
+    fn may_save(&self) -> bool {
+        self.drain.is_some() || !self.link.is_fresh()
     }
 
     fn begin_drain(&mut self, reason: Option<Error>) {

@@ -64,8 +64,17 @@ pub struct Config {
     pub confirm_timeout: Duration,
 }
 
+impl Config {
+    /// The queues that are ours to declare.
+    fn queues(&self) -> impl Iterator<Item = &Queue> {
+        let target = Some(&self.queue).filter(|_| self.exchange.is_empty());
+        target.into_iter().chain(&self.parking)
+    }
+}
+
 /// A confirm channel and the messages in flight on it.
 pub struct Publisher {
+    new_queues: Vec<String>,
     connection: Arc<Connection>,
     target: Arc<Target>,
     in_flight: InFlight<Confirm>,
@@ -84,12 +93,14 @@ struct Target {
 }
 
 impl Publisher {
-    /// Connects, takes the lock, declares or checks where messages go, and turns confirms on.
+    /// Connects once more after a loss: checks that where messages go is still there, takes the lock, and turns
+    /// confirms on.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another engine holds the lock; see [`Error::disposition`] for the others.
-    pub async fn connect(config: &Config) -> Result<Self, Error> {
-        let standby = Standby::connect(config).await?;
+    /// [`Error::Locked`] when another engine holds the lock, [`Error::NoQueue`] when a queue of ours is gone; see
+    /// [`Error::disposition`] for the others.
+    pub async fn connect_again(config: &Config) -> Result<Self, Error> {
+        let standby = Standby::connect_again(config).await?;
         if standby.take_lock(config).await? {
             Ok(standby.publish(config))
         } else {
@@ -97,9 +108,15 @@ impl Publisher {
         }
     }
 
-    fn new(connection: Connection, channel: Channel, config: &Config) -> Self {
+    fn new(
+        connection: Connection,
+        channel: Channel,
+        new_queues: Vec<String>,
+        config: &Config,
+    ) -> Self {
         let parking = config.parking.as_ref().map(|queue| queue.name.as_str());
         Self {
+            new_queues,
             events: Box::pin(connection.events()),
             connection: Arc::new(connection),
             target: Arc::new(Target {
@@ -113,16 +130,21 @@ impl Publisher {
         }
     }
 
-    /// Declares or checks once more where messages go, without a pause of what is in flight.
+    /// Queues that were not there and that this connection declared.
+    pub fn new_queues(&self) -> &[String] {
+        &self.new_queues
+    }
+
+    /// Checks once more where messages go, without a pause of what is in flight.
     ///
     /// # Errors
-    /// As [`Standby::connect`].
-    pub fn prepare_again(
+    /// As [`Publisher::connect_again`].
+    pub fn check_again(
         &self,
         config: Config,
     ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let connection = Arc::clone(&self.connection);
-        async move { connection.prepare(&config).await }
+        async move { connection.check(&config).await }
     }
 
     /// Puts messages in line for the socket, in order, after everything sent before. A connection that is already lost

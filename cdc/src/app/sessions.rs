@@ -72,6 +72,7 @@ impl Sessions {
             Ok(Source::open(&mongo, config, position.clone(), vitals).await?)
         })
         .await?;
+        self.note_new_queues(publisher.new_queues(), store.sent_until().is_some());
         announce(&self.config, &from);
         self.deadline = None;
         self.health.set_role(Role::Leader);
@@ -114,6 +115,23 @@ impl Sessions {
             max_message_bytes = *known,
             "reading again from the checkpoint"
         );
+    }
+
+    /// Says which queues were not there. One that has had messages of ours before is gone with what it held.
+    fn note_new_queues(&self, queues: &[String], has_sent: bool) {
+        let has_delivered = has_sent || self.metrics.messages_confirmed.get() > 0;
+        for queue in queues {
+            self.metrics.queues_declared.inc();
+            if has_delivered {
+                warn!(
+                    queue,
+                    "declared a queue that was not there: if this pipeline has delivered to it before, what it held \
+                     is gone but for what is published again from the checkpoint on"
+                );
+            } else {
+                info!(queue, "declared a queue that was not there");
+            }
+        }
     }
 
     async fn mongo(&mut self) -> Result<Mongo, Error> {

@@ -69,7 +69,7 @@ impl Pipeline {
         let delay = self.nack_backoff.next_delay();
         if let Some(reason) = &self.unroutable {
             self.health.hinder(Cause::Unroutable, reason);
-            self.link.prepare_again();
+            self.link.check_again();
         } else {
             let reason = "rabbitmq refused a message, publishing from it on, one at a time";
             warn!(retry_ms = delay.as_millis(), "{reason}");

@@ -38,9 +38,17 @@ impl Pipeline {
         verdicts
     }
 
-    fn on_link_failed(&self, error: publish::Error) -> End {
+    fn on_link_failed(&mut self, error: publish::Error) -> End {
         match error {
             publish::Error::Locked => Ok(Outcome::Superseded(error.into())),
+            publish::Error::NoQueue { .. } => {
+                warn!(error = chain(&error), "the queue is gone with what it held");
+                // What went with it and is not saved yet comes again.
+                self.saver.freeze();
+                Ok(Outcome::Reread {
+                    max_message_bytes: None,
+                })
+            }
             publish::Error::Oversize { bytes, limit } => {
                 let is_news = self
                     .config

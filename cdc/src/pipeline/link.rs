@@ -5,6 +5,7 @@ use std::{fmt, pin::Pin, time::Duration};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::fresh::Fresh;
 use crate::{
     health::{Cause, Health},
     metrics::{Metrics, Server},
@@ -23,18 +24,19 @@ pub(super) struct Link {
     /// Since when the broker owes a verdict.
     waiting_since: Instant,
     said_blocked: bool,
+    fresh: Fresh,
     metrics: Metrics,
     health: Health,
 }
 
 enum State {
     Up(Box<Publisher>),
-    /// Up, and declaring once more what we own. Nothing is sent meanwhile.
-    Preparing(Box<Publisher>, Preparation),
+    /// Up, and looking whether what we own is there. Nothing is sent meanwhile.
+    Checking(Box<Publisher>, Check),
     Connecting(Attempts),
 }
 
-type Preparation = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+type Check = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Attempts = Pin<Box<dyn Future<Output = (Result<Publisher, Error>, Backoff)> + Send>>;
 
 /// What happened to the link.
@@ -59,6 +61,7 @@ impl Link {
     ) -> Self {
         Self {
             config,
+            fresh: Fresh::new(!publisher.new_queues().is_empty(), Instant::now()),
             state: State::Up(Box::new(publisher)),
             backoff: Backoff::default(),
             waiting_since: Instant::now(),
@@ -77,20 +80,25 @@ impl Link {
                 }
                 Some(publisher)
             }
-            State::Preparing(..) | State::Connecting(_) => None,
+            State::Checking(..) | State::Connecting(_) => None,
         }
     }
 
-    /// Declares once more what we own, before anything is sent again. Nothing may be in flight.
-    pub(super) fn prepare_again(&mut self) {
+    /// Whether a crash of the broker may still take away what is confirmed.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh.is_fresh()
+    }
+
+    /// Looks whether what we own is there, before anything is sent again. Nothing may be in flight.
+    pub(super) fn check_again(&mut self) {
         let state = std::mem::replace(
             &mut self.state,
             State::Connecting(Box::pin(std::future::pending())),
         );
         self.state = match state {
             State::Up(publisher) => {
-                let preparation = Box::pin(publisher.prepare_again(self.config.clone()));
-                State::Preparing(publisher, preparation)
+                let check = Box::pin(publisher.check_again(self.config.clone()));
+                State::Checking(publisher, check)
             }
             other => other,
         };
@@ -107,15 +115,16 @@ impl Link {
                 if !judgements.is_empty() {
                     self.waiting_since = Instant::now();
                     self.backoff.reset();
+                    self.fresh.alive(Instant::now());
                 }
                 match outcome {
                     Ok(()) => Event::Judged,
                     Err(error) => self.lose(error),
                 }
             }
-            State::Preparing(_, preparation) => {
-                let outcome = preparation.as_mut().await;
-                self.prepared();
+            State::Checking(_, check) => {
+                let outcome = check.as_mut().await;
+                self.checked();
                 match outcome {
                     Ok(()) => Event::Judged,
                     Err(error) => self.lose(error),
@@ -140,18 +149,18 @@ impl Link {
     /// Adds every verdict that is there to `judgements`, in whatever order they came.
     pub(super) fn sweep(&mut self, judgements: &mut Vec<Judgement>) {
         match &mut self.state {
-            State::Up(publisher) | State::Preparing(publisher, _) => publisher.sweep(judgements),
+            State::Up(publisher) | State::Checking(publisher, _) => publisher.sweep(judgements),
             State::Connecting(_) => {}
         }
     }
 
-    fn prepared(&mut self) {
+    fn checked(&mut self) {
         let state = std::mem::replace(
             &mut self.state,
             State::Connecting(Box::pin(std::future::pending())),
         );
         self.state = match state {
-            State::Preparing(publisher, _) => State::Up(publisher),
+            State::Checking(publisher, _) => State::Up(publisher),
             other => other,
         };
     }
@@ -159,6 +168,7 @@ impl Link {
     fn connected(&mut self, publisher: Publisher, backoff: Backoff) {
         self.state = State::Up(Box::new(publisher));
         self.backoff = backoff;
+        self.fresh.restart(Instant::now());
         self.waiting_since = Instant::now();
         self.metrics.reconnected(Server::Rabbitmq);
         self.health.clear(Cause::Rabbitmq);
@@ -174,6 +184,9 @@ impl Link {
         self.note_blocked(blocked);
         if blocked || !is_waiting {
             self.waiting_since = Instant::now();
+        }
+        if !is_waiting {
+            self.fresh.alive(Instant::now());
         }
         let waited = self.waiting_since.elapsed();
         if waited < STALLED_AFTER {
@@ -212,7 +225,7 @@ impl Link {
     }
 
     pub(super) async fn close(self) {
-        if let State::Up(publisher) | State::Preparing(publisher, _) = self.state {
+        if let State::Up(publisher) | State::Checking(publisher, _) = self.state {
             publisher.close().await;
         }
     }
@@ -241,7 +254,7 @@ async fn connect(config: Config, mut backoff: Backoff) -> (Result<Publisher, Err
     loop {
         // Also before the first attempt: a broker that cuts us off again and again is not hammered.
         tokio::time::sleep(backoff.next_delay()).await;
-        match Publisher::connect(&config).await {
+        match Publisher::connect_again(&config).await {
             Err(error) if error.disposition() == Disposition::Retry => {
                 warn!(error = chain(&error), "rabbitmq is not back yet");
             }
@@ -254,7 +267,7 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Up(_) => "up",
-            State::Preparing(..) => "preparing",
+            State::Checking(..) => "checking",
             State::Connecting(_) => "connecting",
         };
         f.debug_struct("Link")

@@ -56,7 +56,7 @@ impl Pipeline {
                     let text = chain(&unroutable(returned, target));
                     warn!(
                         error = text,
-                        "declaring again what we own, and trying again"
+                        "looking whether what we own is there, and trying again"
                     );
                     self.unroutable = Some(text);
                 }

@@ -46,19 +46,42 @@ impl Connection {
         })
     }
 
-    /// Declares or checks where messages go.
+    /// Declares or checks where messages go. Returns the queues that were not there.
     ///
     /// # Errors
     /// As [`Connection::declare_queue`] and [`Connection::check_exchange`].
-    pub async fn prepare(&self, config: &Config) -> Result<(), Error> {
-        if config.exchange.is_empty() {
-            self.declare_queue(&config.queue).await?;
-        } else {
-            self.check_exchange(&config.exchange).await?;
+    pub async fn prepare(&self, config: &Config) -> Result<Vec<String>, Error> {
+        let mut new = Vec::new();
+        for queue in config.queues() {
+            match self.check_queue(&queue.name).await {
+                Ok(_) => {}
+                Err(Error::NoQueue { queue, .. }) => new.push(queue),
+                Err(error) => return Err(error),
+            }
+            self.declare_queue(queue).await?;
         }
-        match &config.parking {
-            Some(queue) => self.declare_queue(queue).await,
-            None => Ok(()),
+        self.check_target(config).await?;
+        Ok(new)
+    }
+
+    /// Checks that where messages go is still there, after [`Connection::prepare`] on this or an earlier connection.
+    ///
+    /// # Errors
+    /// [`Error::NoQueue`] where a queue of ours is gone, and with it what it held; else as [`Connection::prepare`].
+    pub async fn check(&self, config: &Config) -> Result<(), Error> {
+        for queue in config.queues() {
+            self.check_queue(&queue.name).await?;
+            // Somebody may have declared it with other properties meanwhile.
+            self.declare_queue(queue).await?;
+        }
+        self.check_target(config).await
+    }
+
+    async fn check_target(&self, config: &Config) -> Result<(), Error> {
+        if config.exchange.is_empty() {
+            Ok(())
+        } else {
+            self.check_exchange(&config.exchange).await
         }
     }
 
@@ -84,7 +107,7 @@ impl Connection {
                 queue: queue.name.clone(),
                 difference: difference(&text),
             },
-            // A declaration cannot miss the queue; so the broker says that the queue's node is away.
+            // A declaration cannot miss the queue; so the broker says that it is not available.
             Some((AMQPSoftError::NOTFOUND, text)) => Error::QueueAway {
                 queue: queue.name.clone(),
                 reason: text,
@@ -118,7 +141,7 @@ impl Connection {
     /// Checks that a queue exists, without declaring it, and counts its ready messages and its consumers.
     ///
     /// # Errors
-    /// [`Error::NoQueue`] where it does not.
+    /// [`Error::NoQueue`] where it does not; [`Error::QueueAway`] where its node is away.
     pub async fn check_queue(&self, queue: &str) -> Result<lapin::Queue, Error> {
         let options = QueueDeclareOptions {
             passive: true,
@@ -195,6 +218,10 @@ impl Connection {
     /// As [`Connection::lost`], for an operation on `queue`, which may be what is missing.
     pub fn queue_lost(&self, queue: &str, error: lapin::Error) -> Error {
         match soft_error(&error) {
+            Some((AMQPSoftError::NOTFOUND, text)) if is_away(&text) => Error::QueueAway {
+                queue: queue.to_owned(),
+                reason: text,
+            },
             Some((AMQPSoftError::NOTFOUND, _)) => self.broker.no_queue(queue),
             _ => self.broker.name(error),
         }
@@ -240,6 +267,18 @@ pub(super) fn soft_error(error: &lapin::Error) -> Option<(AMQPSoftError, String)
         },
         _ => None,
     }
+}
+
+/// Whether the broker knows the queue, although it says `NOT_FOUND`:
+/// `home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible` and the like.
+fn is_away(text: &str) -> bool {
+    let reasons = [
+        "is down or inaccessible",
+        "has crashed and failed to restart",
+        "process is stopped by supervisor",
+        "due to timeout",
+    ];
+    reasons.iter().any(|reason| text.contains(reason))
 }
 
 /// `received 'true' but current is 'false'` and the like, without the protocol's frame around it.

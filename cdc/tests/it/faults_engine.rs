@@ -47,6 +47,7 @@ async fn an_engine_that_slept_through_every_timeout_loses_nothing() {
 #[tokio::test]
 async fn a_broker_that_has_gone_silent_is_noticed_by_its_heartbeat_while_nothing_is_in_flight() {
     let (scenario, proxy) = behind_a_proxy("silent_idle").await;
+    scenario.declare_own().await;
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;

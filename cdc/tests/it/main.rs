@@ -10,6 +10,7 @@ mod faults_broker;
 mod faults_checkpoint;
 mod faults_engine;
 mod faults_mongo;
+mod lost_queue;
 mod oversize;
 mod policies;
 mod reader_parity;

@@ -52,8 +52,13 @@ async fn a_deleted_queue_is_declared_again_and_everything_published_again() {
             scenario.try_ready(&scenario.name).await.is_some()
         })
         .await;
-        let deliveries = scenario.take_numbers(100).await;
-        assert_eq!(last_copies(&deliveries), numbers.collect::<Vec<_>>());
+        let deliveries = scenario.take_until_number(numbers.end - 1).await;
+        // What the checkpoint had not passed comes again before it.
+        let copies = last_copies(&deliveries);
+        assert!(
+            copies.is_sorted() && copies.ends_with(&numbers.collect::<Vec<_>>()),
+            "{copies:?}"
+        );
     }
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);

@@ -241,7 +241,7 @@ async fn a_queue_deleted_while_running_stops_the_engine_and_loses_nothing() {
         finished.log
     );
     let _engine = scenario.start().await;
-    let deliveries = scenario.take_numbers(10).await;
+    let deliveries = scenario.take_until_number(19).await;
     assert_eq!(
         first_copies(&deliveries)[..],
         (0..20).collect::<Vec<_>>()[20 - first_copies(&deliveries).len()..]

@@ -168,6 +168,11 @@ impl Scenario {
         assert_eq!(self.ready().await, 0, "messages that nobody expected");
     }
 
+    /// Declares this scenario's queue before the engine does, so that its checkpoint follows from the first event on.
+    pub(crate) async fn declare_own(&self) {
+        self.declare(&self.name, FieldTable::default()).await;
+    }
+
     /// Declares a durable queue.
     pub(crate) async fn declare(&self, queue: &str, arguments: FieldTable) {
         let options = QueueDeclareOptions {

@@ -1,0 +1,168 @@
+//! A queue that is gone, by an operator or with a crash of the broker: it is said, and what the checkpoint has not
+//! passed comes again.
+
+use std::time::{Duration, Instant};
+
+use lapin::options::QueueDeleteOptions;
+
+use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually, first_copies, http};
+
+/// What the engine says of a queue that is gone while it runs.
+const GONE: &str = "the queue is gone with what it held";
+/// What it says of a queue that it declares although it has delivered before.
+const DECLARED: &str =
+    "declared a queue that was not there: if this pipeline has delivered to it before";
+
+/// Well below the time for which the engine takes a queue to be fresh.
+const YOUNG: Duration = Duration::from_secs(2);
+const ATTEMPTS: usize = 5;
+
+/// An engine that reaches the broker through a proxy, and 500 messages in the queue that it declared.
+struct Filled {
+    scenario: Scenario,
+    proxy: Proxy,
+    engine: Engine,
+}
+
+impl Filled {
+    async fn new(label: &str) -> Self {
+        let mut scenario = Scenario::new(label).await;
+        let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
+        let proxy = Proxy::start(broker).await;
+        let uri = format!("amqp://guest:guest@{}", proxy.address);
+        scenario
+            .set("RABBITMQ_URI", uri)
+            .set("CDC_CHECKPOINT_INTERVAL_MS", "50")
+            .set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+        let engine = scenario.start().await;
+        scenario.insert_numbers(0..500).await;
+        eventually("500 messages are there", async || {
+            scenario.ready().await == 500
+        })
+        .await;
+        Self {
+            scenario,
+            proxy,
+            engine,
+        }
+    }
+
+    /// The same, with a queue that is still young. On a machine that is too slow for that, the next attempt may do.
+    async fn young(label: &str) -> Self {
+        for _ in 0..ATTEMPTS {
+            let start = Instant::now();
+            let filled = Self::new(label).await;
+            filled.proxy.down();
+            if start.elapsed() < YOUNG {
+                return filled;
+            }
+        }
+        panic!("{ATTEMPTS} attempts took longer than {YOUNG:?} each");
+    }
+
+    /// The same, with a queue of which the broker can be sure, and a checkpoint behind its messages.
+    async fn grown(label: &str) -> Self {
+        let filled = Self::new(label).await;
+        let first = filled.scenario.checkpoint().await.unwrap();
+        eventually("the checkpoint follows", async || {
+            let now = filled.scenario.checkpoint().await.unwrap();
+            now.get("revision") != first.get("revision")
+        })
+        .await;
+        filled
+    }
+}
+
+async fn delete_queue(scenario: &Scenario) {
+    let (channel, options) = (scenario.channel().await, QueueDeleteOptions::default());
+    channel
+        .queue_delete(scenario.name.as_str().into(), options)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
+    let Filled {
+        scenario,
+        proxy,
+        engine,
+    } = Filled::young("young").await;
+    delete_queue(&scenario).await;
+    proxy.pass();
+    engine.wait_for(DECLARED).await;
+    scenario.insert_numbers(500..600).await;
+    let deliveries = scenario.take_numbers(600).await;
+    assert_eq!(first_copies(&deliveries), (0..600).collect::<Vec<_>>());
+    let page = http::get(&engine.admin().await, "/metrics").await.body;
+    let series = format!(
+        "cdc_queues_declared_total{{pipeline=\"{}\"}} 2\n",
+        scenario.name
+    );
+    assert!(page.contains(&series), "{page}");
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert_eq!(finished.log.matches(GONE).count(), 1, "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_young_queue_that_is_gone_together_with_the_engine_is_filled_again() {
+    let Filled {
+        scenario,
+        proxy,
+        engine,
+    } = Filled::young("both").await;
+    engine.kill().await;
+    delete_queue(&scenario).await;
+    proxy.pass();
+    let engine = scenario.start().await;
+    let deliveries = scenario.take_numbers(500).await;
+    assert_eq!(first_copies(&deliveries), (0..500).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_grown_queue_that_is_gone_after_a_lost_connection_is_said_and_declared() {
+    let Filled {
+        scenario,
+        proxy,
+        engine,
+    } = Filled::grown("grown").await;
+    proxy.down();
+    engine.wait_for("rabbitmq lost").await;
+    delete_queue(&scenario).await;
+    scenario.insert_numbers(500..600).await;
+    proxy.pass();
+    engine.wait_for(DECLARED).await;
+    let deliveries = scenario.take_numbers(100).await;
+    assert_eq!(first_copies(&deliveries), (500..600).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert_eq!(finished.log.matches(GONE).count(), 1, "{}", finished.log);
+}
+
+#[tokio::test]
+async fn a_queue_that_is_gone_at_the_start_is_said_and_declared() {
+    let Filled {
+        scenario,
+        proxy: _proxy,
+        engine,
+    } = Filled::grown("start").await;
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert!(!finished.log.contains(DECLARED), "{}", finished.log);
+    delete_queue(&scenario).await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(500..600).await;
+    let deliveries = scenario.take_numbers(100).await;
+    assert_eq!(first_copies(&deliveries), (500..600).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(
+        finished.log.matches(DECLARED).count(),
+        1,
+        "{}",
+        finished.log
+    );
+    assert!(!finished.log.contains(GONE), "{}", finished.log);
+}
