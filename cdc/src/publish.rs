@@ -93,16 +93,16 @@ struct Target {
 }
 
 impl Publisher {
-    /// Connects once more after a loss: checks that where messages go is still there, takes the lock, and turns
-    /// confirms on.
+    /// Connects once more after a loss: takes the lock, turns confirms on, and checks that where messages go is still
+    /// there.
     ///
     /// # Errors
     /// [`Error::Locked`] when another engine holds the lock, [`Error::NoQueue`] when a queue of ours is gone; see
     /// [`Error::disposition`] for the others.
     pub async fn connect_again(config: &Config) -> Result<Self, Error> {
-        let standby = Standby::connect_again(config).await?;
+        let standby = Standby::connect(config).await?;
         if standby.take_lock(config).await? {
-            Ok(standby.publish(config))
+            standby.lead_again(config).await
         } else {
             Err(Error::Locked)
         }

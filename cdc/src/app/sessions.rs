@@ -173,6 +173,7 @@ impl Sessions {
         let mut has_waited = false;
         while !standby.take_lock(config).await? {
             if !has_waited {
+                standby.check(config).await?;
                 info!("standing by: another engine of this pipeline holds the lock");
                 self.health.set_role(Role::Standby);
                 (has_waited, self.deadline, self.taken) = (true, None, 0);
@@ -184,7 +185,7 @@ impl Sessions {
         if has_waited {
             info!("taking over");
         }
-        Ok(standby.publish(config))
+        standby.lead(config).await
     }
 }
 

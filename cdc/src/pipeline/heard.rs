@@ -21,6 +21,11 @@ impl Pipeline {
         let verdicts = self.on_judgements(judgements);
         match event {
             link::Event::Judged => {}
+            link::Event::Connected if self.link.is_fresh() => {
+                info!("rabbitmq connected again, publishing all that its new queue may have lost");
+                // Another client may have declared it anew, so that it is there says nothing.
+                return ControlFlow::Break(Ok(self.read_again()));
+            }
             link::Event::Connected => {
                 let again = self.window.reconnect();
                 info!(
@@ -43,11 +48,7 @@ impl Pipeline {
             publish::Error::Locked => Ok(Outcome::Superseded(error.into())),
             publish::Error::NoQueue { .. } => {
                 warn!(error = chain(&error), "the queue is gone with what it held");
-                // What went with it and is not saved yet comes again.
-                self.saver.freeze();
-                Ok(Outcome::Reread {
-                    max_message_bytes: None,
-                })
+                Ok(self.read_again())
             }
             publish::Error::Oversize { bytes, limit } => {
                 let is_news = self
@@ -66,6 +67,14 @@ impl Pipeline {
                 })
             }
             error => Err(error.into()),
+        }
+    }
+
+    /// Ends the session without a save, so that all that is not saved yet comes again.
+    fn read_again(&mut self) -> Outcome {
+        self.saver.freeze();
+        Outcome::Reread {
+            max_message_bytes: None,
         }
     }
 

@@ -168,7 +168,6 @@ impl Link {
     fn connected(&mut self, publisher: Publisher, backoff: Backoff) {
         self.state = State::Up(Box::new(publisher));
         self.backoff = backoff;
-        self.fresh.restart(Instant::now());
         self.waiting_since = Instant::now();
         self.metrics.reconnected(Server::Rabbitmq);
         self.health.clear(Cause::Rabbitmq);

@@ -106,6 +106,24 @@ async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
 }
 
 #[tokio::test]
+async fn a_young_queue_that_another_client_has_declared_anew_is_filled_again() {
+    let Filled {
+        scenario,
+        proxy,
+        engine,
+    } = Filled::young("anew").await;
+    delete_queue(&scenario).await;
+    scenario.declare_own().await;
+    proxy.pass();
+    engine.wait_for("rabbitmq connected again").await;
+    let deliveries = scenario.take_numbers(500).await;
+    assert_eq!(first_copies(&deliveries), (0..500).collect::<Vec<_>>());
+    let finished = engine.stop().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert!(!finished.log.contains(GONE), "{}", finished.log);
+}
+
+#[tokio::test]
 async fn a_young_queue_that_is_gone_together_with_the_engine_is_filled_again() {
     let Filled {
         scenario,

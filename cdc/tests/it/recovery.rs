@@ -19,6 +19,7 @@ async fn behind_a_proxy(label: &str) -> (Scenario, Proxy, Engine) {
     scenario
         .set("CDC_CONFIRM_TIMEOUT_MS", "1500")
         .set("CDC_SHUTDOWN_GRACE_MS", "1500");
+    scenario.declare_own().await;
     let engine = scenario.start().await;
     (scenario, proxy, engine)
 }
