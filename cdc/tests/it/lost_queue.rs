@@ -52,6 +52,8 @@ impl Filled {
         for _ in 0..ATTEMPTS {
             let start = Instant::now();
             let filled = Self::new(label).await;
+            // Several intervals of the checkpoint: one that was not held back would be saved.
+            tokio::time::sleep(Duration::from_millis(200)).await;
             filled.proxy.down();
             if start.elapsed() < YOUNG {
                 return filled;
