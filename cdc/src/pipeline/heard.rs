@@ -71,7 +71,7 @@ impl Pipeline {
     }
 
     /// Ends the session without a save, so that all that is not saved yet comes again.
-    fn read_again(&mut self) -> Outcome {
+    pub(super) fn read_again(&mut self) -> Outcome {
         self.saver.freeze();
         Outcome::Reread {
             max_message_bytes: None,

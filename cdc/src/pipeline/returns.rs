@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use tracing::warn;
 
-use super::{End, Error, OnUnroutable, Outcome, Pipeline};
+use super::{End, Error, OnUnroutable, Pipeline};
 use crate::{
     message::{Message, ParkReason, Parked},
     publish::Returned,
@@ -24,13 +24,11 @@ impl Pipeline {
         let Some((sequence, entry)) = self.window.mark_returned(|entry| is_it(&entry.message))
         else {
             // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
-            self.saver.freeze();
+            let again = self.read_again();
             let target = format!("exchange {:?}", self.exchange);
             return ControlFlow::Break(match policy {
                 OnUnroutable::Stop => Err(unroutable(returned, target)),
-                OnUnroutable::Retry | OnUnroutable::Park => Ok(Outcome::Reread {
-                    max_message_bytes: None,
-                }),
+                OnUnroutable::Retry | OnUnroutable::Park => Ok(again),
             });
         };
         let was_parked = entry.message.parked.is_some();

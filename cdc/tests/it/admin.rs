@@ -82,12 +82,8 @@ async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash()
 #[tokio::test]
 async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
     let mut scenario = Scenario::new("ready").await;
-    let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-    let proxy = Proxy::start(broker).await;
-    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0").set(
-        "RABBITMQ_URI",
-        format!("amqp://guest:guest@{}", proxy.address),
-    );
+    let proxy = scenario.behind_a_proxy("").await;
+    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
     let engine = scenario.start().await;
     let address = engine.admin().await;
     let ready = async || http::get(&address, "/ready").await;

@@ -1,6 +1,6 @@
 //! The engine ends at each step of its loop: the next start loses nothing and replays no more than it must.
 
-use crate::support::{Proxy, Scenario, amqp_uri, eventually, first_copies};
+use crate::support::{Scenario, amqp_uri, eventually, first_copies};
 
 /// Events in the window of these tests.
 const WINDOW: usize = 64;
@@ -86,13 +86,8 @@ async fn during_the_drain() {
 #[tokio::test]
 async fn a_checkpoint_that_is_one_event_early_loses_that_event() {
     let mut scenario = Scenario::new("crash_early").await;
-    let direct = amqp_uri();
-    let proxy = Proxy::start(direct.rsplit_once('@').unwrap().1.to_owned()).await;
+    let proxy = scenario.behind_a_proxy("").await;
     scenario
-        .set(
-            "RABBITMQ_URI",
-            format!("amqp://guest:guest@{}", proxy.address),
-        )
         .set("CDC_CHECKPOINT_INTERVAL_MS", "50")
         .set("CDC_TEST_BREAK", "early-checkpoint");
     scenario.declare_own().await;
@@ -104,7 +99,9 @@ async fn a_checkpoint_that_is_one_event_early_loses_that_event() {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     engine.kill().await;
     proxy.down();
-    scenario.unset("CDC_TEST_BREAK").set("RABBITMQ_URI", direct);
+    scenario
+        .unset("CDC_TEST_BREAK")
+        .set("RABBITMQ_URI", amqp_uri());
     let _engine = scenario.start().await;
     let deliveries = scenario.take_until_number(19).await;
     assert_eq!(first_copies(&deliveries), (11..20).collect::<Vec<_>>());

@@ -10,10 +10,7 @@ const HEARTBEAT: &str = "/%2f?heartbeat=1";
 /// A scenario whose engine reaches the broker through a proxy.
 async fn behind_a_proxy(label: &str) -> (Scenario, Proxy) {
     let mut scenario = Scenario::new(label).await;
-    let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-    let proxy = Proxy::start(broker).await;
-    let uri = format!("amqp://guest:guest@{}{HEARTBEAT}", proxy.address);
-    scenario.set("RABBITMQ_URI", uri);
+    let proxy = scenario.behind_a_proxy(HEARTBEAT).await;
     (scenario, proxy)
 }
 

@@ -3,9 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lapin::options::QueueDeleteOptions;
-
-use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually, first_copies, http};
+use crate::support::{Engine, Proxy, Scenario, eventually, first_copies, http};
 
 /// What the engine says of a queue that is gone while it runs.
 const GONE: &str = "the queue is gone with what it held";
@@ -27,11 +25,8 @@ struct Filled {
 impl Filled {
     async fn new(label: &str) -> Self {
         let mut scenario = Scenario::new(label).await;
-        let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-        let proxy = Proxy::start(broker).await;
-        let uri = format!("amqp://guest:guest@{}", proxy.address);
+        let proxy = scenario.behind_a_proxy("").await;
         scenario
-            .set("RABBITMQ_URI", uri)
             .set("CDC_CHECKPOINT_INTERVAL_MS", "50")
             .set("CDC_ADMIN_ADDR", "127.0.0.1:0");
         let engine = scenario.start().await;
@@ -75,14 +70,6 @@ impl Filled {
     }
 }
 
-async fn delete_queue(scenario: &Scenario) {
-    let (channel, options) = (scenario.channel().await, QueueDeleteOptions::default());
-    channel
-        .queue_delete(scenario.name.as_str().into(), options)
-        .await
-        .unwrap();
-}
-
 #[tokio::test]
 async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
     let Filled {
@@ -90,7 +77,7 @@ async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
         proxy,
         engine,
     } = Filled::young("young").await;
-    delete_queue(&scenario).await;
+    scenario.delete_queue(&scenario.name).await;
     proxy.pass();
     engine.wait_for(DECLARED).await;
     scenario.insert_numbers(500..600).await;
@@ -114,7 +101,7 @@ async fn a_young_queue_that_another_client_has_declared_anew_is_filled_again() {
         proxy,
         engine,
     } = Filled::young("anew").await;
-    delete_queue(&scenario).await;
+    scenario.delete_queue(&scenario.name).await;
     scenario.declare_own().await;
     proxy.pass();
     engine.wait_for("rabbitmq connected again").await;
@@ -133,7 +120,7 @@ async fn a_young_queue_that_is_gone_together_with_the_engine_is_filled_again() {
         engine,
     } = Filled::young("both").await;
     engine.kill().await;
-    delete_queue(&scenario).await;
+    scenario.delete_queue(&scenario.name).await;
     proxy.pass();
     let engine = scenario.start().await;
     let deliveries = scenario.take_numbers(500).await;
@@ -151,7 +138,7 @@ async fn a_grown_queue_that_is_gone_after_a_lost_connection_is_said_and_declared
     } = Filled::grown("grown").await;
     proxy.down();
     engine.wait_for("rabbitmq lost").await;
-    delete_queue(&scenario).await;
+    scenario.delete_queue(&scenario.name).await;
     scenario.insert_numbers(500..600).await;
     proxy.pass();
     engine.wait_for(DECLARED).await;
@@ -172,7 +159,7 @@ async fn a_queue_that_is_gone_at_the_start_is_said_and_declared() {
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
     assert!(!finished.log.contains(DECLARED), "{}", finished.log);
-    delete_queue(&scenario).await;
+    scenario.delete_queue(&scenario.name).await;
     let engine = scenario.start().await;
     scenario.insert_numbers(500..600).await;
     let deliveries = scenario.take_numbers(100).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{RawDocumentBuf, doc};
-use lapin::{options::QueueDeleteOptions, types::FieldTable};
+use lapin::types::FieldTable;
 
 use crate::support::{Delivery, Scenario, eventually, first_copies};
 
@@ -38,14 +38,7 @@ async fn a_deleted_queue_is_declared_again_and_everything_published_again() {
     scenario.insert_numbers(0..100).await;
     scenario.take_numbers(100).await;
     for round in 0..3 {
-        let options = QueueDeleteOptions::default();
-        let queue = scenario.name.as_str().into();
-        scenario
-            .channel()
-            .await
-            .queue_delete(queue, options)
-            .await
-            .unwrap();
+        scenario.delete_queue(&scenario.name).await;
         let numbers = 100 + round * 100..200 + round * 100;
         scenario.insert_numbers(numbers.clone()).await;
         eventually("the queue is there again", async || {
@@ -132,13 +125,7 @@ async fn a_message_that_cannot_be_parked_either_stops_the_engine() {
     scenario.set("CDC_ON_UNROUTABLE", "park");
     let engine = scenario.start().await;
     let parking = format!("{}.parked", scenario.name);
-    let options = QueueDeleteOptions::default();
-    scenario
-        .channel()
-        .await
-        .queue_delete(parking.as_str().into(), options)
-        .await
-        .unwrap();
+    scenario.delete_queue(&parking).await;
     insert_stray(&scenario, 1).await;
     let finished = engine.finish().await;
     assert_eq!(finished.code, Some(1), "{}", finished.log);

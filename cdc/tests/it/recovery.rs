@@ -5,17 +5,12 @@ use std::time::Duration;
 use bson::doc;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Delivery, Engine, Proxy, Scenario, amqp_uri, eventually, first_copies};
+use crate::support::{Delivery, Engine, Proxy, Scenario, eventually, first_copies};
 
 /// A scenario whose engine reaches the broker through a proxy.
 async fn behind_a_proxy(label: &str) -> (Scenario, Proxy, Engine) {
     let mut scenario = Scenario::new(label).await;
-    let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-    let proxy = Proxy::start(broker).await;
-    scenario.set(
-        "RABBITMQ_URI",
-        format!("amqp://guest:guest@{}", proxy.address),
-    );
+    let proxy = scenario.behind_a_proxy("").await;
     scenario
         .set("CDC_CONFIRM_TIMEOUT_MS", "1500")
         .set("CDC_SHUTDOWN_GRACE_MS", "1500");
@@ -226,13 +221,7 @@ async fn a_queue_deleted_while_running_stops_the_engine_and_loses_nothing() {
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;
-    let options = lapin::options::QueueDeleteOptions::default();
-    scenario
-        .channel()
-        .await
-        .queue_delete(scenario.name.as_str().into(), options)
-        .await
-        .unwrap();
+    scenario.delete_queue(&scenario.name).await;
     scenario.insert_numbers(10..20).await;
     let finished = engine.finish().await;
     assert_eq!(finished.code, Some(1), "{}", finished.log);

@@ -94,6 +94,16 @@ impl Scenario {
         self
     }
 
+    /// Puts a proxy between the shared broker and every engine started from now on. `query` is the URI's, such as
+    /// `?heartbeat=1`, or empty.
+    pub(crate) async fn behind_a_proxy(&mut self, query: &str) -> Proxy {
+        let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
+        let proxy = Proxy::start(broker).await;
+        let uri = format!("amqp://guest:guest@{}{query}", proxy.address);
+        self.set("RABBITMQ_URI", uri);
+        proxy
+    }
+
     /// Starts the engine and waits until it watches.
     pub(crate) async fn start(&self) -> Engine {
         let engine = self.spawn();

@@ -7,7 +7,7 @@ use lapin::{
     BasicProperties, Channel,
     options::{
         BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
-        QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
+        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
     },
     types::FieldTable,
 };
@@ -184,6 +184,12 @@ impl Scenario {
             .queue_declare(queue.into(), options, arguments)
             .await
             .unwrap();
+    }
+
+    /// Deletes a queue with what it holds.
+    pub(crate) async fn delete_queue(&self, queue: &str) {
+        let (channel, options) = (self.channel().await, QueueDeleteOptions::default());
+        channel.queue_delete(queue.into(), options).await.unwrap();
     }
 
     /// Declares a durable topic exchange.
