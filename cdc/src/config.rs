@@ -20,7 +20,7 @@ use crate::{
     event::Operation,
     pipeline::{self, OnOversize, OnPoison, OnUnroutable, Policies},
     publish,
-    source::{self, HistoryLost},
+    source::{self, HistoryLost, Scope},
 };
 
 use self::faults::set;
@@ -100,7 +100,7 @@ impl Config {
             admin: admin(&args.engine, &mut faults),
             startup_timeout: startup_timeout(&args.rabbit, &mut faults),
         };
-        if config.source.database == config.checkpoint.database {
+        if config.source.scope.database == config.checkpoint.database {
             faults.add(
                 "CDC_CHECKPOINT_DATABASE",
                 "the checkpoint cannot lie in the watched database (MONGO_DATABASE_NAME), each save would be a change; \
@@ -141,15 +141,18 @@ impl TailConfig {
 }
 
 fn source(args: &MongoArgs, faults: &mut Faults) -> source::Config {
-    source::Config {
+    let scope = Scope {
         database: database(
             "MONGO_DATABASE_NAME",
             args.mongo_database_name.as_deref(),
             "scrabble",
             faults,
         ),
-        collections: list(args.collections.as_deref()),
+        collections: list(args.collections.as_deref()).into_iter().collect(),
         operations: operations(args.operations.as_deref(), faults),
+    };
+    source::Config {
+        scope,
         on_history_lost: faults.choice(
             "CDC_ON_HISTORY_LOST",
             args.on_history_lost.as_deref(),

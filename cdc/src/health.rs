@@ -60,6 +60,8 @@ pub struct Report {
     pub role: Role,
     /// What is in the way, in the order of [`Cause`].
     pub obstacles: Vec<Obstacle>,
+    /// How many seconds the reading is behind the server's time, while it catches up. It is at work, so it is ready.
+    pub behind_seconds: Option<u32>,
 }
 
 /// The engine's health. A clone tells of the same engine.
@@ -72,12 +74,18 @@ pub struct Health {
 struct State {
     role: Role,
     obstacles: BTreeMap<Cause, Obstacle>,
+    behind_seconds: Option<u32>,
 }
 
 impl Health {
     /// The engine changed what it does. What is in the way stays.
     pub fn set_role(&self, role: Role) {
         self.state().role = role;
+    }
+
+    /// The reading is far behind the server's time, by so many seconds, or no longer.
+    pub fn set_behind(&self, seconds: Option<u32>) {
+        self.state().behind_seconds = seconds;
     }
 
     /// The engine begins anew: what was in the way of its last session tells nothing of the next one.
@@ -115,6 +123,7 @@ impl Health {
             ready: at_work && state.obstacles.is_empty(),
             role: state.role,
             obstacles: state.obstacles.values().cloned().collect(),
+            behind_seconds: state.behind_seconds,
         }
     }
 
@@ -190,6 +199,17 @@ mod tests {
         assert_eq!(health.report().role, Role::Starting);
         health.set_role(Role::Standby);
         assert!(health.report().ready);
+    }
+
+    #[test]
+    fn an_engine_that_catches_up_is_ready_and_says_how_far_it_is_behind() {
+        let health = Health::default();
+        health.set_role(Role::Leader);
+        health.set_behind(Some(812));
+        let report = health.report();
+        assert_eq!((report.ready, report.behind_seconds), (true, Some(812)));
+        health.restart();
+        assert_eq!(health.report().behind_seconds, None);
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl Pipeline {
                 metrics.clone(),
                 health.clone(),
             ),
-            progress: Progress::new(metrics.clone()),
+            progress: Progress::new(metrics.clone(), health.clone()),
             drain: None,
             unroutable: None,
             nack_backoff: Backoff::default(),
@@ -294,7 +294,9 @@ impl Pipeline {
                 "rabbitmq lost"
             );
         }
-        self.progress.tick(self.window.len(), self.window.bytes());
+        let behind_seconds = self.intake.behind_seconds();
+        let (in_flight, bytes) = (self.window.len(), self.window.bytes());
+        self.progress.tick(in_flight, bytes, behind_seconds);
     }
 }
 

@@ -4,6 +4,10 @@ use std::fmt;
 
 use bson::{RawDocumentBuf, Timestamp};
 
+/// From this distance on a place is far behind the server's time. A server that has nothing to do moves its time every
+/// ten seconds.
+pub const CATCHING_UP_SECONDS: u32 = 15;
+
 /// Where reading begins or goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Position {
@@ -27,7 +31,32 @@ impl Position {
                 cluster_time: Some(time),
                 ..
             } => Some(*time),
-            Self::After { token, .. } => token.get_str("_data").ok().and_then(decode),
+            Self::After { token, .. } => data(token).and_then(decode),
+        }
+    }
+
+    /// How many seconds this place is before `now`; 0 where its time is not known.
+    pub fn seconds_before(&self, now: Timestamp) -> u32 {
+        let time = self.cluster_time();
+        time.map_or(0, |time| now.time.saturating_sub(time.time))
+    }
+
+    /// How many seconds this place is after `earlier`; 0 where its time is not known.
+    pub fn seconds_since(&self, earlier: Timestamp) -> u32 {
+        let time = self.cluster_time();
+        time.map_or(0, |time| time.time.saturating_sub(earlier.time))
+    }
+
+    /// Whether reading on from here leaves out something that reading on from `earlier` gives.
+    ///
+    /// The server's tokens sort as their hexadecimal digits do. One that does not is no position to go on from: a server
+    /// may send one that is earlier than what it sent before (SERVER-135099).
+    pub fn is_beyond(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::After { token, .. }, Self::After { token: other, .. }) => {
+                data(token) > data(other)
+            }
+            _ => self.cluster_time() > earlier.cluster_time(),
         }
     }
 }
@@ -51,6 +80,11 @@ impl fmt::Display for Position {
 pub fn time_text(time: Timestamp) -> String {
     let (mut seconds, mut increment) = (itoa::Buffer::new(), itoa::Buffer::new());
     [seconds.format(time.time), increment.format(time.increment)].join(":")
+}
+
+/// The digits of a token.
+fn data(token: &RawDocumentBuf) -> Option<&str> {
+    token.get_str("_data").ok()
 }
 
 /// The cluster time that a token begins with: after the type byte of a timestamp, seconds and increment, in
@@ -78,6 +112,41 @@ mod tests {
             cluster_time: None,
         };
         assert_eq!(position.to_string(), "after cluster time 1795482117:27250");
+    }
+
+    fn idle(data: &str) -> Position {
+        Position::After {
+            token: rawdoc! { "_data": data },
+            cluster_time: None,
+        }
+    }
+
+    #[test]
+    fn only_what_is_later_is_beyond() {
+        let early = idle("826B04E20500000001");
+        let later = idle("826B04E205000000012B");
+        assert!(later.is_beyond(&early));
+        assert!(!early.is_beyond(&later));
+        assert!(!early.is_beyond(&early.clone()));
+        let time = early.cluster_time().unwrap();
+        assert!(!later.is_beyond(&Position::At(time)));
+        let increment = time.increment - 1;
+        assert!(later.is_beyond(&Position::At(Timestamp { increment, ..time })));
+    }
+
+    #[test]
+    fn distances_are_in_whole_seconds_and_never_negative() {
+        let place = idle("826B04E20500000001");
+        let at = |seconds: u32| Timestamp {
+            time: 0x6B04_E205 + seconds,
+            increment: 1,
+        };
+        assert_eq!(
+            (place.seconds_before(at(7)), place.seconds_since(at(7))),
+            (7, 0)
+        );
+        assert_eq!(Position::At(at(9)).seconds_since(at(2)), 7);
+        assert_eq!(idle("82").seconds_before(at(7)), 0);
     }
 
     #[test]

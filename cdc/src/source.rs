@@ -10,7 +10,10 @@ mod chunk;
 mod error;
 mod ladder;
 mod opener;
+mod pace;
+mod patience;
 mod reader;
+mod scope;
 mod split;
 mod stream;
 
@@ -23,14 +26,11 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::{
     chunk::Chunk,
     error::{Error, Refusal},
+    scope::Scope,
 };
 use self::{opener::Opener, reader::Reader};
 use crate::{
-    event::{ChangeEvent, Operation},
-    health::Health,
-    metrics::Metrics,
-    mongo::Mongo,
-    position::Position,
+    event::ChangeEvent, health::Health, metrics::Metrics, mongo::Mongo, position::Position,
 };
 
 /// Chunks read ahead of the window, at most.
@@ -38,15 +38,11 @@ const PREFETCH_CHUNKS: usize = 2;
 /// Bytes of events read ahead of the window, at most; one larger event still passes alone.
 const PREFETCH_BYTES: u32 = 2 << 20;
 
-/// What is watched.
+/// What to read.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Database to watch.
-    pub database: String,
-    /// Collections to watch; empty for all.
-    pub collections: Vec<String>,
-    /// Operations to hand over.
-    pub operations: Vec<Operation>,
+    /// What is watched.
+    pub scope: Scope,
     /// What to do when the place to resume from has left the oplog.
     pub on_history_lost: HistoryLost,
 }
@@ -84,6 +80,7 @@ pub struct Skipped {
 #[derive(Debug)]
 pub struct Source {
     receiver: mpsc::Receiver<Result<Chunk, Error>>,
+    behind_seconds: u32,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -100,6 +97,7 @@ impl Source {
     ) -> Result<Self, Error> {
         let mut opener = Opener::new(mongo, config, position);
         let stream = opener.open().await?;
+        let behind_seconds = opener.position().seconds_before(stream.now());
         let (sender, receiver) = mpsc::channel(PREFETCH_CHUNKS);
         let memory = Arc::new(Semaphore::new(PREFETCH_BYTES as usize));
         let reader = Reader::new(opener, (sender, memory), (metrics, health));
@@ -107,8 +105,14 @@ impl Source {
         let task = tokio::spawn(reader.run(stream));
         Ok(Self {
             receiver,
+            behind_seconds,
             _task: AbortOnDropHandle::new(task),
         })
+    }
+
+    /// How many seconds it began behind the server's time.
+    pub fn behind_seconds(&self) -> u32 {
+        self.behind_seconds
     }
 
     /// Waits for the next items. After an error nothing more comes; `None` where the task is gone.

@@ -221,17 +221,10 @@ fn next(now: Timestamp) -> Timestamp {
 }
 
 fn announce(config: &Config, from: &str) {
-    let source = &config.source;
-    let operations: Vec<&str> = source
-        .operations
-        .iter()
-        .map(|operation| operation.as_str())
-        .collect();
-    let collections = if source.collections.is_empty() {
-        "all".to_owned()
-    } else {
-        source.collections.join(",")
-    };
+    let scope = &config.source.scope;
+    let operations = scope.operations.iter().map(|one| one.as_str());
+    let operations: Vec<&str> = operations.collect();
+    let collections: Vec<&str> = scope.collections.iter().map(String::as_str).collect();
     let target = if config.publish.exchange.is_empty() {
         format!("queue {}", config.publish.queue.name)
     } else {
@@ -240,8 +233,12 @@ fn announce(config: &Config, from: &str) {
     info!(
         version = env!("CARGO_PKG_VERSION"),
         pipeline = config.checkpoint.pipeline,
-        database = source.database,
-        collections,
+        database = scope.database,
+        collections = if collections.is_empty() {
+            "all".to_owned()
+        } else {
+            collections.join(",")
+        },
         operations = operations.join(","),
         to = format_args!("{target} at {:?}", config.publish.broker),
         from,

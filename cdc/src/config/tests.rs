@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn args() -> RunArgs {
@@ -13,9 +15,9 @@ fn faults(args: &RunArgs) -> String {
 #[test]
 fn nothing_set_means_the_documented_defaults() {
     let (config, log) = Config::check(&args()).unwrap();
-    assert_eq!(config.source.database, "scrabble");
-    assert!(config.source.collections.is_empty());
-    assert_eq!(config.source.operations, [Operation::Insert]);
+    assert_eq!(config.source.scope.database, "scrabble");
+    assert!(config.source.scope.collections.is_empty());
+    assert_eq!(config.source.scope.operations, [Operation::Insert]);
     assert_eq!(config.checkpoint.database, "cdc");
     assert_eq!(config.checkpoint.pipeline, "default");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
@@ -42,7 +44,7 @@ fn an_empty_or_blank_value_counts_as_unset() {
     let (config, _) = Config::check(&args).unwrap();
     assert_eq!(config.checkpoint.pipeline, "default");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
-    assert_eq!(config.source.operations, [Operation::Insert]);
+    assert_eq!(config.source.scope.operations, [Operation::Insert]);
 }
 
 #[test]
@@ -64,8 +66,11 @@ fn lists_lose_white_space_and_repetitions() {
     args.mongo.collections = Some(" moves, games,,moves ".to_owned());
     args.mongo.operations = Some("delete, insert,delete".to_owned());
     let (config, _) = Config::check(&args).unwrap();
-    assert_eq!(config.source.collections, ["games", "moves"]);
-    assert_eq!(config.source.operations.len(), 2);
+    assert_eq!(
+        config.source.scope.collections,
+        BTreeSet::from(["games", "moves"].map(str::to_owned))
+    );
+    assert_eq!(config.source.scope.operations.len(), 2);
 }
 
 #[test]

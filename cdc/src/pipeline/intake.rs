@@ -32,6 +32,8 @@ pub(super) struct Intake {
     pending: IntoIter<Item>,
     /// The share of the memory bound that what is pending has.
     permit: Option<OwnedSemaphorePermit>,
+    /// How many seconds what was received last is behind the server's time.
+    behind_seconds: u32,
     /// Why the source ended, which comes after what is pending.
     ended: Option<source::Error>,
     metrics: Metrics,
@@ -58,6 +60,7 @@ impl Intake {
         metrics: Metrics,
     ) -> Self {
         Self {
+            behind_seconds: source.behind_seconds(),
             source: Some(source),
             encode,
             policies,
@@ -76,6 +79,11 @@ impl Intake {
         self.pending.as_slice().is_empty() && self.ended.is_none()
     }
 
+    /// How many seconds the reading is behind the server's time.
+    pub(super) fn behind_seconds(&self) -> u32 {
+        self.behind_seconds
+    }
+
     /// Waits for what is read next.
     ///
     /// # Cancel safety
@@ -85,7 +93,10 @@ impl Intake {
             return std::future::pending().await;
         };
         match source.receive().await {
-            Some(Ok(chunk)) => (self.pending, self.permit) = chunk.into_parts(),
+            Some(Ok(chunk)) => {
+                self.behind_seconds = chunk.behind_seconds();
+                (self.pending, self.permit) = chunk.into_parts();
+            }
             Some(Err(error)) => self.ended = Some(error),
             // The source always says why it ends, unless its task is gone.
             None => self.ended = Some(source::Error::Ended),

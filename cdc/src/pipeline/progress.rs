@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::metrics::Metrics;
+use crate::{health::Health, metrics::Metrics, position::CATCHING_UP_SECONDS};
 
 /// Time between progress lines while busy.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -14,9 +14,14 @@ const INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Progress {
     metrics: Metrics,
+    health: Health,
     last_wall_time_ms: Option<i64>,
     /// How many were confirmed at the last look.
     looked_at: u64,
+    /// Whether nothing was in flight and nothing new confirmed at the last look: nothing to be late with.
+    is_idle: bool,
+    /// How many seconds the reading is behind, where that is far.
+    behind_seconds: Option<u32>,
     reported: Reported,
 }
 
@@ -28,15 +33,18 @@ struct Reported {
 }
 
 impl Progress {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(super) fn new(metrics: Metrics, health: Health) -> Self {
         let reported = Reported {
             at: Instant::now(),
             confirmed: metrics.messages_confirmed.get(),
         };
         Self {
             metrics,
+            health,
             last_wall_time_ms: None,
             looked_at: 0,
+            is_idle: true,
+            behind_seconds: None,
             reported,
         }
     }
@@ -55,19 +63,21 @@ impl Progress {
     }
 
     /// Updates the gauges. Writes a line every ten seconds, while anything happens.
-    pub(super) fn tick(&mut self, in_flight: usize, bytes: usize) {
+    pub(super) fn tick(&mut self, in_flight: usize, bytes: usize, behind_seconds: u32) {
         let as_gauge = |number| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.messages_in_flight.set(as_gauge(in_flight));
         self.metrics.bytes_in_flight.set(as_gauge(bytes));
         let confirmed = self.metrics.messages_confirmed.get();
-        // With nothing in flight and nothing new since the last look there is nothing to be behind of.
-        let is_idle = in_flight == 0 && confirmed == self.looked_at;
+        self.is_idle = in_flight == 0 && confirmed == self.looked_at;
         self.looked_at = confirmed;
-        let lag_ms = self.lag_ms().filter(|_| !is_idle).unwrap_or(0);
+        self.note_behind(behind_seconds);
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
-        self.metrics.lag_seconds.set(lag_ms as f64 / 1000.0);
+        self.metrics.lag_seconds.set(self.lag_ms() as f64 / 1000.0);
         if self.reported.at.elapsed() >= INTERVAL {
-            if confirmed != self.reported.confirmed || in_flight > 0 {
+            if confirmed != self.reported.confirmed
+                || in_flight > 0
+                || self.behind_seconds.is_some()
+            {
                 self.report(in_flight);
             }
             self.reported = Reported {
@@ -75,6 +85,18 @@ impl Progress {
                 confirmed,
             };
         }
+    }
+
+    /// Says when the reading is far behind the server's time, and when it no longer is.
+    fn note_behind(&mut self, behind_seconds: u32) {
+        let far = Some(behind_seconds).filter(|seconds| CATCHING_UP_SECONDS <= *seconds);
+        match (self.behind_seconds, far) {
+            (None, Some(seconds)) => info!(behind_seconds = seconds, "catching up"),
+            (Some(_), None) => info!("caught up"),
+            _ => {}
+        }
+        self.behind_seconds = far;
+        self.health.set_behind(far);
     }
 
     /// Writes a line now.
@@ -91,15 +113,61 @@ impl Progress {
             nacked = self.metrics.messages_nacked.get(),
             per_second = format_args!("{rate:.0}"),
             lag_ms = self.lag_ms(),
+            behind_seconds = self.behind_seconds,
             "progress"
         );
     }
 
-    /// Age of the last confirmed change by the server's wall clock, in milliseconds.
-    fn lag_ms(&self) -> Option<i64> {
+    /// Age of the last confirmed change by the server's wall clock, in milliseconds, and at least what the reading is
+    /// behind. 0 where there is nothing to be late with.
+    fn lag_ms(&self) -> i64 {
+        let behind_ms = self
+            .behind_seconds
+            .map_or(0, |seconds| i64::from(seconds) * 1000);
+        let unconfirmed_ms = if self.is_idle { None } else { self.age_ms() };
+        unconfirmed_ms.unwrap_or(0).max(behind_ms)
+    }
+
+    fn age_ms(&self) -> Option<i64> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         let now_ms = i64::try_from(now.as_millis()).ok()?;
         self.last_wall_time_ms
             .map(|wall_time_ms| (now_ms - wall_time_ms).max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress() -> Progress {
+        Progress::new(Metrics::new("p"), Health::default())
+    }
+
+    #[test]
+    fn the_lag_is_at_least_what_the_reading_is_behind() {
+        let mut progress = progress();
+        progress.tick(0, 0, CATCHING_UP_SECONDS);
+        assert_eq!(progress.lag_ms(), i64::from(CATCHING_UP_SECONDS) * 1000);
+        let behind = progress.health.report().behind_seconds;
+        assert_eq!(behind, Some(CATCHING_UP_SECONDS));
+        progress.tick(0, 0, CATCHING_UP_SECONDS - 1);
+        assert_eq!(progress.lag_ms(), 0);
+        assert_eq!(progress.health.report().behind_seconds, None);
+    }
+
+    #[test]
+    fn with_nothing_in_flight_and_nothing_new_there_is_no_lag() {
+        let mut progress = progress();
+        progress.confirmed(Some(0));
+        progress.tick(0, 0, 0);
+        assert!(
+            progress.lag_ms() > 0,
+            "it was confirmed since the last look"
+        );
+        progress.tick(0, 0, 0);
+        assert_eq!(progress.lag_ms(), 0);
+        progress.tick(1, 100, 0);
+        assert!(progress.lag_ms() > 0, "one is in flight");
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 pub(super) const SETTLE: Duration = Duration::from_millis(10);
 /// A save that takes this much longer than the interval is late.
 const LATE: Duration = Duration::from_secs(2);
-/// Longest time between checkpoints while nothing passes the filter.
+/// Longest time between checkpoints while nothing passes the filter, by our clock and by the cluster's.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Keeps the latest position and saves it when it is due.
@@ -32,6 +32,8 @@ pub(super) struct Saver {
     settling: Option<Pending>,
     state: State,
     last_start: Option<Instant>,
+    /// Cluster time of the position whose save began last.
+    last_time: Option<Timestamp>,
     /// Cluster time of the newest message that is on its way.
     sent_until: Option<Timestamp>,
     /// Positions noted since the last save began that succeeded.
@@ -82,6 +84,7 @@ impl Saver {
             sent_until: store.sent_until(),
             state: State::Ready(store),
             last_start: None,
+            last_time: None,
             unsaved: 0,
             unsaved_since: None,
             unsaved_at_start: 0,
@@ -106,7 +109,17 @@ impl Saver {
 
     /// Nothing was to publish up to `position`.
     pub(super) fn idle(&mut self, position: Position) {
-        self.note(position, IDLE_INTERVAL.max(self.interval));
+        let is_far = self
+            .last_time
+            .is_some_and(|last| u64::from(position.seconds_since(last)) >= IDLE_INTERVAL.as_secs());
+        self.note(
+            position,
+            if is_far {
+                self.interval
+            } else {
+                IDLE_INTERVAL.max(self.interval)
+            },
+        );
     }
 
     /// From now on every save is due at once.
@@ -207,6 +220,7 @@ impl Saver {
             store.sent(cluster_time);
         }
         self.last_start = Some(Instant::now());
+        self.last_time = position.cluster_time();
         self.unsaved_at_start = self.unsaved;
         self.state = State::Saving(Box::pin(async move {
             let outcome = store.save(&position).await;

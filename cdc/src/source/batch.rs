@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bson::{RawDocument, RawDocumentBuf, spec::ElementType};
+use bson::{RawDocument, RawDocumentBuf, Timestamp, spec::ElementType};
 use bytes::Bytes;
 use mongodb::raw_batch_cursor::RawBatch;
 
@@ -23,6 +23,7 @@ pub(super) struct Batch {
     rest: Range<usize>,
     /// Where the stream is after this reply.
     resume_token: Option<Range<usize>>,
+    operation_time: Option<Timestamp>,
 }
 
 /// Gives the reply's memory to the events.
@@ -44,12 +45,19 @@ impl Batch {
     }
 
     fn of_bytes(reply: Bytes) -> Result<Self, Error> {
-        let (mut events, mut resume_token) = (None, None);
+        let (mut cursor, mut operation_time) = (None, None);
         let mut outside = Cursor::of_bytes(&reply)?;
-        if outside.find("cursor")? != Some(ElementType::EmbeddedDocument) {
-            return Err(Error::Missing("cursor"));
+        while let Some(field) = outside.field()? {
+            match (field.name.as_bytes(), field.kind) {
+                (b"cursor", ElementType::EmbeddedDocument) => cursor = Some(outside.document()?),
+                (b"operationTime", ElementType::Timestamp) => {
+                    operation_time = Some(outside.timestamp()?);
+                }
+                (_, kind) => outside.skip(kind)?,
+            }
         }
-        let mut cursor = outside.document()?;
+        let mut cursor = cursor.ok_or(Error::Missing("cursor"))?;
+        let (mut events, mut resume_token) = (None, None);
         while let Some(field) = cursor.field()? {
             match (field.name.as_bytes(), field.kind) {
                 (b"firstBatch" | b"nextBatch", ElementType::Array) => {
@@ -64,8 +72,14 @@ impl Batch {
         Ok(Self {
             rest: events.ok_or(Error::Missing("nextBatch"))?,
             resume_token,
+            operation_time,
             reply,
         })
+    }
+
+    /// The server's time when it replied, the newest that a majority has.
+    pub(super) fn operation_time(&self) -> Option<Timestamp> {
+        self.operation_time
     }
 
     /// Whether no event is left.
@@ -126,7 +140,11 @@ mod tests {
             bson::raw::cstr!("postBatchResumeToken"),
             rawdoc! { "_data": "82" },
         );
-        let reply = rawdoc! { "$clusterTime": { "a": 1 }, "cursor": cursor, "ok": 1.0 };
+        let time = Timestamp {
+            time: 7,
+            increment: 1,
+        };
+        let reply = rawdoc! { "$clusterTime": { "a": 1 }, "cursor": cursor, "ok": 1.0, "operationTime": time };
         reply.into_bytes().into()
     }
 
@@ -145,6 +163,7 @@ mod tests {
             let reply = reply(name, &events);
             let mut batch = Batch::of_bytes(reply.clone()).unwrap();
             assert_eq!(batch.resume_token(), Some(rawdoc! { "_data": "82" }));
+            assert_eq!(batch.operation_time().map(|time| time.time), Some(7));
             for event in &events {
                 assert!(!batch.is_empty());
                 let piece = batch.next().unwrap().unwrap();

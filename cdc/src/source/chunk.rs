@@ -1,5 +1,6 @@
 //! Items that are handed over together, since to hand over each by itself costs more than to read it.
 
+use bson::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Item;
@@ -15,16 +16,30 @@ const FULL_BYTES: usize = 512 << 10;
 pub struct Chunk {
     items: Vec<Item>,
     bytes: usize,
+    /// The server's time when the last item was there.
+    now: Option<Timestamp>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Chunk {
-    /// Adds an item at the end.
-    pub(super) fn push(&mut self, item: Item) {
+    /// Adds an item at the end, which was there at the server's time `now`. Of positions without an event in between
+    /// only the last one counts.
+    pub(super) fn push(&mut self, item: Item, now: Timestamp) {
         if let Item::Event(event) = &item {
             self.bytes += event.raw().len();
         }
-        self.items.push(item);
+        self.now = Some(now);
+        match (self.items.last_mut(), &item) {
+            (Some(last @ Item::Idle(_)), Item::Idle(_)) => *last = item,
+            _ => self.items.push(item),
+        }
+    }
+
+    /// How many seconds its end is behind the server's time.
+    pub fn behind_seconds(&self) -> u32 {
+        let (now, last) = (self.now, self.items.last());
+        now.zip(last)
+            .map_or(0, |(now, last)| last.position().seconds_before(now))
     }
 
     /// Whether it should be handed over before more is read.
@@ -60,7 +75,7 @@ impl Chunk {
 
 #[cfg(test)]
 mod tests {
-    use bson::{Timestamp, rawdoc};
+    use bson::rawdoc;
 
     use super::*;
     use crate::{event::ChangeEvent, position::Position};
@@ -75,23 +90,37 @@ mod tests {
         Item::Event(ChangeEvent::parse(raw.into_bytes().into()).unwrap())
     }
 
+    const fn at(time: u32) -> Timestamp {
+        Timestamp { time, increment: 1 }
+    }
+
     #[test]
     fn a_chunk_is_full_by_items_or_by_bytes() {
-        let time = Timestamp {
-            time: 1,
-            increment: 1,
-        };
         let mut chunk = Chunk::default();
         for _ in 0..ITEMS_MAX {
             assert!(!chunk.is_full());
-            chunk.push(Item::Idle(Position::At(time)));
+            chunk.push(event(1), at(1));
         }
         assert!(chunk.is_full());
 
         let mut chunk = Chunk::default();
-        chunk.push(event(FULL_BYTES / 2));
+        chunk.push(event(FULL_BYTES / 2), at(1));
         assert!(!chunk.is_full());
-        chunk.push(event(FULL_BYTES / 2));
+        chunk.push(event(FULL_BYTES / 2), at(1));
         assert!(chunk.is_full());
+    }
+
+    #[test]
+    fn of_positions_in_a_row_the_last_one_is_kept() {
+        let mut chunk = Chunk::default();
+        for item in [3, 4].map(|time| Item::Idle(Position::At(at(time)))) {
+            chunk.push(item, at(9));
+        }
+        chunk.push(event(1), at(9));
+        chunk.push(Item::Idle(Position::At(at(5))), at(20));
+        assert_eq!(chunk.behind_seconds(), 15);
+        let positions: Vec<_> = chunk.into_parts().0.map(|item| item.position()).collect();
+        let times: Vec<_> = positions.iter().map(Position::cluster_time).collect();
+        assert_eq!(times, [4, 1, 5].map(|time| Some(at(time))));
     }
 }

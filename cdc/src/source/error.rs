@@ -1,6 +1,6 @@
 //! Why the change stream cannot be read.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use mongodb::error::{Error as DriverError, ErrorKind};
 
@@ -21,6 +21,14 @@ pub enum Error {
         /// The cause.
         #[source]
         source: mongo::Error,
+    },
+    /// The server is alive and did not answer.
+    #[error("no answer to a read of the change stream of `{database}` within {} s", .after.as_secs())]
+    Slow {
+        /// The watched database.
+        database: String,
+        /// How long we waited.
+        after: Duration,
     },
     /// The place to resume from has left the oplog, or the server does not accept it.
     #[error("the change stream of `{database}` cannot resume from the checkpoint, {position}")]
@@ -143,7 +151,7 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Mongo { source, .. } => source.disposition(),
-            Self::Closed { .. } => Disposition::Retry,
+            Self::Slow { .. } | Self::Closed { .. } => Disposition::Retry,
             Self::HistoryLost { .. }
             | Self::Ahead { .. }
             | Self::Exhausted { .. }
@@ -177,7 +185,7 @@ impl Error {
                 Some("the event stays first in line; report it with the server's version")
             }
             Self::Ended => Some("start again, and report it with the log"),
-            Self::Closed { .. } => None,
+            Self::Slow { .. } | Self::Closed { .. } => None,
         }
     }
 }

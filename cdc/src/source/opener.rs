@@ -1,16 +1,19 @@
 //! Opens the stream, down the ladder where the server refuses the place.
 
 use bson::Timestamp;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
-    Config, Error, HistoryLost, Skipped,
+    Config, Error, HistoryLost, Item, Scope, Skipped,
     ladder::{Ladder, Step},
-    stream::Stream,
+    pace::Pace,
+    patience::Patience,
+    stream::{Opening, Stream},
 };
 use crate::{
+    event::Operation,
     mongo::Mongo,
-    position::{Position, time_text},
+    position::{CATCHING_UP_SECONDS, Position, time_text},
     retry::chain,
 };
 
@@ -21,11 +24,25 @@ const AHEAD_SECONDS: u32 = 60;
 /// Knows how far everything was handed over, and opens the stream there.
 pub(super) struct Opener {
     mongo: Mongo,
-    pub(super) config: Config,
+    scope: Scope,
+    policy: HistoryLost,
     /// After the last item that was handed over.
     position: Position,
     ladder: Ladder,
     skipped: Option<Skipped>,
+    pace: Pace,
+    patience: Patience,
+}
+
+/// What becomes of a stream after an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It is read on.
+    GoesOn,
+    /// It is opened again, at another pace.
+    Repaced,
+    /// The server has ended it; it is opened again after that.
+    Ended,
 }
 
 impl Opener {
@@ -33,19 +50,35 @@ impl Opener {
         Self {
             mongo: mongo.clone(),
             ladder: Ladder::new(config.on_history_lost, &position),
-            config,
+            scope: config.scope,
+            policy: config.on_history_lost,
             position,
             skipped: None,
+            pace: Pace::default(),
+            patience: Patience::default(),
         }
     }
 
     /// Opens the stream after the position, or as near to it as the policy allows.
     pub(super) async fn open(&mut self) -> Result<Stream, Error> {
-        self.check_not_ahead().await?;
+        let now = self.check_not_ahead().await?;
+        let behind = self.position.seconds_before(now);
+        if CATCHING_UP_SECONDS <= behind {
+            info!(
+                behind_seconds = behind,
+                "opening the change stream far behind the server's time"
+            );
+        }
         loop {
             let place = self.ladder.place(&self.position);
-            match Stream::open(&self.mongo, &self.config, &place).await {
-                Ok(stream) => return Ok(stream),
+            let opening = Opening {
+                now,
+                pace: self.pace,
+                patience: self.patience,
+            };
+            match Stream::open(&self.mongo, &self.scope, &place, opening).await {
+                Ok(Some(stream)) => return Ok(stream),
+                Ok(None) => self.slow(),
                 Err(error) => self.recover(error).await?,
             }
         }
@@ -53,8 +86,16 @@ impl Opener {
 
     /// Decides on a failure of the stream; `Ok` where it is worth opening again at once.
     pub(super) async fn recover(&mut self, error: Error) -> Result<(), Error> {
-        let Error::HistoryLost { source, .. } = &error else {
-            return Err(error);
+        let source = match &error {
+            Error::HistoryLost { source, .. } => source,
+            // It may be an event that nobody asked for.
+            Error::TooLarge { .. } if self.pace.too_large() => return Ok(()),
+            Error::Slow { .. } => {
+                warn!(error = chain(&error), "waiting longer");
+                self.patience.grow();
+                return Ok(());
+            }
+            _ => return Err(error),
         };
         match self.ladder.refused(&self.position, source.is_lost()) {
             Step::Again => {
@@ -76,6 +117,37 @@ impl Opener {
     pub(super) fn arrived(&mut self, position: Position) {
         self.ladder.arrived(&position);
         self.position = position;
+        self.pace.arrived();
+        self.patience = Patience::default();
+    }
+
+    /// A reply takes long although the server is alive.
+    pub(super) fn slow(&mut self) {
+        info!("mongodb is looking through much that is not wanted, skimming");
+        self.pace.slow();
+    }
+
+    /// What to hand over of `item`, and what becomes of the stream. An invalidate is always read, because the stream can
+    /// only be opened again after it.
+    pub(super) fn wanted(&mut self, item: Item, now: Timestamp) -> (Item, Next) {
+        let (operation, is_wanted) = match &item {
+            Item::Event(event) => (Some(event.operation()), self.scope.wants(event)),
+            Item::Idle(_) | Item::Skipped(_) => (None, false),
+        };
+        let changes_pace = self.pace.is_skimming() && {
+            let behind = item.position().seconds_before(now);
+            self.pace.read(is_wanted, CATCHING_UP_SECONDS <= behind)
+        };
+        let next = match operation {
+            Some(Operation::Invalidate) => Next::Ended,
+            _ if changes_pace => Next::Repaced,
+            _ => Next::GoesOn,
+        };
+        if is_wanted || operation.is_none() {
+            (item, next)
+        } else {
+            (Item::Idle(item.position()), next)
+        }
     }
 
     /// The position after the last item.
@@ -88,29 +160,29 @@ impl Opener {
         self.skipped.take()
     }
 
-    /// Nothing is skipped in silence: a stream opened in the cluster's future waits for it.
-    async fn check_not_ahead(&mut self) -> Result<(), Error> {
+    /// Nothing is skipped in silence: a stream opened in the cluster's future waits for it. Returns the server's time.
+    async fn check_not_ahead(&mut self) -> Result<Timestamp, Error> {
         let now = self.now().await?;
         let latest = now.time.saturating_add(AHEAD_SECONDS);
         let time = self.position.cluster_time();
         if time.is_none_or(|time| time.time <= latest) {
-            return Ok(());
+            return Ok(now);
         }
         let error = Error::Ahead {
-            database: self.config.database.clone(),
+            database: self.scope.database.clone(),
             position: self.position.to_string(),
             now: time_text(now),
         };
-        match self.config.on_history_lost {
+        match self.policy {
             HistoryLost::Stop => Err(error),
-            HistoryLost::Skip => self.skip(&error).await,
+            HistoryLost::Skip => self.skip(&error).await.map(|()| now),
         }
     }
 
     async fn now(&self) -> Result<Timestamp, Error> {
         let now = self.mongo.preflight().await;
         now.map_err(|source| Error::Mongo {
-            database: self.config.database.clone(),
+            database: self.scope.database.clone(),
             source,
         })
     }

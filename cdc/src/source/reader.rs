@@ -5,9 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{info, warn};
 
-use super::{Chunk, Error, Item, PREFETCH_BYTES, opener::Opener, stream::Stream};
+use super::{
+    Chunk, Error, Item, PREFETCH_BYTES,
+    opener::{Next, Opener},
+    stream::{Brought, Stream},
+};
 use crate::{
-    event::Operation,
     health::{Cause, Health},
     metrics::{Metrics, Server},
     position::Position,
@@ -50,16 +53,23 @@ impl Reader {
     pub(super) async fn run(mut self, stream: Stream) {
         let mut stream = Some(stream);
         let mut backoff = Backoff::default();
+        let mut is_lost = false;
         loop {
             let outcome = match stream.take() {
                 Some(stream) => match self.follow(stream, &mut backoff).await {
-                    Err(error) => self.opener.recover(error).await,
-                    ended => ended,
+                    Ok(next) => {
+                        is_lost = next != Next::Repaced;
+                        Ok(())
+                    }
+                    Err(error) => {
+                        is_lost = true;
+                        self.opener.recover(error).await
+                    }
                 },
                 None => self.opener.open().await.map(|opened| stream = Some(opened)),
             };
             match outcome {
-                Ok(()) if stream.is_some() => {
+                Ok(()) if stream.is_some() && is_lost => {
                     info!("change stream open again");
                     // Not after a loss alone: an invalidate ends a stream too.
                     self.metrics.reconnected(Server::Mongodb);
@@ -73,6 +83,7 @@ impl Reader {
                         retry_ms = delay.as_millis(),
                         "change stream lost"
                     );
+                    is_lost = true;
                     self.health.hinder(Cause::Mongodb, reason);
                     tokio::time::sleep(delay).await;
                 }
@@ -87,10 +98,10 @@ impl Reader {
         }
     }
 
-    /// Hands over what `stream` gives until it fails or ends.
-    async fn follow(&mut self, mut stream: Stream, backoff: &mut Backoff) -> Result<(), Error> {
+    /// Hands over what `stream` gives until it fails or is to be opened again.
+    async fn follow(&mut self, mut stream: Stream, backoff: &mut Backoff) -> Result<Next, Error> {
         if let Some(skipped) = self.opener.take_skipped() {
-            self.chunk.push(Item::Skipped(skipped));
+            self.chunk.push(Item::Skipped(skipped), stream.now());
         }
         let outcome = self.read_on(&mut stream, backoff).await;
         self.arrive();
@@ -98,8 +109,8 @@ impl Reader {
         outcome
     }
 
-    /// Reads until the stream fails, or ends, or nobody listens any more.
-    async fn read_on(&mut self, stream: &mut Stream, backoff: &mut Backoff) -> Result<(), Error> {
+    /// Reads until the stream fails, or is to be opened again, or nobody listens any more.
+    async fn read_on(&mut self, stream: &mut Stream, backoff: &mut Backoff) -> Result<Next, Error> {
         while !self.outlet.sender.is_closed() {
             if self.chunk.is_full() {
                 self.arrive();
@@ -119,27 +130,22 @@ impl Reader {
                 })
                 .await;
             let after = || reached(opener, chunk);
-            let Some(item) = stream.item(read, &after)? else {
-                continue;
+            let item = match stream.item(read, &after)? {
+                Brought::Item(item) => item,
+                Brought::Nothing => continue,
+                Brought::Slow => {
+                    opener.slow();
+                    return Ok(Next::Repaced);
+                }
             };
             backoff.reset();
-            // An invalidate is always read, because the stream can only be reopened after it.
-            let operation = match &item {
-                Item::Event(event) => Some(event.operation()),
-                Item::Idle(_) | Item::Skipped(_) => None,
-            };
-            let is_wanted =
-                operation.is_none_or(|operation| opener.config.operations.contains(&operation));
-            chunk.push(if is_wanted {
-                item
-            } else {
-                Item::Idle(item.position())
-            });
-            if operation == Some(Operation::Invalidate) {
-                return Ok(());
+            let (item, next) = opener.wanted(item, stream.now());
+            chunk.push(item, stream.now());
+            if next != Next::GoesOn {
+                return Ok(next);
             }
         }
-        Ok(())
+        Ok(Next::GoesOn)
     }
 
     fn arrive(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Document, RawDocumentBuf, Timestamp, doc};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use mongodb::{
@@ -10,9 +10,14 @@ use mongodb::{
     options::ServerAddress,
     raw_batch_cursor::{RawBatch, RawBatchCursor},
 };
-use tokio::time::error::Elapsed;
 
-use super::{Config, Error, Item, Refusal, batch::Batch, split::Assembly};
+use super::{
+    Error, Item, Refusal, Scope,
+    batch::Batch,
+    pace::Pace,
+    patience::{Overdue, Patience},
+    split::Assembly,
+};
 use crate::{
     event::{self, ChangeEvent, Operation},
     mongo::{self, Mongo},
@@ -25,13 +30,13 @@ use crate::{
 const BATCH_EVENTS: u32 = 1_000;
 /// Longest wait of the server for new events in one read.
 const AWAIT_TIME: Duration = Duration::from_secs(1);
-/// Longest wait for the answer to a read, after which the connection counts as dead.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Cuts an event over 16 MB into parts. From MongoDB 6.0.9 on, and from 7.0 on, but not in 6.1 to 6.3.
 const SPLIT: &str = "$changeStreamSplitLargeEvent";
 /// What a server answers that does not know a stage.
 const UNKNOWN_STAGE: i32 = 40324;
+/// What a server answers that does not know an expression: `$tsIncrement` is there from MongoDB 5.1 on.
+const UNKNOWN_EXPRESSION: i32 = 168;
 /// What a server answers when an event is too large to be sent.
 const EVENT_TOO_LARGE: i32 = 10334;
 
@@ -48,6 +53,21 @@ pub(super) struct Stream {
     database: String,
     /// None where the server cannot split an event.
     assembly: Option<Assembly>,
+    pace: Pace,
+    patience: Patience,
+    /// The server's time at its last reply.
+    now: Timestamp,
+}
+
+/// How to open a stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    /// The server's time.
+    pub(super) now: Timestamp,
+    /// How to read.
+    pub(super) pace: Pace,
+    /// How long to wait for each reply.
+    pub(super) patience: Patience,
 }
 
 /// How a read ended.
@@ -56,40 +76,69 @@ pub(super) enum Read {
     Event(Result<Bytes, raw_bson::Error>),
     /// The server replied, with events or without; none where it ended the stream.
     Reply(Option<Result<RawBatch, DriverError>>),
-    /// There was no answer.
-    Late,
+    /// There was no answer for too long.
+    Overdue(Overdue),
     /// Another member has become primary.
     Moved,
 }
 
+/// What a read brought.
+pub(super) enum Brought {
+    /// An event, or a new position without one.
+    Item(Item),
+    /// Neither.
+    Nothing,
+    /// The server is alive and busy; the stream is to be opened again.
+    Slow,
+}
+
 impl Stream {
     /// Opens the stream, with large events split where the server can do that. The server itself is asked, because in a
-    /// set whose members are of two releases its version may differ from that of the one that was asked before.
+    /// set whose members are of two releases its version may differ from that of the one that was asked before. `None`
+    /// where the server is alive and busy, and skimming may help.
     pub(super) async fn open(
         mongo: &Mongo,
-        config: &Config,
+        scope: &Scope,
         position: &Position,
-    ) -> Result<Self, Error> {
-        let mut assembly = Some(Assembly::default());
-        let mut opened = watch(mongo, config, position, true).await;
-        if let Ok(Err(error)) = &opened
-            && code(error) == Some(UNKNOWN_STAGE)
-        {
-            assembly = None;
-            opened = watch(mongo, config, position, false).await;
-        }
-        let database = &config.database;
-        let replies = opened
-            .map_err(|_| late(database))?
-            .map_err(|error| refused(mongo, database, position, error))?;
-        Ok(Self {
+        opening: Opening,
+    ) -> Result<Option<Self>, Error> {
+        let database = &scope.database;
+        let pace = opening.pace;
+        let (mut splits, mut with_sample) = (true, pace.is_skimming());
+        let replies = loop {
+            let stages = stages(scope, position, with_sample, splits);
+            let outcome = tokio::select! {
+                outcome = watch(mongo, database, stages, pace) => outcome,
+                overdue = opening.patience.overdue(mongo, database, pace.may_skim()) => match overdue {
+                    Overdue::Gone(error) => return Err(error),
+                    Overdue::Busy => return Ok(None),
+                },
+            };
+            match outcome {
+                Ok(replies) => break replies,
+                Err(error) if splits && code(&error) == Some(UNKNOWN_STAGE) => splits = false,
+                Err(error) if with_sample && code(&error) == Some(UNKNOWN_EXPRESSION) => {
+                    with_sample = false;
+                }
+                Err(error) => return Err(refused(mongo, database, position, error)),
+            }
+        };
+        Ok(Some(Self {
             replies,
             batch: None,
             primary: mongo.primary().now(),
             mongo: mongo.clone(),
             database: database.clone(),
-            assembly,
-        })
+            assembly: splits.then(Assembly::default),
+            pace,
+            patience: opening.patience,
+            now: opening.now,
+        }))
+    }
+
+    /// The server's time at its last reply.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Reads on. Awaits `pause` before it waits for the server, and not where something was read before.
@@ -105,32 +154,34 @@ impl Stream {
         pause.await;
         tokio::select! {
             biased;
-            reply = tokio::time::timeout(READ_TIMEOUT, self.replies.next()) => {
-                reply.map_or(Read::Late, Read::Reply)
-            }
+            reply = self.replies.next() => Read::Reply(reply),
             () = self.mongo.primary().moved(self.primary.as_ref()) => Read::Moved,
+            overdue = self.patience.overdue(&self.mongo, &self.database, self.pace.may_skim()) => Read::Overdue(overdue),
         }
     }
 
-    /// The item that was read, or `None` where there was neither an event nor a position other than `after`, which is
-    /// the one after the item before.
+    /// What was read. A position without an event counts if it is beyond `after`, the one after the item before.
     pub(super) fn item(
         &mut self,
         read: Read,
         after: &dyn Fn() -> Position,
-    ) -> Result<Option<Item>, Error> {
-        match read {
-            Read::Event(event) => self.event(event, after),
-            Read::Reply(Some(Ok(reply))) => self.reply(reply, after),
+    ) -> Result<Brought, Error> {
+        let item = match read {
+            Read::Event(event) => self.event(event, after)?,
+            Read::Reply(Some(Ok(reply))) => self.reply(reply, after)?,
             Read::Reply(Some(Err(error))) => {
-                Err(failed(&self.mongo, &self.database, &after(), error))
+                return Err(failed(&self.mongo, &self.database, &after(), error));
             }
-            Read::Reply(None) => Err(Error::Closed {
-                database: self.database.clone(),
-            }),
-            Read::Late => Err(late(&self.database)),
-            Read::Moved => Err(moved(&self.database)),
-        }
+            Read::Reply(None) => {
+                return Err(Error::Closed {
+                    database: self.database.clone(),
+                });
+            }
+            Read::Overdue(Overdue::Busy) => return Ok(Brought::Slow),
+            Read::Overdue(Overdue::Gone(error)) => return Err(error),
+            Read::Moved => return Err(moved(&self.database)),
+        };
+        Ok(item.map_or(Brought::Nothing, Brought::Item))
     }
 
     fn reply(
@@ -139,6 +190,7 @@ impl Stream {
         after: &dyn Fn() -> Position,
     ) -> Result<Option<Item>, Error> {
         let batch = Batch::open(reply).map_err(|source| self.unreadable(after, source))?;
+        self.now = batch.operation_time().unwrap_or(self.now);
         if batch.is_empty() {
             return Ok(self.idle_position(&batch, &after()).map(Item::Idle));
         }
@@ -176,85 +228,73 @@ impl Stream {
         }
     }
 
-    /// The position after a reply without events, where it is a new one.
+    /// The position after a reply without events, where it is beyond `after`.
     fn idle_position(&self, batch: &Batch, after: &Position) -> Option<Position> {
         if self.assembly.as_ref().is_some_and(Assembly::is_begun) {
             // The stream's token is that of a part: resuming there would lose the parts before it.
             return None;
         }
         let token = batch.resume_token()?;
-        if matches!(after, Position::After { token: same, .. } if *same == token) {
-            return None;
-        }
-        Some(Position::After {
+        let position = Position::After {
             token,
             cluster_time: None,
-        })
+        };
+        position.is_beyond(after).then_some(position)
     }
 }
 
 /// <https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/>.
-async fn watch(
-    mongo: &Mongo,
-    config: &Config,
-    position: &Position,
-    splits: bool,
-) -> Result<Result<RawBatchCursor, DriverError>, Elapsed> {
-    let mut stage = match position {
+fn stages(scope: &Scope, position: &Position, with_sample: bool, splits: bool) -> Vec<Document> {
+    let mut stream = match position {
         Position::At(time) => doc! { "startAtOperationTime": *time },
         // `startAfter` does what `resumeAfter` does and also works after an invalidate.
         Position::After { token, .. } => doc! { "startAfter": resume_token(token) },
     };
-    if config.operations.contains(&Operation::Update) {
-        stage.insert("fullDocument", "updateLookup");
+    if scope.operations.contains(&Operation::Update) {
+        stream.insert("fullDocument", "updateLookup");
     }
-    let mut pipeline = vec![
-        doc! { "$changeStream": stage },
-        doc! { "$match": filter(config) },
+    let mut stages = vec![
+        doc! { "$changeStream": stream },
+        doc! { "$match": scope.filter(with_sample) },
     ];
     if splits {
-        pipeline.push(doc! { SPLIT: {} });
+        stages.push(doc! { SPLIT: {} });
     }
-    let watched = mongo.client().database(&config.database);
-    let opening = watched
-        .aggregate(pipeline)
-        .batch_size(BATCH_EVENTS)
-        .max_await_time(AWAIT_TIME)
-        .batch();
-    tokio::time::timeout(READ_TIMEOUT, opening).await
+    stages
 }
 
-/// Lets through what was asked for, and always the end of the stream.
-fn filter(config: &Config) -> Document {
-    let names = config.operations.iter().map(|operation| operation.as_str());
-    if config.collections.is_empty() {
-        let names: Vec<&str> = names.chain(["invalidate"]).collect();
-        return doc! { "operationType": { "$in": names } };
+/// The command is our own because the driver takes one size for the first batch and the others. To skim is to have an
+/// empty one first: the server fills a first batch before it sends it, whatever its size.
+async fn watch(
+    mongo: &Mongo,
+    database: &str,
+    stages: Vec<Document>,
+    pace: Pace,
+) -> Result<RawBatchCursor, DriverError> {
+    let (first, then) = if pace.is_skimming() {
+        (0, 1)
+    } else {
+        (BATCH_EVENTS, BATCH_EVENTS)
+    };
+    let command = doc! {
+        "aggregate": 1,
+        "pipeline": stages,
+        "cursor": { "batchSize": first },
+        "readConcern": { "level": "majority" },
+    };
+    let watched = mongo.client().database(database);
+    let mut opening = watched
+        .run_cursor_command(command)
+        .batch_size(then)
+        .max_time(AWAIT_TIME);
+    if let Some(criteria) = watched.selection_criteria() {
+        opening = opening.selection_criteria(criteria.clone());
     }
-    let names: Vec<&str> = names.collect();
-    let mut whole = vec!["invalidate"];
-    if config.operations.contains(&Operation::DropDatabase) {
-        whole.push("dropDatabase");
-    }
-    doc! { "$or": [
-        { "operationType": { "$in": names }, "ns.coll": { "$in": &config.collections } },
-        { "operationType": { "$in": whole } },
-    ] }
+    opening.batch().await
 }
 
 fn resume_token(token: &RawDocumentBuf) -> Document {
     Document::try_from(&**token).expect("a token comes from an event or from a checked checkpoint")
-}
-
-fn late(database: &str) -> Error {
-    let source = mongo::Error::TimedOut {
-        what: "a change stream read",
-        after: READ_TIMEOUT,
-    };
-    Error::Mongo {
-        database: database.to_owned(),
-        source,
-    }
 }
 
 fn moved(database: &str) -> Error {

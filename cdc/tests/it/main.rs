@@ -4,6 +4,7 @@
 
 mod admin;
 mod bad_input;
+mod catching_up;
 mod crash;
 mod delivery;
 mod faults_broker;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bson::{Bson, Document, Timestamp, doc};
 use mongodb::options::ReturnDocument;
 
-use crate::support::{Delivery, MongoServer, Scenario, eventually, first_copies};
+use crate::support::{Delivery, MongoServer, Scenario, eventually, first_copies, token_of};
 
 /// A replica set of one whose oplog forgets within seconds, and a place on it.
 async fn forgetful(label: &str) -> (MongoServer, Scenario) {
@@ -74,20 +74,6 @@ impl Scenario {
         changed.unwrap().expect("a checkpoint");
     }
 
-    /// The cluster time of the checkpoint, from its token where it has no other.
-    async fn checkpoint_time(&self) -> Timestamp {
-        let checkpoint = self.checkpoint().await.expect("a checkpoint");
-        if let Ok(time) = checkpoint.get_timestamp("cluster_time") {
-            return time;
-        }
-        let digits = token_of(&checkpoint);
-        let number = |range| u32::from_str_radix(&digits[range], 16).unwrap();
-        Timestamp {
-            time: number(2..10),
-            increment: number(10..18),
-        }
-    }
-
     /// Runs an engine that delivers the numbers 0 to 9 and stops; what was delivered.
     async fn deliver_ten(&self) -> Vec<Delivery> {
         let engine = self.start().await;
@@ -97,11 +83,6 @@ impl Scenario {
         assert_eq!(finished.code, Some(0), "{}", finished.log);
         deliveries
     }
-}
-
-fn token_of(checkpoint: &Document) -> String {
-    let token = checkpoint.get_document("resume_token").unwrap();
-    token.get_str("_data").unwrap().to_owned()
 }
 
 fn numbers(range: std::ops::Range<i32>) -> Vec<i32> {

@@ -134,6 +134,20 @@ impl Scenario {
             .unwrap()
     }
 
+    /// The cluster time of the checkpoint, from its token where it has no other.
+    pub(crate) async fn checkpoint_time(&self) -> bson::Timestamp {
+        let checkpoint = self.checkpoint().await.expect("a checkpoint");
+        if let Ok(time) = checkpoint.get_timestamp("cluster_time") {
+            return time;
+        }
+        let digits = token_of(&checkpoint);
+        let number = |range| u32::from_str_radix(&digits[range], 16).unwrap();
+        bson::Timestamp {
+            time: number(2..10),
+            increment: number(10..18),
+        }
+    }
+
     /// Host and port of the primary.
     pub(crate) async fn primary(&self) -> String {
         let hello = self
@@ -158,6 +172,12 @@ impl Scenario {
                 .unwrap();
         }
     }
+}
+
+/// The digits of a checkpoint's resume token.
+pub(crate) fn token_of(checkpoint: &bson::Document) -> String {
+    let token = checkpoint.get_document("resume_token").unwrap();
+    token.get_str("_data").unwrap().to_owned()
 }
 
 async fn connect(amqp_uri: &str) -> lapin::Connection {

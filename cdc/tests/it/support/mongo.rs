@@ -8,7 +8,7 @@ use super::{Server, eventually, free_port, required};
 
 /// A running mongod; it is killed when dropped.
 pub(crate) struct MongoServer {
-    _process: Server,
+    process: Server,
     pub(crate) port: u16,
     _folder: tempfile::TempDir,
 }
@@ -39,7 +39,7 @@ impl MongoServer {
             .arg(folder.path().join("log"));
         let process = Server::start(command.args(arguments), folder.path());
         let server = Self {
-            _process: process,
+            process,
             port,
             _folder: folder,
         };
@@ -65,6 +65,11 @@ impl MongoServer {
         let server = Self::start(&["--replSet", name, "--keyFile", key.to_str().unwrap()]).await;
         server.initiate(name).await;
         server
+    }
+
+    /// Sends it a signal by its name, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Lets no write through from now on, or lets them through again.
