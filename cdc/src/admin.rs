@@ -163,17 +163,3 @@ fn readiness(report: &Report) -> String {
     });
     format!("{body}\n")
 }
-
-impl Error {
-    /// What a person can do.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Taken(_) => {
-                "stop the other program, or set CDC_ADMIN_ADDR to another address or `off`"
-            }
-            Self::Listen { .. } => {
-                "set CDC_ADMIN_ADDR to an address of this machine, such as 127.0.0.1:9464, or `off`"
-            }
-        }
-    }
-}

@@ -53,7 +53,7 @@ pub enum Error {
 /// Runs the engine until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// See [`Error`]; [`Error::hint`] says what a person can do.
+/// See [`Error`].
 pub async fn run(config: Config) -> Result<(), Error> {
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
@@ -123,21 +123,5 @@ impl Error {
     /// Whether the fault is in the configuration, although only a library could tell.
     pub fn is_bad_configuration(&self) -> bool {
         matches!(self, Self::Mongo(error) if error.is_bad_configuration())
-    }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo(error) => error.hint(),
-            Self::Checkpoint(error) => error.hint(),
-            Self::Source(error) => error.hint(),
-            Self::Publish(error) => error.hint(),
-            Self::Pipeline(error) => error.hint(),
-            Self::Admin(error) => Some(error.hint()),
-            Self::Interrupted => {
-                Some("nothing is lost: what was not saved is published again on the next start")
-            }
-            Self::Signals(_) => None,
-        }
     }
 }

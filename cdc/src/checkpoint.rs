@@ -301,24 +301,6 @@ impl Error {
             Self::Newer { .. } | Self::Unreadable { .. } | Self::Taken { .. } => Disposition::Halt,
         }
     }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo { source, .. } => source.hint(),
-            Self::Newer { .. } => Some(
-                "run the release that wrote it; or, to start afresh from now and lose what happened since, \
-                 delete that document or choose another CDC_PIPELINE",
-            ),
-            Self::Unreadable { .. } => Some(
-                "restore it from a backup; or, to start afresh from now and lose what happened since, \
-                 delete that document or choose another CDC_PIPELINE",
-            ),
-            Self::Taken { .. } => {
-                Some("only one engine may run per CDC_PIPELINE; stop the other one")
-            }
-        }
-    }
 }
 
 fn as_integer(value: &Bson) -> Option<i64> {

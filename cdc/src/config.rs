@@ -13,6 +13,7 @@ pub use self::{
     args::{EngineArgs, MessageArgs, MongoArgs, RabbitArgs, RunArgs, TailArgs},
     faults::Faults,
     log::{LogConfig, LogFormat},
+    servers::are_defaults,
 };
 use crate::{
     checkpoint,

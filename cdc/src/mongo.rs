@@ -159,15 +159,12 @@ impl Mongo {
     fn no_member(&self, hello: &Document) -> Error {
         let is_being_set_up =
             hello.get_bool("isreplicaset").unwrap_or(false) || hello.contains_key("setName");
-        let address = self.addresses();
+        let addresses = self.addresses();
         if is_being_set_up {
-            let reason = "the replica set is not initiated yet".to_owned();
-            return Error::Unreachable {
-                addresses: address,
-                reason,
-            };
+            Error::NotInitiated { addresses }
+        } else {
+            Error::Standalone { address: addresses }
         }
-        Error::Standalone { address }
     }
 
     /// Asks each address by itself why the set cannot be used.

@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// A quorum queue takes no more of them back in order.
     #[error(
-        "--peek holds {shown} messages of quorum queue `{queue}`, and to hold more would change their order"
+        "{shown} messages of quorum queue `{queue}` are held, and to hold more would change their order"
     )]
     HoldsEnough {
         /// The queue.
@@ -70,7 +70,7 @@ pub enum Error {
 /// a signal comes.
 ///
 /// # Errors
-/// See [`Error`]; [`Error::hint`] says what a person can do.
+/// See [`Error`].
 pub async fn run(config: TailConfig) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
@@ -189,20 +189,4 @@ fn warn(text: &str) {
 /// Says `text` on stderr; if nobody listens there, so be it.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-impl Error {
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Broker(error) => error.hint(),
-            Self::LookedTooOften { .. } => {
-                Some("read the messages without --peek, which takes them")
-            }
-            Self::HoldsEnough { .. } => {
-                Some("look at fewer with --count, or read the messages without --peek")
-            }
-            Self::Output(_) | Self::Signals(_) => None,
-        }
-    }
 }

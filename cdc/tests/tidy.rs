@@ -117,6 +117,26 @@ fn rooms_import_only_what_they_may() {
     );
 }
 
+/// Hints live in `cli`: whoever uses the library may set it up in other ways.
+#[test]
+fn the_library_names_no_setting_and_no_command() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in rust_files(&source) {
+        let inside = file.strip_prefix(&source).unwrap();
+        let speaks_to_users = ["cli", "config", "dotenv", "main", "sabotage"]
+            .iter()
+            .any(|room| inside.to_str().unwrap().starts_with(room));
+        let text = fs::read_to_string(&file).unwrap();
+        for name in ["CDC_", "MONGO_DATABASE_", "RABBITMQ_", "RUST_LOG", "xtask"] {
+            assert!(
+                speaks_to_users || !text.contains(name),
+                "{} names {name}",
+                inside.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn imports_are_found_in_every_form() {
     let text = "use crate::{\n    event::{self, Operation},\n    mongo,\n};\nuse crate::retry::chain;\n// crate::comment\n";

@@ -13,7 +13,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use super::Exit;
+use super::{Exit, hints::Hint as _};
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Exit> {
     let (config, log) = Config::check(args)?;

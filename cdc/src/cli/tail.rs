@@ -6,7 +6,7 @@ use cdc::{
     tail,
 };
 
-use super::Exit;
+use super::{Exit, hints::Hint as _};
 
 pub(super) fn run(args: &TailArgs) -> Result<(), Exit> {
     let config = TailConfig::check(args)?;

@@ -12,7 +12,18 @@ use crate::publish::{Broker, Queue, QueueType};
 pub(super) const DEFAULT_QUEUE: &str = "test_queue";
 const DEFAULT_MONGO_URI: &str =
     "mongodb://localhost:30001,localhost:30002,localhost:30003/?replicaSet=my-replica-set";
+const DEFAULT_RABBIT_HOST: &str = "localhost";
 const DEFAULT_RABBIT_PORT: u64 = 5673;
+
+/// Whether all of `addresses`, `host:port` with commas between them, are those of servers on this machine that are
+/// used where nothing is set.
+pub fn are_defaults(addresses: &str) -> bool {
+    let rabbit = format!("{DEFAULT_RABBIT_HOST}:{DEFAULT_RABBIT_PORT}");
+    addresses.split(',').all(|address| {
+        let mut mongo = DEFAULT_MONGO_URI.split(['/', ',']);
+        address == rabbit || mongo.any(|known| known == address)
+    })
+}
 
 pub(super) fn mongo_uri(value: Option<&str>, faults: &mut Faults) -> Secret {
     let uri = Faults::text(value, DEFAULT_MONGO_URI);
@@ -84,7 +95,7 @@ pub(super) fn short_name(
 
 fn from_parts(args: &RabbitArgs, faults: &mut Faults) -> AMQPUri {
     let mut uri = AMQPUri::default();
-    uri.authority.host = Faults::text(args.rabbitmq_host.as_deref(), "localhost");
+    uri.authority.host = Faults::text(args.rabbitmq_host.as_deref(), DEFAULT_RABBIT_HOST);
     if uri.authority.host.contains(['/', '@', ' ']) || uri.authority.host.matches(':').count() == 1
     {
         faults.add(

@@ -31,6 +31,12 @@ pub enum Error {
         /// What the driver said.
         reason: String,
     },
+    /// A replica set that nobody has set up yet.
+    #[error("mongodb at {addresses}: the replica set is not initiated yet")]
+    NotInitiated {
+        /// The servers of the connection string.
+        addresses: String,
+    },
     /// A server that is not a member of a replica set.
     #[error("mongodb at {address} is a standalone server; change streams need a replica set")]
     Standalone {
@@ -72,7 +78,10 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Driver(error) => driver_disposition(error),
-            Self::TimedOut { .. } | Self::Moved | Self::Unreachable { .. } => Disposition::Retry,
+            Self::TimedOut { .. }
+            | Self::Moved
+            | Self::Unreachable { .. }
+            | Self::NotInitiated { .. } => Disposition::Retry,
             Self::Standalone { .. }
             | Self::OtherReplicaSet { .. }
             | Self::Credentials { .. }
@@ -83,24 +92,6 @@ impl Error {
     /// Whether the connection string contradicts itself, which no server has to tell.
     pub fn is_bad_configuration(&self) -> bool {
         matches!(self, Self::Driver(error) if matches!(error.kind.as_ref(), ErrorKind::InvalidArgument { .. }))
-    }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Driver(_) | Self::Moved => None,
-            Self::TimedOut { .. } | Self::Unreachable { .. } => Some("cargo xtask local-start"),
-            Self::Standalone { .. } => Some(
-                "start mongod with --replSet NAME and run rs.initiate() once, or use `cargo xtask local-start`",
-            ),
-            Self::OtherReplicaSet { .. } => Some("correct `replicaSet=` in MONGO_DATABASE_HOST"),
-            Self::Credentials { .. } => {
-                Some("correct user, password or authSource in MONGO_DATABASE_HOST")
-            }
-            Self::Permission { .. } => Some(
-                "grant `read` on the watched database and `readWrite` on the checkpoint database (CDC_CHECKPOINT_DATABASE)",
-            ),
-        }
     }
 }
 

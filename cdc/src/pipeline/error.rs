@@ -75,22 +75,4 @@ impl Error {
             source,
         }
     }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Source(error) => error.hint(),
-            Self::Encode { .. } => Some(
-                "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park",
-            ),
-            Self::Publish(error) => error.hint(),
-            Self::Checkpoint(error) => error.hint(),
-            Self::Unroutable { .. } => Some(
-                "the checkpoint is before this message: bind a queue that takes its routing key, then start again; \
-                 or set CDC_ON_UNROUTABLE to retry or park",
-            ),
-            Self::Oversize { source, .. } => source.hint(),
-            Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
-        }
-    }
 }

@@ -103,31 +103,6 @@ impl Error {
             | Self::NoQueue { .. } => Disposition::Halt,
         }
     }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Broker { .. } | Self::TimedOut { .. } => Some("cargo xtask local-start"),
-            Self::Refused { .. } => Some(
-                "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
-                 or give the user permissions there",
-            ),
-            Self::QueueDiffers { .. } => Some(
-                "the queue was left as it is: set CDC_QUEUE_TYPE to its type, choose another RABBITMQ_QUEUE_NAME, \
-                 or delete the queue once it is empty",
-            ),
-            Self::QueueAway { .. } => Some("start the node that holds the queue"),
-            Self::NoExchange { .. } => {
-                Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
-            }
-            Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
-            Self::Oversize { .. } => Some(
-                "the checkpoint is before this message: raise max_message_size in the broker's configuration, \
-                 or set CDC_ON_OVERSIZE to trim or park",
-            ),
-            Self::NoQueue { .. } => Some("the engine declares it: cargo xtask local-start-cdc"),
-        }
-    }
 }
 
 fn lapin_disposition(error: &lapin::Error) -> Disposition {

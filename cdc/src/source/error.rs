@@ -161,31 +161,4 @@ impl Error {
             | Self::Ended => Disposition::Halt,
         }
     }
-
-    /// What a person can do.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo { source, .. } => source.hint(),
-            Self::HistoryLost { .. } => Some(
-                "the changes since the checkpoint are no longer in the oplog: copy what is missing, then start once with \
-                 CDC_ON_HISTORY_LOST=skip to go on from now; a larger oplog prevents this",
-            ),
-            Self::Ahead { .. } => Some(
-                "the cluster was restored from a backup, or the checkpoint is another cluster's: check what changed, then \
-                 start once with CDC_ON_HISTORY_LOST=skip to go on from now",
-            ),
-            Self::Exhausted { .. } => {
-                Some("the oplog is overwritten faster than it can be read: give it more room")
-            }
-            Self::TooLarge { .. } => Some(
-                "MongoDB 6.0.9 and later of 6.0, and 7.0 and later, can send such an event in parts: upgrade the server; \
-                 the checkpoint is before this event",
-            ),
-            Self::Split { .. } | Self::Event { .. } => {
-                Some("the event stays first in line; report it with the server's version")
-            }
-            Self::Ended => Some("start again, and report it with the log"),
-            Self::Slow { .. } | Self::Closed { .. } => None,
-        }
-    }
 }

@@ -199,7 +199,7 @@ impl Opener {
             skipped_from = from.map_or_else(|| "unknown".to_owned(), time_text),
             skipped_to = time_text(to),
             skipped_seconds = from.map(|from| to.time.saturating_sub(from.time)),
-            "CHANGES LOST: history was skipped, as CDC_ON_HISTORY_LOST=skip says; copy what changed in between"
+            "CHANGES LOST: history was skipped, as the policy for lost history says; copy what changed in between"
         );
         self.ladder.skipped(to);
         self.position = Position::At(to);

@@ -35,7 +35,11 @@ async fn mongodb_that_is_not_there_is_retried_and_then_named() {
     check(
         &finished,
         1,
-        &["localhost:1", "hint: cargo xtask local-start"],
+        &[
+            "localhost:1",
+            "hint: is MongoDB running there",
+            "MONGO_DATABASE_HOST",
+        ],
     );
     assert!(started.elapsed() >= Duration::from_millis(1500));
 }
@@ -52,7 +56,11 @@ async fn rabbitmq_that_is_not_there_is_retried_and_then_named() {
     check(
         &finished,
         1,
-        &["localhost:1", "hint: cargo xtask local-start"],
+        &[
+            "localhost:1",
+            "hint: is RabbitMQ running there",
+            "RABBITMQ_PORT",
+        ],
     );
     assert!(started.elapsed() >= Duration::from_millis(1500));
 }
