@@ -9,7 +9,7 @@ use std::{env, hint::black_box};
 
 use cdc::{
     encode::{JsonMode, extended_json},
-    publish::Window,
+    pipeline::Window,
 };
 
 fn main() {

@@ -1,6 +1,9 @@
 //! Messages on their way through the window, and the orders in which a broker confirms them.
 
-use cdc::publish::{Bounds, Verdict, Window};
+use cdc::{
+    pipeline::{Bounds, Window},
+    sink::Verdict,
+};
 
 /// The engine's default bounds.
 pub(crate) const BOUNDS: Bounds = Bounds {

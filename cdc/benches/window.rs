@@ -4,7 +4,7 @@ mod traffic;
 
 use std::{hint::black_box, time::Duration};
 
-use cdc::publish::Window;
+use cdc::pipeline::Window;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn confirms(criterion: &mut Criterion) {

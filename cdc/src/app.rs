@@ -10,13 +10,12 @@ use tracing::info;
 use self::sessions::Sessions;
 use crate::{
     admin::{self, Admin},
-    checkpoint,
+    amqp, checkpoint,
     config::Config,
     health::{Cause, Health},
     metrics::Metrics,
     mongo,
     pipeline::{self, Outcome},
-    publish,
     retry::Disposition,
     source,
 };
@@ -35,7 +34,7 @@ pub enum Error {
     Source(#[from] source::Error),
     /// RabbitMQ cannot be used.
     #[error(transparent)]
-    Publish(#[from] publish::Error),
+    Publish(#[from] amqp::Error),
     /// The running pipeline failed.
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),

@@ -16,11 +16,13 @@ pub use self::{
     servers::are_defaults,
 };
 use crate::{
+    amqp::{Broker, Queue, Topology},
     checkpoint,
     encode::{self, Format, JsonMode, RoutingKey},
     event::Operation,
+    lease,
     pipeline::{self, OnOversize, OnPoison, OnUnroutable, Policies},
-    publish,
+    sink,
     source::{self, HistoryLost, Scope},
 };
 
@@ -43,7 +45,7 @@ pub struct Config {
     /// What bodies look like.
     pub encode: encode::Config,
     /// Where messages go.
-    pub publish: publish::Config,
+    pub publish: sink::amqp::Config,
     /// Where the checkpoint lies.
     pub checkpoint: checkpoint::Config,
     /// Bounds and intervals of the loop.
@@ -58,9 +60,9 @@ pub struct Config {
 #[derive(Debug)]
 pub struct TailConfig {
     /// Where the broker is.
-    pub broker: publish::Broker,
+    pub broker: Broker,
     /// The queue to read.
-    pub queue: publish::Queue,
+    pub queue: Queue,
     /// Longest wait for the broker at the start.
     pub startup_timeout: Duration,
     /// How many messages are shown at most.
@@ -164,7 +166,7 @@ fn source(args: &MongoArgs, faults: &mut Faults) -> source::Config {
 
 fn checkpoint(args: &RunArgs, faults: &mut Faults) -> checkpoint::Config {
     let pipeline = Faults::text(args.engine.pipeline.as_deref(), DEFAULT_PIPELINE);
-    let longest = publish::PIPELINE_BYTES_MAX;
+    let longest = lease::PIPELINE_BYTES_MAX;
     if pipeline.len() > longest {
         let text = format!("`{pipeline}` is longer than {longest} bytes");
         faults.add("CDC_PIPELINE", text);
@@ -200,7 +202,7 @@ fn encode(args: &RunArgs, faults: &mut Faults) -> encode::Config {
     }
 }
 
-fn publish(args: &RunArgs, policies: Policies, faults: &mut Faults) -> publish::Config {
+fn publish(args: &RunArgs, policies: Policies, faults: &mut Faults) -> sink::amqp::Config {
     let queue = servers::queue(&args.rabbit, faults);
     let pipeline = Faults::text(args.engine.pipeline.as_deref(), DEFAULT_PIPELINE);
     let confirm_timeout = faults.millis(
@@ -209,17 +211,20 @@ fn publish(args: &RunArgs, policies: Policies, faults: &mut Faults) -> publish::
         30_000,
         100..=3_600_000,
     );
-    publish::Config {
-        broker: servers::broker(&args.rabbit, faults).answer_within(confirm_timeout),
+    let topology = Topology {
         parking: policies.park().then(|| servers::parking(&queue, faults)),
         queue,
-        lock: publish::Lock::new(&pipeline),
         exchange: servers::short_name(
             "RABBITMQ_EXCHANGE",
             args.message.rabbitmq_exchange.as_deref(),
             "",
             faults,
         ),
+    };
+    sink::amqp::Config {
+        broker: servers::broker(&args.rabbit, faults).answer_within(confirm_timeout),
+        topology,
+        lock: lease::Lock::new(&pipeline),
         confirm_timeout,
     }
 }

@@ -2,10 +2,10 @@
 //! and never silently lost.
 //!
 //! ```text
-//! source --ChangeEvent--> encode --Message--> publish --Confirmed--> checkpoint        all driven by pipeline
+//! source --ChangeEvent--> encode --Message--> sink --Receipt--> checkpoint        all driven by pipeline
 //! ```
 //!
-//! [`source`] reads the change stream, [`mod@encode`] writes bodies, [`publish`] sends them and collects the broker's
+//! [`source`] reads the change stream, [`mod@encode`] writes messages, [`sink`] sends them and collects the broker's
 //! verdicts, [`checkpoint`] remembers how far everything was confirmed, and [`pipeline`] drives them.
 //! Stages never import each other; [`config`] alone reads the environment; [`app`] puts everything together.
 
@@ -17,9 +17,11 @@ pub mod tail;
 
 pub mod checkpoint;
 pub mod encode;
-pub mod publish;
+pub mod lease;
+pub mod sink;
 pub mod source;
 
+pub mod amqp;
 pub mod event;
 pub mod health;
 pub mod message;

@@ -9,14 +9,13 @@
 
 mod error;
 mod flow;
-mod fresh;
 mod heard;
 mod intake;
-mod link;
 mod policy;
 mod progress;
 mod returns;
 mod saver;
+mod window;
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -27,17 +26,18 @@ use tracing::{info, warn};
 pub use self::{
     error::Error,
     policy::{OnOversize, OnPoison, OnUnroutable, Policies},
+    window::{Bounds, Window},
 };
-use self::{intake::Intake, link::Link, progress::Progress, saver::Saver};
+use self::{intake::Intake, progress::Progress, saver::Saver};
 use crate::{
     checkpoint, encode,
     health::{Health, Role},
     message::Message,
     metrics::Metrics,
     position::Position,
-    publish::{self, Bounds, Publisher, Window},
     retry::{Backoff, chain},
     sabotage::{self, Point},
+    sink::{self, Sink},
     source::Source,
 };
 
@@ -95,7 +95,7 @@ pub struct Pipeline {
     exchange: String,
     intake: Intake,
     window: Window<Entry>,
-    link: Link,
+    sink: Sink,
     saver: Saver,
     progress: Progress,
     drain: Option<Drain>,
@@ -123,10 +123,10 @@ pub struct Stages {
     pub source: Source,
     /// How events become messages.
     pub encode: encode::Config,
-    /// The open channel.
-    pub publisher: Publisher,
-    /// How to open it again.
-    pub publish: publish::Config,
+    /// Where messages go.
+    pub sink: Sink,
+    /// Exchange that messages are meant for, for errors.
+    pub exchange: String,
     /// The claimed checkpoint.
     pub store: checkpoint::Store,
     /// What the engine counts.
@@ -142,7 +142,7 @@ impl Pipeline {
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (metrics, health) = (stages.metrics, stages.health);
         Self {
-            exchange: stages.publish.exchange.clone(),
+            exchange: stages.exchange,
             intake: Intake::new(
                 stages.source,
                 stages.encode,
@@ -155,12 +155,7 @@ impl Pipeline {
                 events: config.window_events,
                 bytes: config.window_bytes,
             }),
-            link: Link::new(
-                stages.publisher,
-                stages.publish,
-                metrics.clone(),
-                health.clone(),
-            ),
+            sink: stages.sink,
             saver: Saver::new(
                 stages.store,
                 config.checkpoint_interval,
@@ -188,43 +183,43 @@ impl Pipeline {
         let end = self.turn_until_end(&shutdown).await;
         if !matches!(end, Ok(Outcome::Drained)) {
             self.settle().await;
-            if self.link.is_fresh() {
+            if self.sink.may_forget() {
                 self.saver.freeze();
             }
             let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.saver.flush()).await;
         }
         self.progress.report(self.window.len());
-        self.link.close().await;
+        self.sink.close().await;
         end
     }
 
     /// Before the last save: looks at the verdicts that are still coming, for returns among them.
     async fn settle(&mut self) {
         let until = Instant::now() + saver::SETTLE;
-        let mut judgements = Vec::new();
-        while let Ok(link::Event::Judged) =
-            tokio::time::timeout_at(until, self.link.event(&mut judgements)).await
+        let mut receipts = Vec::new();
+        while let Ok(sink::Event::Receipts) =
+            tokio::time::timeout_at(until, self.sink.next(&mut receipts)).await
         {
-            let _ = self.on_judgements(&mut judgements);
+            let _ = self.on_receipts(&mut receipts);
         }
-        self.link.sweep(&mut judgements);
-        let _ = self.on_judgements(&mut judgements);
+        self.sink.sweep(&mut receipts);
+        let _ = self.on_receipts(&mut receipts);
     }
 
     async fn turn_until_end(&mut self, shutdown: &CancellationToken) -> End {
-        let mut judgements = Vec::new();
+        let mut receipts = Vec::new();
         loop {
             let has_room = self.has_room();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if self.drain.is_none() => self.begin_drain(None),
-                event = self.link.event(&mut judgements) => {
-                    if let ControlFlow::Break(end) = self.on_link(event, &mut judgements) {
+                event = self.sink.next(&mut receipts) => {
+                    if let ControlFlow::Break(end) = self.on_sink(event, &mut receipts) {
                         return end;
                     }
                 }
                 step = self.saver.step(), if self.may_save() => {
-                    if let ControlFlow::Break(end) = self.on_step(step, &mut judgements) {
+                    if let ControlFlow::Break(end) = self.on_step(step, &mut receipts) {
                         return end;
                     }
                 }
@@ -253,7 +248,7 @@ impl Pipeline {
 
     /// The checkpoint does not pass what a crash of the broker may still take away. A drain cannot wait for that.
     fn may_save(&self) -> bool {
-        self.drain.is_some() || !self.link.is_fresh()
+        self.drain.is_some() || !self.sink.may_forget()
     }
 
     fn begin_drain(&mut self, reason: Option<Error>) {
@@ -287,7 +282,7 @@ impl Pipeline {
     }
 
     fn on_tick(&mut self) {
-        if let Some(error) = self.link.overdue() {
+        if let Some(error) = self.sink.tick() {
             warn!(
                 error = chain(&error),
                 unconfirmed = self.window.len(),

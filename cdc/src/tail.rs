@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{feed::Feed, outlet::Outlet, session::Session};
 use crate::{
+    amqp::{self, Connection},
     config::TailConfig,
-    publish::{self, Connection},
     retry::{Backoff, Disposition, chain},
 };
 
@@ -36,7 +36,7 @@ use crate::{
 pub enum Error {
     /// RabbitMQ cannot be used.
     #[error(transparent)]
-    Broker(#[from] publish::Error),
+    Broker(#[from] amqp::Error),
     /// Another look may be the last one.
     #[error(
         "a message of queue `{queue}` was given out {count} times before, and looking at it counts: a quorum queue \
@@ -161,7 +161,7 @@ async fn connect(
     }
 }
 
-async fn open(config: &TailConfig) -> Result<Feed, publish::Error> {
+async fn open(config: &TailConfig) -> Result<Feed, amqp::Error> {
     let connection = Connection::open(&config.broker, "cdc tail").await?;
     let found = connection.check_queue(&config.queue.name).await?;
     let feed = Feed::open(connection, config.queue.clone(), config.peek, &found).await?;

@@ -11,16 +11,18 @@ use super::{
     attempts::{Attempts, until},
 };
 use crate::{
+    amqp,
     checkpoint::{self, Store},
     config::Config,
     health::{Cause, Health, Role},
+    lease::Contender,
     metrics::Metrics,
     mongo::Mongo,
     pipeline::{self, Pipeline, Stages},
     position::Position,
-    publish::{self, Publisher, Standby},
     retry::chain,
     sabotage::{self, Point},
+    sink::{Sink, amqp::Link},
     source::Source,
 };
 
@@ -58,7 +60,7 @@ impl Sessions {
         self.health.restart();
         self.metrics.restart();
         let mongo = self.mongo().await?;
-        let publisher = self.lead().await?;
+        let link = self.lead().await?;
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
         let (position, from) = until(self.deadline, &self.health, async || {
@@ -72,7 +74,7 @@ impl Sessions {
             Ok(Source::open(&mongo, config, position.clone(), vitals).await?)
         })
         .await?;
-        self.note_new_queues(publisher.new_queues(), store.sent_until().is_some());
+        self.note_new_queues(link.new_queues(), store.sent_until().is_some());
         announce(&self.config, &from);
         self.deadline = None;
         self.health.set_role(Role::Leader);
@@ -80,8 +82,8 @@ impl Sessions {
         let stages = Stages {
             source,
             encode: self.config.encode.clone(),
-            publisher,
-            publish: self.config.publish.clone(),
+            sink: Sink::Amqp(Box::new(link)),
+            exchange: self.config.publish.topology.exchange.clone(),
             store,
             metrics: self.metrics.clone(),
             health: self.health.clone(),
@@ -152,11 +154,11 @@ impl Sessions {
     }
 
     /// Becomes the engine that publishes, at once or when the present one has ended.
-    async fn lead(&mut self) -> Result<Publisher, Error> {
+    async fn lead(&mut self) -> Result<Link, Error> {
         let mut attempts = Attempts::new(self.deadline, &self.health);
         loop {
             let error = match self.stand_by().await {
-                Ok(publisher) => return Ok(publisher),
+                Ok(link) => return Ok(link),
                 Err(error) => error,
             };
             if self.deadline.is_none() {
@@ -166,26 +168,27 @@ impl Sessions {
         }
     }
 
-    async fn stand_by(&mut self) -> Result<Publisher, publish::Error> {
-        let config = &self.config.publish;
-        let standby = Standby::connect(config).await?;
+    async fn stand_by(&mut self) -> Result<Link, amqp::Error> {
+        let config = self.config.publish.clone();
+        let contender = Contender::connect(&config.broker, &config.lock).await?;
         self.health.clear(Cause::Rabbitmq);
         let mut has_waited = false;
-        while !standby.take_lock(config).await? {
+        while !contender.take_lock().await? {
             if !has_waited {
-                standby.check(config).await?;
+                contender.check(&config.topology).await?;
                 info!("standing by: another engine of this pipeline holds the lock");
                 self.health.set_role(Role::Standby);
                 (has_waited, self.deadline, self.taken) = (true, None, 0);
             }
-            while standby.is_locked(config).await? {
+            while contender.is_locked().await? {
                 tokio::time::sleep(STANDBY_POLL).await;
             }
         }
         if has_waited {
             info!("taking over");
         }
-        standby.lead(config).await
+        let vitals = (self.metrics.clone(), self.health.clone());
+        Link::open(contender, config, vitals).await
     }
 }
 
@@ -225,10 +228,10 @@ fn announce(config: &Config, from: &str) {
     let operations = scope.operations.iter().map(|one| one.as_str());
     let operations: Vec<&str> = operations.collect();
     let collections: Vec<&str> = scope.collections.iter().map(String::as_str).collect();
-    let target = if config.publish.exchange.is_empty() {
-        format!("queue {}", config.publish.queue.name)
+    let target = if config.publish.topology.exchange.is_empty() {
+        format!("queue {}", config.publish.topology.queue.name)
     } else {
-        format!("exchange {}", config.publish.exchange)
+        format!("exchange {}", config.publish.topology.exchange)
     };
     info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -2,7 +2,11 @@
 //!
 //! Each match is exhaustive, so a new error asks for its hint here.
 
-use cdc::{admin, app, checkpoint, config, mongo, pipeline, publish, source, tail};
+use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, tail};
+
+/// For a message that is larger than the broker takes.
+const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
+     set CDC_ON_OVERSIZE to trim or park";
 
 /// What a person can do.
 pub(super) trait Hint {
@@ -71,7 +75,7 @@ impl Hint for mongo::Error {
     }
 }
 
-impl Hint for publish::Error {
+impl Hint for amqp::Error {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Broker { address, .. } | Self::TimedOut { address, .. }
@@ -98,13 +102,18 @@ impl Hint for publish::Error {
                 Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
             }
             Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
-            Self::Oversize { .. } => Some(
-                "the checkpoint is before this message: raise max_message_size in the broker's configuration, \
-                 or set CDC_ON_OVERSIZE to trim or park",
-            ),
+            Self::Oversize { .. } => Some(OVERSIZE),
             Self::NoQueue { .. } => {
                 Some("`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME")
             }
+        }
+    }
+}
+
+impl Hint for sink::Error {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Amqp(error) => error.hint(),
         }
     }
 }
@@ -169,7 +178,7 @@ impl Hint for pipeline::Error {
                 "the checkpoint is before this message: bind a queue that takes its routing key, then start again; \
                  or set CDC_ON_UNROUTABLE to retry or park",
             ),
-            Self::Oversize { source, .. } => source.hint(),
+            Self::Oversize { .. } => Some(OVERSIZE),
             Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
         }
     }

@@ -7,7 +7,7 @@ use super::{
     RabbitArgs, Secret,
     faults::{Faults, set},
 };
-use crate::publish::{Broker, Queue, QueueType};
+use crate::amqp::{Broker, Queue, QueueType};
 
 pub(super) const DEFAULT_QUEUE: &str = "test_queue";
 const DEFAULT_MONGO_URI: &str =

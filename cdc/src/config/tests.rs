@@ -21,8 +21,8 @@ fn nothing_set_means_the_documented_defaults() {
     assert_eq!(config.checkpoint.database, "cdc");
     assert_eq!(config.checkpoint.pipeline, "default");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
-    assert_eq!(config.publish.queue.name, "test_queue");
-    assert_eq!(config.publish.exchange, "");
+    assert_eq!(config.publish.topology.queue.name, "test_queue");
+    assert_eq!(config.publish.topology.exchange, "");
     assert_eq!(
         config.encode.routing_key,
         RoutingKey::parse("test_queue").unwrap()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{checkpoint, encode, message::Message, publish, source};
+use crate::{checkpoint, encode, message::Message, sink, source};
 
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Error {
     },
     /// The broker.
     #[error("publish to rabbitmq")]
-    Publish(#[from] publish::Error),
+    Publish(#[from] sink::Error),
     /// The checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] checkpoint::Error),
@@ -41,7 +41,8 @@ pub enum Error {
     },
     /// A message that the broker does not take because of its size.
     #[error(
-        "message {message_id}, a change of `{namespace}` at cluster time {cluster_time}, is too large"
+        "message {message_id}, a change of `{namespace}` at cluster time {cluster_time}, is too large: it has {bytes} \
+         bytes, rabbitmq takes at most {limit} bytes"
     )]
     Oversize {
         /// Its id.
@@ -50,9 +51,10 @@ pub enum Error {
         namespace: String,
         /// `seconds:increment`.
         cluster_time: String,
-        /// The cause.
-        #[source]
-        source: publish::Error,
+        /// Bytes of its body.
+        bytes: usize,
+        /// The broker's limit.
+        limit: usize,
     },
     /// The drain took longer than it may.
     #[error("not drained within {} ms: {unconfirmed} messages unconfirmed", .grace.as_millis())]
@@ -66,13 +68,14 @@ pub enum Error {
 
 impl Error {
     /// Names the message that is too large.
-    pub(super) fn oversize(message: &Message, source: publish::Error) -> Self {
+    pub(super) fn oversize(message: &Message, limit: usize) -> Self {
         let time = message.cluster_time;
         Self::Oversize {
             message_id: message.message_id.to_string(),
             namespace: message.namespace.clone(),
             cluster_time: format!("{}:{}", time.time, time.increment),
-            source,
+            bytes: message.body.len(),
+            limit,
         }
     }
 }

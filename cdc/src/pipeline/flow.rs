@@ -69,7 +69,7 @@ impl Pipeline {
         let delay = self.nack_backoff.next_delay();
         if let Some(reason) = &self.unroutable {
             self.health.hinder(Cause::Unroutable, reason);
-            self.link.check_again();
+            self.sink.check_again();
         } else {
             let reason = "rabbitmq refused a message, publishing from it on, one at a time";
             warn!(retry_ms = delay.as_millis(), "{reason}");
@@ -80,21 +80,18 @@ impl Pipeline {
 
     /// Sends whatever may be sent now.
     pub(super) fn send(&mut self) {
-        if self.hold_until.is_some() {
+        if self.hold_until.is_some() || !self.sink.can_send() {
             return;
         }
         let Self {
             window,
-            link,
+            sink,
             saver,
             progress,
             ..
         } = self;
-        let Some(publisher) = link.publisher() else {
-            return;
-        };
         let mut sent = 0;
-        publisher.send(std::iter::from_fn(|| {
+        sink.send(std::iter::from_fn(|| {
             let next = window.send_next()?;
             let message = &next.item.message;
             progress.published(message.body.len(), next.again);

@@ -4,57 +4,51 @@ use std::ops::ControlFlow;
 
 use tracing::{info, warn};
 
-use super::{End, Error, OnOversize, Outcome, Pipeline, link, saver::Step};
+use super::{End, Error, OnOversize, Outcome, Pipeline, saver::Step};
 use crate::{
     checkpoint,
     health::Cause,
-    publish::{self, Judgement, Verdict},
     retry::chain,
+    sink::{self, Ending, Receipt, Verdict},
 };
 
 impl Pipeline {
-    pub(super) fn on_link(
+    pub(super) fn on_sink(
         &mut self,
-        event: link::Event,
-        judgements: &mut Vec<Judgement>,
+        event: sink::Event,
+        receipts: &mut Vec<Receipt>,
     ) -> ControlFlow<End> {
-        let verdicts = self.on_judgements(judgements);
+        let verdicts = self.on_receipts(receipts);
         match event {
-            link::Event::Judged => {}
-            link::Event::Connected if self.link.is_fresh() => {
-                info!("rabbitmq connected again, publishing all that its new queue may have lost");
-                // Another client may have declared it anew, so that it is there says nothing.
-                return ControlFlow::Break(Ok(self.read_again()));
-            }
-            link::Event::Connected => {
+            sink::Event::Receipts => {}
+            sink::Event::Connected => {
                 let again = self.window.reconnect();
                 info!(
                     messages = again,
                     "rabbitmq connected again, publishing from the first unconfirmed message"
                 );
             }
-            link::Event::Lost(error) => warn!(
+            sink::Event::Lost(error) => warn!(
                 error = chain(&error),
                 unconfirmed = self.window.len(),
                 "rabbitmq lost"
             ),
-            link::Event::Failed(error) => return ControlFlow::Break(self.on_link_failed(error)),
+            sink::Event::Ended(ending) => return ControlFlow::Break(self.on_sink_ended(ending)),
         }
         verdicts
     }
 
-    fn on_link_failed(&mut self, error: publish::Error) -> End {
-        match error {
-            publish::Error::Locked => Ok(Outcome::Superseded(error.into())),
-            publish::Error::NoQueue { .. } => {
-                warn!(error = chain(&error), "the queue is gone with what it held");
-                Ok(self.read_again())
-            }
-            publish::Error::Oversize { bytes, limit } => {
-                let is_news = self
-                    .config
-                    .max_message_bytes
-                    .is_none_or(|known| limit < known);
+    fn on_sink_ended(&mut self, ending: Ending) -> End {
+        match ending {
+            Ending::Superseded(error) => Ok(Outcome::Superseded(error.into())),
+            Ending::Forgotten => Ok(self.read_again()),
+            Ending::TooLarge {
+                bytes,
+                limit,
+                error,
+            } => {
+                let known = self.config.max_message_bytes;
+                let is_news = known.is_none_or(|known| limit < known);
                 if self.config.policies.on_oversize != OnOversize::Stop && is_news {
                     return Ok(Outcome::Reread {
                         max_message_bytes: Some(limit),
@@ -62,11 +56,11 @@ impl Pipeline {
                 }
                 let refused = self.window.find(|entry| entry.message.body.len() == bytes);
                 Err(match refused {
-                    Some(entry) => Error::oversize(&entry.message, error),
+                    Some(entry) => Error::oversize(&entry.message, limit),
                     None => error.into(),
                 })
             }
-            error => Err(error.into()),
+            Ending::Failed(error) => Err(error.into()),
         }
     }
 
@@ -78,13 +72,13 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn on_judgements(&mut self, judgements: &mut Vec<Judgement>) -> ControlFlow<End> {
+    pub(super) fn on_receipts(&mut self, receipts: &mut Vec<Receipt>) -> ControlFlow<End> {
         let mut flow = ControlFlow::Continue(());
-        for Judgement {
+        for Receipt {
             sequence,
             verdict,
             returned,
-        } in judgements.drain(..)
+        } in receipts.drain(..)
         {
             self.window.judge(sequence, verdict);
             if verdict == Verdict::Nacked {
@@ -105,14 +99,14 @@ impl Pipeline {
     pub(super) fn on_step(
         &mut self,
         step: Result<Step, checkpoint::Error>,
-        judgements: &mut Vec<Judgement>,
+        receipts: &mut Vec<Receipt>,
     ) -> ControlFlow<End> {
         match step {
             Ok(Step::Done) => {}
             Ok(Step::Settled) => {
                 // Any of them may carry the return of a message that counts as confirmed.
-                self.link.sweep(judgements);
-                let flow = self.on_judgements(judgements);
+                self.sink.sweep(receipts);
+                let flow = self.on_receipts(receipts);
                 self.saver.start();
                 return flow;
             }

@@ -13,7 +13,6 @@ use crate::{
     message::{Message, ParkReason, Parked},
     metrics::Metrics,
     position::Position,
-    publish,
     retry::chain,
     source::{self, Item, Source},
 };
@@ -145,13 +144,13 @@ impl Intake {
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
         let message = match encode::encode(event, &self.encode) {
-            Ok(message) if self.is_oversize(&message).is_none() => return Ok(message),
-            Ok(message) => self.oversize(event, &message)?,
+            Ok(message) if self.is_oversize(&message) => self.oversize(event, &message)?,
+            Ok(message) => return Ok(message),
             Err(error) => self.poison(event, error)?,
         };
-        match self.is_oversize(&message) {
-            None => Ok(message),
-            Some(error) => Err(Error::oversize(&message, error)),
+        match self.max_message_bytes {
+            Some(limit) if self.is_oversize(&message) => Err(Error::oversize(&message, limit)),
+            _ => Ok(message),
         }
     }
 
@@ -202,9 +201,9 @@ impl Intake {
         }
     }
 
-    fn is_oversize(&self, message: &Message) -> Option<publish::Error> {
-        let (bytes, limit) = (message.body.len(), self.max_message_bytes?);
-        (bytes > limit).then_some(publish::Error::Oversize { bytes, limit })
+    fn is_oversize(&self, message: &Message) -> bool {
+        let limit = self.max_message_bytes;
+        limit.is_some_and(|limit| limit < message.body.len())
     }
 }
 

@@ -7,9 +7,9 @@ use tracing::warn;
 use super::{End, Error, OnUnroutable, Pipeline};
 use crate::{
     message::{Message, ParkReason, Parked},
-    publish::Returned,
     retry::chain,
     sabotage::{self, Defect},
+    sink::Returned,
 };
 
 impl Pipeline {

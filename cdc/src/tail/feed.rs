@@ -21,7 +21,7 @@ use super::{
     headers,
     wave::{Total, Wave},
 };
-use crate::publish::{Connection, Error, Queue, QueueType};
+use crate::amqp::{Connection, Error, Queue, QueueType};
 
 /// Silence after which it is worth asking whether the queue is empty.
 pub(super) const QUIET: Duration = Duration::from_millis(50);

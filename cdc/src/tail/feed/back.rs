@@ -6,7 +6,7 @@ use lapin::options::{BasicAckOptions, BasicQosOptions};
 use tokio::time::timeout;
 
 use super::{Feed, QUIET};
-use crate::publish::Error;
+use crate::amqp::Error;
 
 /// Longest wait for one answer of the broker when all is given back.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);

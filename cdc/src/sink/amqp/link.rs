@@ -1,29 +1,33 @@
 //! The connection to the broker over its many lives.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::fresh::Fresh;
+use super::{Config, fresh::Fresh, publisher::Publisher};
 use crate::{
+    amqp::Error,
     health::{Cause, Health},
+    lease::Contender,
+    message::Message,
     metrics::{Metrics, Server},
-    publish::{Config, Error, Judgement, Publisher},
     retry::{Backoff, Disposition, chain},
+    sink::{Ending, Event, Receipt},
 };
 
 /// Time without a confirm after which the link counts as standing still.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Up, or being made anew.
-pub(super) struct Link {
+pub struct Link {
     config: Config,
     state: State,
     backoff: Backoff,
     /// Since when the broker owes a verdict.
     waiting_since: Instant,
     said_blocked: bool,
+    new_queues: Vec<String>,
     fresh: Fresh,
     metrics: Metrics,
     health: Health,
@@ -34,147 +38,156 @@ enum State {
     /// Up, and looking whether what we own is there. Nothing is sent meanwhile.
     Checking(Box<Publisher>, Check),
     Connecting(Attempts),
+    /// Nothing more comes.
+    Ended,
 }
 
 type Check = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Attempts = Pin<Box<dyn Future<Output = (Result<Publisher, Error>, Backoff)> + Send>>;
 
-/// What happened to the link.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// Verdicts came.
-    Judged,
-    /// A new connection is there.
-    Connected,
-    /// The connection is gone; another one is being made. Verdicts may have come before.
-    Lost(Error),
-    /// No connection can be made until a person mends something.
-    Failed(Error),
-}
-
 impl Link {
-    pub(super) fn new(
-        publisher: Publisher,
+    /// Declares or checks where messages go, on the connection that has the lock, and publishes there.
+    ///
+    /// # Errors
+    /// As [`Topology::declare`](crate::amqp::Topology::declare); a queue that exists with other properties is left as it
+    /// is.
+    pub async fn open(
+        contender: Contender,
         config: Config,
-        metrics: Metrics,
-        health: Health,
-    ) -> Self {
-        Self {
+        (metrics, health): (Metrics, Health),
+    ) -> Result<Self, Error> {
+        let (connection, channel) = contender.into_parts();
+        let new_queues = config.topology.declare(&connection).await?;
+        let publisher = Publisher::new(connection, channel, &config.topology);
+        Ok(Self {
             config,
-            fresh: Fresh::new(!publisher.new_queues().is_empty(), Instant::now()),
+            fresh: Fresh::new(!new_queues.is_empty(), Instant::now()),
+            new_queues,
             state: State::Up(Box::new(publisher)),
             backoff: Backoff::default(),
             waiting_since: Instant::now(),
             said_blocked: false,
             metrics,
             health,
-        }
+        })
     }
 
-    /// The publisher, while there is one. The caller sends; a message that is first in flight starts the clock.
-    pub(super) fn publisher(&mut self) -> Option<&mut Publisher> {
-        match &mut self.state {
-            State::Up(publisher) => {
-                if publisher.in_flight() == 0 {
-                    self.waiting_since = Instant::now();
-                }
-                Some(publisher)
+    /// Queues that were not there and that [`Link::open`] declared.
+    pub fn new_queues(&self) -> &[String] {
+        &self.new_queues
+    }
+
+    pub(in crate::sink) fn can_send(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
+    pub(in crate::sink) fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
+        if let State::Up(publisher) = &mut self.state {
+            if publisher.in_flight() == 0 {
+                self.waiting_since = Instant::now();
             }
-            State::Checking(..) | State::Connecting(_) => None,
+            publisher.send(messages);
         }
     }
 
-    /// Whether a crash of the broker may still take away what is confirmed.
-    pub(super) fn is_fresh(&self) -> bool {
+    pub(in crate::sink) fn may_forget(&self) -> bool {
         self.fresh.is_fresh()
     }
 
-    /// Looks whether what we own is there, before anything is sent again. Nothing may be in flight.
-    pub(super) fn check_again(&mut self) {
-        let state = std::mem::replace(
-            &mut self.state,
-            State::Connecting(Box::pin(std::future::pending())),
-        );
-        self.state = match state {
+    pub(in crate::sink) fn check_again(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
             State::Up(publisher) => {
-                let check = Box::pin(publisher.check_again(self.config.clone()));
+                let check = Box::pin(publisher.check_again(self.config.topology.clone()));
                 State::Checking(publisher, check)
             }
             other => other,
         };
     }
 
-    /// Waits for verdicts or for the next connection. `judgements` must be looked at whatever the event.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: everything that is under way stays in `self`.
-    pub(super) async fn event(&mut self, judgements: &mut Vec<Judgement>) -> Event {
+    pub(in crate::sink) async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
         match &mut self.state {
             State::Up(publisher) => {
-                let outcome = publisher.verdicts(judgements).await;
-                if !judgements.is_empty() {
+                let outcome = publisher.verdicts(receipts).await;
+                if !receipts.is_empty() {
                     self.waiting_since = Instant::now();
                     self.backoff.reset();
                     self.fresh.alive(Instant::now());
                 }
-                match outcome {
-                    Ok(()) => Event::Judged,
-                    Err(error) => self.lose(error),
-                }
+                self.event(outcome)
             }
             State::Checking(_, check) => {
                 let outcome = check.as_mut().await;
                 self.checked();
-                match outcome {
-                    Ok(()) => Event::Judged,
-                    Err(error) => self.lose(error),
-                }
+                self.event(outcome)
             }
-            State::Connecting(attempts) => {
-                let (outcome, backoff) = attempts.as_mut().await;
-                match outcome {
-                    Ok(publisher) => {
-                        self.connected(publisher, backoff);
-                        Event::Connected
-                    }
-                    Err(error) => {
-                        self.state = State::Connecting(Box::pin(std::future::pending()));
-                        Event::Failed(error)
-                    }
-                }
-            }
+            State::Connecting(attempts) => match attempts.as_mut().await {
+                (Ok(publisher), backoff) => self.connected(publisher, backoff),
+                (Err(error), _) => self.end(error),
+            },
+            State::Ended => std::future::pending().await,
         }
     }
 
-    /// Adds every verdict that is there to `judgements`, in whatever order they came.
-    pub(super) fn sweep(&mut self, judgements: &mut Vec<Judgement>) {
+    fn event(&mut self, outcome: Result<(), Error>) -> Event {
+        match outcome {
+            Ok(()) => Event::Receipts,
+            Err(error) if error.disposition() == Disposition::Retry => {
+                self.connect_again(&error);
+                Event::Lost(error.into())
+            }
+            Err(error) => self.end(error),
+        }
+    }
+
+    pub(in crate::sink) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
         match &mut self.state {
-            State::Up(publisher) | State::Checking(publisher, _) => publisher.sweep(judgements),
-            State::Connecting(_) => {}
+            State::Up(publisher) | State::Checking(publisher, _) => publisher.sweep(receipts),
+            State::Connecting(_) | State::Ended => {}
         }
     }
 
     fn checked(&mut self) {
-        let state = std::mem::replace(
-            &mut self.state,
-            State::Connecting(Box::pin(std::future::pending())),
-        );
-        self.state = match state {
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
             State::Checking(publisher, _) => State::Up(publisher),
             other => other,
         };
     }
 
-    fn connected(&mut self, publisher: Publisher, backoff: Backoff) {
+    fn end(&mut self, error: Error) -> Event {
+        if let State::Connecting(_) = self.state {
+            self.state = State::Ended;
+        }
+        Event::Ended(match error {
+            Error::Locked => Ending::Superseded(error.into()),
+            Error::NoQueue { .. } => {
+                warn!(error = chain(&error), "the queue is gone with what it held");
+                Ending::Forgotten
+            }
+            Error::Oversize { bytes, limit } => Ending::TooLarge {
+                bytes,
+                limit,
+                error: error.into(),
+            },
+            _ => Ending::Failed(error.into()),
+        })
+    }
+
+    fn connected(&mut self, publisher: Publisher, backoff: Backoff) -> Event {
         self.state = State::Up(Box::new(publisher));
         self.backoff = backoff;
         self.waiting_since = Instant::now();
         self.metrics.reconnected(Server::Rabbitmq);
         self.health.clear(Cause::Rabbitmq);
+        if self.fresh.is_fresh() {
+            // Another client may have declared the queue anew, so that it is there says nothing.
+            info!("rabbitmq connected again, publishing all that its new queue may have lost");
+            return Event::Ended(Ending::Forgotten);
+        }
+        Event::Connected
     }
 
     /// Gives the connection up when the broker has owed a verdict for too long. Says when the broker blocks us.
-    pub(super) fn overdue(&mut self) -> Option<Error> {
+    pub(in crate::sink) fn tick(&mut self) -> Option<Error> {
         let State::Up(publisher) = &self.state else {
             return None;
         };
@@ -223,19 +236,9 @@ impl Link {
         }
     }
 
-    pub(super) async fn close(self) {
+    pub(in crate::sink) async fn close(self) {
         if let State::Up(publisher) | State::Checking(publisher, _) = self.state {
             publisher.close().await;
-        }
-    }
-
-    fn lose(&mut self, error: Error) -> Event {
-        match error.disposition() {
-            Disposition::Retry => {
-                self.connect_again(&error);
-                Event::Lost(error)
-            }
-            Disposition::Halt => Event::Failed(error),
         }
     }
 
@@ -253,7 +256,7 @@ async fn connect(config: Config, mut backoff: Backoff) -> (Result<Publisher, Err
     loop {
         // Also before the first attempt: a broker that cuts us off again and again is not hammered.
         tokio::time::sleep(backoff.next_delay()).await;
-        match Publisher::connect_again(&config).await {
+        match publisher(&config).await {
             Err(error) if error.disposition() == Disposition::Retry => {
                 warn!(error = chain(&error), "rabbitmq is not back yet");
             }
@@ -262,12 +265,24 @@ async fn connect(config: Config, mut backoff: Backoff) -> (Result<Publisher, Err
     }
 }
 
+/// Connects once: takes the lock, and checks that where messages go is still there.
+async fn publisher(config: &Config) -> Result<Publisher, Error> {
+    let contender = Contender::connect(&config.broker, &config.lock).await?;
+    if !contender.take_lock().await? {
+        return Err(Error::Locked);
+    }
+    let (connection, channel) = contender.into_parts();
+    config.topology.check(&connection).await?;
+    Ok(Publisher::new(connection, channel, &config.topology))
+}
+
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Up(_) => "up",
             State::Checking(..) => "checking",
             State::Connecting(_) => "connecting",
+            State::Ended => "ended",
         };
         f.debug_struct("Link")
             .field("state", &state)

@@ -1,45 +1,25 @@
-//! Publishes messages with publisher confirms and reports the broker's verdict on each.
+//! Publishes messages on a confirm channel and gives the broker's verdict on each.
 //!
-//! Messages go out in the order of [`Publisher::send`], many in flight; verdicts come in any order.
-//! This module never retries and never touches the checkpoint; the pipeline does both.
-//!
+//! It never retries; [`Link`](super::Link) makes a new one when its connection is lost.
 //! Confirms: <https://www.rabbitmq.com/docs/confirms>.
 
-mod broker;
-mod connection;
-mod error;
-mod greeting;
-mod in_flight;
-mod judgement;
-mod lock;
-mod properties;
-mod queue;
-mod scheduling;
-mod standby;
-mod window;
-
-use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::poll_fn, pin::Pin, sync::Arc};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::{
     Channel, ConnectionState, ErrorKind, options::BasicPublishOptions, types::ShortString,
 };
 
-pub use self::{
-    broker::Broker,
-    connection::Connection,
-    error::Error,
-    judgement::{Judgement, Returned},
-    lock::{Lock, PIPELINE_BYTES_MAX},
-    queue::{Queue, QueueType},
-    standby::Standby,
-    window::{Bounds, Verdict, Window},
-};
-use self::{
+use super::{
+    confirm::{Answer, Confirm},
     in_flight::{InFlight, Outcome},
-    judgement::{Confirm, Heard},
+    properties,
 };
-use crate::message::Message;
+use crate::{
+    amqp::{Connection, Error, Topology},
+    message::Message,
+    sink::Receipt,
+};
 
 /// `mandatory`: a message that matches no queue comes back instead of vanishing with an ack.
 const OPTIONS: BasicPublishOptions = BasicPublishOptions {
@@ -47,39 +27,13 @@ const OPTIONS: BasicPublishOptions = BasicPublishOptions {
     immediate: false,
 };
 
-/// Where and how to publish.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where the broker is.
-    pub broker: Broker,
-    /// Queue that is declared when messages go to the default exchange.
-    pub queue: Queue,
-    /// Exchange to publish to; empty for the default exchange. It must exist, we never declare one.
-    pub exchange: String,
-    /// Queue that is declared for what is parked, where a policy parks anything.
-    pub parking: Option<Queue>,
-    /// Held while publishing, so that one engine of a pipeline publishes at a time.
-    pub lock: Lock,
-    /// Longest wait for the broker's verdict while the connection is not blocked.
-    pub confirm_timeout: Duration,
-}
-
-impl Config {
-    /// The queues that are ours to declare.
-    fn queues(&self) -> impl Iterator<Item = &Queue> {
-        let target = Some(&self.queue).filter(|_| self.exchange.is_empty());
-        target.into_iter().chain(&self.parking)
-    }
-}
-
 /// A confirm channel and the messages in flight on it.
-pub struct Publisher {
-    new_queues: Vec<String>,
+pub(super) struct Publisher {
     connection: Arc<Connection>,
     target: Arc<Target>,
     in_flight: InFlight<Confirm>,
     /// What ended in the last look, kept for its memory.
-    outcomes: Vec<Outcome<Heard>>,
+    outcomes: Vec<Outcome<Answer>>,
     /// What a sweep found, for the next [`Publisher::verdicts`].
     lost: Option<lapin::Error>,
     events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
@@ -93,35 +47,15 @@ struct Target {
 }
 
 impl Publisher {
-    /// Connects once more after a loss: takes the lock, turns confirms on, and checks that where messages go is still
-    /// there.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] when another engine holds the lock, [`Error::NoQueue`] when a queue of ours is gone; see
-    /// [`Error::disposition`] for the others.
-    pub async fn connect_again(config: &Config) -> Result<Self, Error> {
-        let standby = Standby::connect(config).await?;
-        if standby.take_lock(config).await? {
-            standby.lead_again(config).await
-        } else {
-            Err(Error::Locked)
-        }
-    }
-
-    fn new(
-        connection: Connection,
-        channel: Channel,
-        new_queues: Vec<String>,
-        config: &Config,
-    ) -> Self {
-        let parking = config.parking.as_ref().map(|queue| queue.name.as_str());
+    /// Publishes on `channel`, which is in confirm mode.
+    pub(super) fn new(connection: Connection, channel: Channel, topology: &Topology) -> Self {
+        let parking = topology.parking.as_ref().map(|queue| queue.name.as_str());
         Self {
-            new_queues,
             events: Box::pin(connection.events()),
             connection: Arc::new(connection),
             target: Arc::new(Target {
                 channel,
-                exchange: config.exchange.as_str().into(),
+                exchange: topology.exchange.as_str().into(),
                 parking: parking.unwrap_or_default().into(),
             }),
             in_flight: InFlight::default(),
@@ -130,26 +64,21 @@ impl Publisher {
         }
     }
 
-    /// Queues that were not there and that this connection declared.
-    pub fn new_queues(&self) -> &[String] {
-        &self.new_queues
-    }
-
     /// Checks once more where messages go, without a pause of what is in flight.
     ///
     /// # Errors
-    /// As [`Publisher::connect_again`].
-    pub fn check_again(
+    /// As [`Topology::check`].
+    pub(super) fn check_again(
         &self,
-        config: Config,
+        topology: Topology,
     ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let connection = Arc::clone(&self.connection);
-        async move { connection.check(&config).await }
+        async move { topology.check(&connection).await }
     }
 
     /// Puts messages in line for the socket, in order, after everything sent before. A connection that is already lost
     /// is reported by [`Publisher::verdicts`].
-    pub fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
+    pub(super) fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
         let target = &self.target;
         let publishes = messages.map(|(sequence, message)| {
             let target = Arc::clone(target);
@@ -170,15 +99,15 @@ impl Publisher {
         self.in_flight.extend(publishes);
     }
 
-    /// Waits for at least one verdict and adds all that are there to `judgements`.
+    /// Waits for at least one verdict and adds all that are there to `receipts`.
     ///
     /// # Errors
     /// The connection or the channel is lost, which is noticed with nothing in flight too; what is still in flight has
-    /// to be published again on a new one. `judgements` may have grown all the same.
+    /// to be published again on a new one. `receipts` may have grown all the same.
     ///
     /// # Cancel safety
     /// Cancel safe: no verdict is lost.
-    pub async fn verdicts(&mut self, judgements: &mut Vec<Judgement>) -> Result<(), Error> {
+    pub(super) async fn verdicts(&mut self, receipts: &mut Vec<Receipt>) -> Result<(), Error> {
         if self.lost.is_none() {
             let Self {
                 in_flight,
@@ -191,11 +120,11 @@ impl Publisher {
                 () = poll_fn(|context| in_flight.poll(context, outcomes)) => {}
                 error = broken(events) => return Err(self.connection.lost(error)),
             }
-            self.judge(judgements);
+            self.take_outcomes(receipts);
         }
         if self.lost.is_some() {
             // A verdict behind it may carry the return of a message that counts as confirmed.
-            self.sweep(judgements);
+            self.sweep(receipts);
         }
         match self.lost.take() {
             Some(error) => {
@@ -208,18 +137,18 @@ impl Publisher {
         }
     }
 
-    /// Adds every verdict that is there to `judgements`, also those that [`Publisher::verdicts`] would give only after
+    /// Adds every verdict that is there to `receipts`, also those that [`Publisher::verdicts`] would give only after
     /// the ones before them.
-    pub fn sweep(&mut self, judgements: &mut Vec<Judgement>) {
+    pub(super) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
         self.in_flight.sweep(&mut self.outcomes);
-        self.judge(judgements);
+        self.take_outcomes(receipts);
     }
 
     /// Tells verdicts from errors, the first of which is kept.
-    fn judge(&mut self, judgements: &mut Vec<Judgement>) {
+    fn take_outcomes(&mut self, receipts: &mut Vec<Receipt>) {
         for (sequence, outcome) in self.outcomes.drain(..) {
             match outcome {
-                Ok(Heard { verdict, returned }) => judgements.push(Judgement {
+                Ok(Answer { verdict, returned }) => receipts.push(Receipt {
                     sequence,
                     verdict,
                     returned,
@@ -246,17 +175,17 @@ impl Publisher {
     }
 
     /// Messages without a verdict.
-    pub fn in_flight(&self) -> usize {
+    pub(super) fn in_flight(&self) -> usize {
         self.in_flight.len()
     }
 
     /// Whether the broker has asked us to stop sending for now (memory or disk alarm).
-    pub fn blocked(&self) -> bool {
+    pub(super) fn blocked(&self) -> bool {
         self.connection.blocked()
     }
 
     /// Closes the connection politely, within a deadline.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         self.connection.close().await;
     }
 }

@@ -7,7 +7,6 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
-use super::broker::is_limit;
 use crate::retry::Disposition;
 
 /// A failure of the broker or of the way to it.
@@ -135,5 +134,21 @@ fn lapin_disposition(error: &lapin::Error) -> Disposition {
         Disposition::Retry
     } else {
         Disposition::Halt
+    }
+}
+
+/// `connection limit (N) is reached` and the like, for a user, a virtual host or a node.
+pub(super) fn is_limit(text: &str) -> bool {
+    text.contains("limit")
+}
+
+/// The error of a channel and the broker's text, where it is one.
+pub(crate) fn soft_error(error: &lapin::Error) -> Option<(AMQPSoftError, String)> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => match error.kind() {
+            AMQPErrorKind::Soft(kind) => Some((kind.clone(), error.get_message().to_string())),
+            AMQPErrorKind::Hard(_) => None,
+        },
+        _ => None,
     }
 }

@@ -15,7 +15,7 @@ use lapin::{
     uri::AMQPUri,
 };
 
-use super::error::Error;
+use super::error::{Error, is_limit};
 
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
 const HEARTBEAT_SECONDS: u16 = 5;
@@ -158,9 +158,4 @@ fn oversize(error: &lapin::Error) -> Option<(usize, usize)> {
     }
     let mut numbers = text.split(' ').filter_map(|word| word.parse().ok());
     Some((numbers.next()?, numbers.next()?))
-}
-
-/// `connection limit (N) is reached` and the like, for a user, a virtual host or a node.
-pub(super) fn is_limit(text: &str) -> bool {
-    text.contains("limit")
 }

@@ -13,6 +13,8 @@
 
 use std::collections::VecDeque;
 
+use crate::sink::Verdict;
+
 /// How much may be in the window. Both are greater than zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -20,15 +22,6 @@ pub struct Bounds {
     pub events: usize,
     /// Bytes; an entry that is larger by itself is admitted when nothing else is there.
     pub bytes: usize,
-}
-
-/// What the broker said of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Taken, for good.
-    Confirmed,
-    /// Not taken; it has to be published again.
-    Nacked,
 }
 
 /// See the module's text.

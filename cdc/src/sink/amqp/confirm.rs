@@ -1,5 +1,4 @@
-//! What the broker said of one message, as small as it can be: the client library's word for it has room for a whole
-//! message.
+//! The client library's wait for a verdict, with the verdict made small: the library's has room for a whole message.
 
 use std::{
     pin::Pin,
@@ -8,43 +7,22 @@ use std::{
 
 use lapin::{Confirmation, PublisherConfirm, message::BasicReturnMessage};
 
-use super::Verdict;
-
-/// What the broker said of one message.
-#[derive(Debug)]
-pub struct Judgement {
-    /// Number that [`Publisher::send`](super::Publisher::send) was given.
-    pub sequence: u64,
-    /// The verdict on that message.
-    pub verdict: Verdict,
-    /// A message that came back as unroutable. It may be another one than `sequence`: the client library attaches a
-    /// returned message to whichever confirm resolves next.
-    pub returned: Option<Returned>,
-}
-
-/// A message that matched no queue.
-#[derive(Debug)]
-pub struct Returned {
-    /// Its own id, which tells what it is.
-    pub message_id: String,
-    /// The broker's reason.
-    pub reason: String,
-}
+use crate::sink::{Returned, Verdict};
 
 /// The wait for the broker's verdict on a message that is written to the socket.
 pub(super) struct Confirm(PublisherConfirm);
 
 /// What ends that wait.
-pub(super) struct Heard {
+pub(super) struct Answer {
     pub(super) verdict: Verdict,
     pub(super) returned: Option<Returned>,
 }
 
 impl Future for Confirm {
-    type Output = lapin::Result<Heard>;
+    type Output = lapin::Result<Answer>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).map(Heard::from))
+        Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).map(Answer::from))
     }
 }
 
@@ -55,7 +33,7 @@ impl From<PublisherConfirm> for Confirm {
 }
 
 /// Only a plain ack counts as taken. Any verdict may carry a returned message, its own or another's.
-impl From<Confirmation> for Heard {
+impl From<Confirmation> for Answer {
     fn from(confirmation: Confirmation) -> Self {
         let (verdict, returned) = match confirmation {
             Confirmation::Ack(returned) => (Verdict::Confirmed, returned),

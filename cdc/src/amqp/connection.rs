@@ -1,0 +1,156 @@
+//! An open connection.
+
+use std::time::Duration;
+
+use futures_util::{Stream, TryFutureExt as _};
+use lapin::{
+    Channel, ConnectionProperties, options::ConfirmSelectOptions, protocol::AMQPSoftError,
+};
+
+use super::{Broker, Error, error::soft_error, greeting, scheduling::in_batch};
+
+/// Longest wait for a polite close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) inner: lapin::Connection,
+    pub(super) broker: Broker,
+}
+
+impl Connection {
+    /// Connects and authenticates.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connect = async {
+            if broker.was_silent() {
+                let greeting = greeting::wait(broker.uri()).await;
+                greeting.map_err(|error| broker.name(error.into()))?;
+            }
+            let connect = lapin::Connection::connect_uri(broker.uri().clone(), properties);
+            in_batch(connect).await.map_err(|error| broker.name(error))
+        };
+        let connected = within(broker, "a connection", connect).await;
+        broker.note_silent(matches!(connected, Err(Error::TimedOut { .. })));
+        let inner = connected?;
+        Ok(Self {
+            inner,
+            broker: broker.clone(),
+        })
+    }
+
+    /// Opens a channel on which every publish is confirmed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn confirm_channel(&self) -> Result<Channel, Error> {
+        let open = async {
+            let channel = self.inner.create_channel().await?;
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await?;
+            Ok(channel)
+        };
+        within(
+            &self.broker,
+            "a channel",
+            open.map_err(|error| self.broker.name(error)),
+        )
+        .await
+    }
+
+    /// Opens a plain channel, for a consumer.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn channel(&self) -> Result<Channel, Error> {
+        let open = self
+            .inner
+            .create_channel()
+            .map_err(|error| self.broker.name(error));
+        within(&self.broker, "a channel", open).await
+    }
+
+    /// Awaits `operation` for as long as an answer of the broker may take.
+    pub(crate) async fn within<T>(
+        &self,
+        what: &'static str,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        within(&self.broker, what, operation).await
+    }
+
+    /// Whether the broker has asked us to stop sending for now.
+    pub fn blocked(&self) -> bool {
+        self.inner.status().blocked()
+    }
+
+    /// What happens to the connection from now on.
+    pub fn events(&self) -> impl Stream<Item = lapin::Event> + Send + 'static {
+        self.inner.events_listener()
+    }
+
+    /// Gives a channel's or connection's error the names that a person needs.
+    pub fn lost(&self, error: lapin::Error) -> Error {
+        self.broker.name(error)
+    }
+
+    /// As [`Connection::lost`], for an operation on `queue`, which may be what is missing.
+    pub fn queue_lost(&self, queue: &str, error: lapin::Error) -> Error {
+        match soft_error(&error) {
+            Some((AMQPSoftError::NOTFOUND, text)) if is_away(&text) => Error::QueueAway {
+                queue: queue.to_owned(),
+                reason: text,
+            },
+            Some((AMQPSoftError::NOTFOUND, _)) => self.broker.no_queue(queue),
+            _ => self.broker.name(error),
+        }
+    }
+
+    /// As [`Connection::lost`], for an operation on `exchange`, which may be what is missing.
+    pub fn exchange_lost(&self, exchange: &str, error: lapin::Error) -> Error {
+        match soft_error(&error) {
+            Some((AMQPSoftError::NOTFOUND, _)) => Error::NoExchange {
+                exchange: exchange.to_owned(),
+                vhost: self.broker.vhost(),
+            },
+            _ => self.broker.name(error),
+        }
+    }
+
+    /// Closes politely, within a deadline.
+    pub async fn close(&self) {
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.inner.close(200, "OK".into())).await;
+    }
+}
+
+async fn within<T>(
+    broker: &Broker,
+    what: &'static str,
+    operation: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(broker.answer_timeout(), operation).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::TimedOut {
+            address: broker.address(),
+            what,
+            after: broker.answer_timeout(),
+        }),
+    }
+}
+
+/// Whether the broker knows the queue, although it says `NOT_FOUND`:
+/// `home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible` and the like.
+fn is_away(text: &str) -> bool {
+    let reasons = [
+        "is down or inaccessible",
+        "has crashed and failed to restart",
+        "process is stopped by supervisor",
+        "due to timeout",
+    ];
+    reasons.iter().any(|reason| text.contains(reason))
+}

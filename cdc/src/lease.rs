@@ -1,0 +1,64 @@
+//! Who may publish: one connection of a pipeline holds its lock, others stand by.
+
+mod lock;
+
+use lapin::Channel;
+
+pub use self::lock::{Lock, PIPELINE_BYTES_MAX};
+use crate::amqp::{Broker, Connection, Error, Topology};
+
+/// An open connection that wants the lock, or has it. It changes nothing else on the broker.
+#[derive(Debug)]
+pub struct Contender {
+    connection: Connection,
+    channel: Channel,
+    lock: Lock,
+}
+
+impl Contender {
+    /// Connects, and turns confirms on.
+    ///
+    /// # Errors
+    /// See [`Error::disposition`].
+    pub async fn connect(broker: &Broker, lock: &Lock) -> Result<Self, Error> {
+        let connection = Connection::open(broker, "cdc run").await?;
+        let channel = connection.confirm_channel().await?;
+        Ok(Self {
+            connection,
+            channel,
+            lock: lock.clone(),
+        })
+    }
+
+    /// Checks where messages will go. A queue that is not there is left to whoever has the lock.
+    ///
+    /// # Errors
+    /// As [`Topology::check`], but for a queue that is not there.
+    pub async fn check(&self, topology: &Topology) -> Result<(), Error> {
+        match topology.check(&self.connection).await {
+            Err(Error::NoQueue { .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Takes the lock for as long as the connection lives. False if another engine holds it.
+    ///
+    /// # Errors
+    /// See [`Error::disposition`].
+    pub async fn take_lock(&self) -> Result<bool, Error> {
+        self.lock.take(&self.connection).await
+    }
+
+    /// Whether some engine holds the lock.
+    ///
+    /// # Errors
+    /// See [`Error::disposition`].
+    pub async fn is_locked(&self) -> Result<bool, Error> {
+        self.lock.is_held(&self.connection, &self.channel).await
+    }
+
+    /// The connection, and the channel on which every publish is confirmed. The lock lives as long as the former.
+    pub(crate) fn into_parts(self) -> (Connection, Channel) {
+        (self.connection, self.channel)
+    }
+}

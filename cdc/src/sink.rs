@@ -1,0 +1,167 @@
+//! Where messages go: the contract that every sink keeps, and the sinks there are.
+//!
+//! - **Order.** Messages go out in the order of [`Sink::send`], each of which has a number of the caller's.
+//! - **Receipts.** While the connection lives, each message that was sent gets one receipt, in any order. A plain
+//!   [`Verdict::Confirmed`] means that the target has the message for good, unless [`Sink::may_forget`].
+//! - **Returns.** A message that matched no queue comes back on some receipt, its own or another's, and counts as not
+//!   delivered whatever its own verdict is. When the receipts of a message and of all before it are there, so is its
+//!   return, if there is one: it is among the receipts that [`Sink::sweep`] gives.
+//! - **Loss.** After [`Event::Lost`] no receipt comes for what was sent before. The sink connects again by itself, for as
+//!   long as it takes, and says [`Event::Connected`]; then the caller sends all again that has no receipt, in order.
+//! - **End.** [`Event::Ended`] is the last event. What it means for the session stands with each [`Ending`].
+//! - **One publisher.** Whatever a sink sends, it holds the pipeline's lease; one that lost it ends.
+//! - **Cancel safety.** No receipt and no event is lost where a wait is dropped.
+
+pub mod amqp;
+
+use std::sync::Arc;
+
+use crate::{amqp::Error as AmqpError, message::Message, retry::Disposition};
+
+/// A sink, connected and ready.
+#[derive(Debug)]
+pub enum Sink {
+    /// RabbitMQ by AMQP 0-9-1.
+    Amqp(Box<amqp::Link>),
+}
+
+/// What the target says of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Taken, for good.
+    Confirmed,
+    /// Not taken; it has to be sent again.
+    Nacked,
+}
+
+/// What the target said of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Number that [`Sink::send`] was given.
+    pub sequence: u64,
+    /// The verdict on that message.
+    pub verdict: Verdict,
+    /// A message that came back as unroutable, this one or another.
+    pub returned: Option<Returned>,
+}
+
+/// A message that matched no queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// Its own id, which tells what it is.
+    pub message_id: String,
+    /// The target's reason.
+    pub reason: String,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Receipts came.
+    Receipts,
+    /// The connection is gone; another one is being made. Receipts may have come before.
+    Lost(Error),
+    /// A new connection is there.
+    Connected,
+    /// The session is over.
+    Ended(Ending),
+}
+
+/// Why a session is over.
+#[derive(Debug)]
+pub enum Ending {
+    /// Another engine has the lease.
+    Superseded(Error),
+    /// The target may have forgotten what it confirmed: all since the last save has to be sent again.
+    Forgotten,
+    /// A message is larger than the target takes.
+    TooLarge {
+        /// Bytes of its body.
+        bytes: usize,
+        /// The target's limit.
+        limit: usize,
+        /// The target's words.
+        error: Error,
+    },
+    /// No connection can be made until a person mends something.
+    Failed(Error),
+}
+
+/// A failure of the target or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// RabbitMQ.
+    #[error(transparent)]
+    Amqp(#[from] AmqpError),
+}
+
+impl Error {
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Amqp(error) => error.disposition(),
+        }
+    }
+}
+
+impl Sink {
+    /// Whether messages can be sent now.
+    pub fn can_send(&self) -> bool {
+        match self {
+            Self::Amqp(link) => link.can_send(),
+        }
+    }
+
+    /// Sends messages, in order, after everything sent before. [`Sink::can_send`] must hold. A connection that is
+    /// already lost is told by [`Sink::next`].
+    pub fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
+        match self {
+            Self::Amqp(link) => link.send(messages),
+        }
+    }
+
+    /// Waits for what happens next. `receipts` may have grown whatever the event, and must be looked at first.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: everything that is under way stays in `self`.
+    pub async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
+        match self {
+            Self::Amqp(link) => link.next(receipts).await,
+        }
+    }
+
+    /// Adds every receipt that is there to `receipts`, also those that [`Sink::next`] would give only after others.
+    pub fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
+        match self {
+            Self::Amqp(link) => link.sweep(receipts),
+        }
+    }
+
+    /// Looks at the deadlines, about once a second. An error where the connection was given up, as in [`Event::Lost`].
+    pub fn tick(&mut self) -> Option<Error> {
+        match self {
+            Self::Amqp(link) => link.tick().map(Error::from),
+        }
+    }
+
+    /// Looks whether the target is there as it should be, before anything is sent again. Nothing may be in flight.
+    pub fn check_again(&mut self) {
+        match self {
+            Self::Amqp(link) => link.check_again(),
+        }
+    }
+
+    /// Whether a crash of the target may still take away what it has confirmed.
+    pub fn may_forget(&self) -> bool {
+        match self {
+            Self::Amqp(link) => link.may_forget(),
+        }
+    }
+
+    /// Ends the connection politely, within a deadline.
+    pub async fn close(self) {
+        match self {
+            Self::Amqp(link) => link.close().await,
+        }
+    }
+}
