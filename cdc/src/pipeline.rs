@@ -7,15 +7,22 @@
 //! One run is one session: it ends for good when it is drained or failed, and otherwise says why the next session has
 //! to begin from the checkpoint ([`Outcome`]).
 
+mod checkpointer;
 mod error;
 mod flow;
 mod heard;
 mod intake;
 mod policy;
 mod progress;
+mod refusal;
 mod returns;
 mod saver;
 mod window;
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -23,21 +30,26 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::{
+    checkpointer::{Checkpointer, Store},
+    intake::Intake,
+    progress::Progress,
+    refusal::Refusal,
+};
 pub use self::{
     error::Error,
     policy::{OnOversize, OnPoison, OnUnroutable, Policies},
     window::{Bounds, Window},
 };
-use self::{intake::Intake, progress::Progress, saver::Saver};
 use crate::{
     checkpoint, encode,
     health::{Health, Role},
     message::Message,
     metrics::Metrics,
     position::Position,
-    retry::{Backoff, chain},
+    retry::chain,
     sabotage::{self, Point},
-    sink::{self, Sink},
+    sink::Sink,
     source::Source,
 };
 
@@ -96,14 +108,10 @@ pub struct Pipeline {
     intake: Intake,
     window: Window<Entry>,
     sink: Sink,
-    saver: Saver,
+    checkpoint: Checkpointer,
+    refusal: Refusal,
     progress: Progress,
     drain: Option<Drain>,
-    /// Why messages are published again, one at a time, until one is routed.
-    unroutable: Option<String>,
-    nack_backoff: Backoff,
-    /// Nothing is sent before this moment.
-    hold_until: Option<Instant>,
     ticker: Interval,
     metrics: Metrics,
     health: Health,
@@ -127,8 +135,6 @@ pub struct Stages {
     pub sink: Sink,
     /// Exchange that messages are meant for, for errors.
     pub exchange: String,
-    /// The claimed checkpoint.
-    pub store: checkpoint::Store,
     /// What the engine counts.
     pub metrics: Metrics,
     /// What is in its way.
@@ -136,8 +142,12 @@ pub struct Stages {
 }
 
 impl Pipeline {
-    /// Puts the stages together.
-    pub fn new(config: Config, stages: Stages) -> Self {
+    /// Puts the stages and the claimed checkpoint together.
+    pub fn new(config: Config, stages: Stages, store: checkpoint::Store) -> Self {
+        Self::assemble(config, stages, Store::Mongo(store))
+    }
+
+    fn assemble(config: Config, stages: Stages, store: Store) -> Self {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (metrics, health) = (stages.metrics, stages.health);
@@ -148,7 +158,7 @@ impl Pipeline {
                 stages.encode,
                 config.policies,
                 config.max_message_bytes,
-                stages.store.sent_until(),
+                store.sent_until(),
                 metrics.clone(),
             ),
             window: Window::new(Bounds {
@@ -156,17 +166,15 @@ impl Pipeline {
                 bytes: config.window_bytes,
             }),
             sink: stages.sink,
-            saver: Saver::new(
-                stages.store,
+            checkpoint: Checkpointer::new(
+                store,
                 config.checkpoint_interval,
                 metrics.clone(),
                 health.clone(),
             ),
             progress: Progress::new(metrics.clone(), health.clone()),
             drain: None,
-            unroutable: None,
-            nack_backoff: Backoff::default(),
-            hold_until: None,
+            refusal: Refusal::default(),
             ticker,
             config,
             metrics,
@@ -182,28 +190,18 @@ impl Pipeline {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<Outcome, Error> {
         let end = self.turn_until_end(&shutdown).await;
         if !matches!(end, Ok(Outcome::Drained)) {
-            self.settle().await;
+            // Before the last save: any receipt may carry the return of a message that counts as confirmed.
+            let mut receipts = Vec::new();
+            self.sink.sweep(&mut receipts);
+            let _ = self.on_receipts(&mut receipts);
             if self.sink.may_forget() {
-                self.saver.freeze();
+                self.checkpoint.saver.freeze();
             }
-            let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.saver.flush()).await;
+            let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.checkpoint.flush()).await;
         }
         self.progress.report(self.window.len());
         self.sink.close().await;
         end
-    }
-
-    /// Before the last save: looks at the verdicts that are still coming, for returns among them.
-    async fn settle(&mut self) {
-        let until = Instant::now() + saver::SETTLE;
-        let mut receipts = Vec::new();
-        while let Ok(sink::Event::Receipts) =
-            tokio::time::timeout_at(until, self.sink.next(&mut receipts)).await
-        {
-            let _ = self.on_receipts(&mut receipts);
-        }
-        self.sink.sweep(&mut receipts);
-        let _ = self.on_receipts(&mut receipts);
     }
 
     async fn turn_until_end(&mut self, shutdown: &CancellationToken) -> End {
@@ -218,13 +216,13 @@ impl Pipeline {
                         return end;
                     }
                 }
-                step = self.saver.step(), if self.may_save() => {
+                step = self.checkpoint.step(), if self.may_save() => {
                     if let ControlFlow::Break(end) = self.on_step(step, &mut receipts) {
                         return end;
                     }
                 }
-                () = sleep_until(self.hold_until), if self.hold_until.is_some() => self.hold_until = None,
-                () = sleep_until(self.drain.as_ref().map(|drain| drain.deadline)), if self.drain.is_some() => {
+                () = sleep_until(self.refusal.paused_until()) => self.refusal.resume(),
+                () = sleep_until(self.drain.as_ref().map(|drain| drain.deadline)) => {
                     return Err(self.give_up());
                 }
                 _ = self.ticker.tick() => self.on_tick(),
@@ -233,7 +231,7 @@ impl Pipeline {
             self.advance();
             self.fill();
             self.send();
-            if self.drain.is_some() && self.window.is_empty() && self.saver.is_clean() {
+            if self.drain.is_some() && self.window.is_empty() && self.checkpoint.saver.is_clean() {
                 let reason = self.drain.take().and_then(|drain| drain.reason);
                 return reason.map_or(Ok(Outcome::Drained), Err);
             }
@@ -242,7 +240,8 @@ impl Pipeline {
 
     /// Whether to receive more now.
     fn has_room(&self) -> bool {
-        let is_behind = self.may_save() && self.saver.is_behind(self.config.window_events);
+        let (saver, limit) = (&self.checkpoint.saver, self.config.window_events);
+        let is_behind = self.may_save() && saver.is_behind(limit, Instant::now());
         self.window.is_low() && self.intake.is_hungry() && !is_behind
     }
 
@@ -262,7 +261,7 @@ impl Pipeline {
         );
         self.health.set_role(Role::Draining);
         self.intake.close();
-        self.saver.hurry();
+        self.checkpoint.saver.hurry(Instant::now());
         self.drain = Some(Drain {
             deadline: Instant::now() + self.config.shutdown_grace,
             reason,

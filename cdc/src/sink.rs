@@ -13,6 +13,8 @@
 //! - **Cancel safety.** No receipt and no event is lost where a wait is dropped.
 
 pub mod amqp;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use std::sync::Arc;
 
@@ -23,6 +25,9 @@ use crate::{amqp::Error as AmqpError, message::Message, retry::Disposition};
 pub enum Sink {
     /// RabbitMQ by AMQP 0-9-1.
     Amqp(Box<amqp::Link>),
+    /// A target that does what a test wants.
+    #[cfg(test)]
+    Scripted(Box<scripted::Scripted>),
 }
 
 /// What the target says of a message.
@@ -109,6 +114,8 @@ impl Sink {
     pub fn can_send(&self) -> bool {
         match self {
             Self::Amqp(link) => link.can_send(),
+            #[cfg(test)]
+            Self::Scripted(scripted) => scripted.can_send(),
         }
     }
 
@@ -117,6 +124,8 @@ impl Sink {
     pub fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
         match self {
             Self::Amqp(link) => link.send(messages),
+            #[cfg(test)]
+            Self::Scripted(scripted) => scripted.send(messages),
         }
     }
 
@@ -127,6 +136,8 @@ impl Sink {
     pub async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
         match self {
             Self::Amqp(link) => link.next(receipts).await,
+            #[cfg(test)]
+            Self::Scripted(scripted) => scripted.next(receipts).await,
         }
     }
 
@@ -134,6 +145,8 @@ impl Sink {
     pub fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
         match self {
             Self::Amqp(link) => link.sweep(receipts),
+            #[cfg(test)]
+            Self::Scripted(scripted) => scripted.sweep(receipts),
         }
     }
 
@@ -141,6 +154,8 @@ impl Sink {
     pub fn tick(&mut self) -> Option<Error> {
         match self {
             Self::Amqp(link) => link.tick().map(Error::from),
+            #[cfg(test)]
+            Self::Scripted(_) => None,
         }
     }
 
@@ -148,6 +163,8 @@ impl Sink {
     pub fn check_again(&mut self) {
         match self {
             Self::Amqp(link) => link.check_again(),
+            #[cfg(test)]
+            Self::Scripted(_) => {}
         }
     }
 
@@ -155,6 +172,8 @@ impl Sink {
     pub fn may_forget(&self) -> bool {
         match self {
             Self::Amqp(link) => link.may_forget(),
+            #[cfg(test)]
+            Self::Scripted(_) => false,
         }
     }
 
@@ -162,6 +181,8 @@ impl Sink {
     pub async fn close(self) {
         match self {
             Self::Amqp(link) => link.close().await,
+            #[cfg(test)]
+            Self::Scripted(_) => {}
         }
     }
 }

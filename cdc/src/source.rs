@@ -110,6 +110,31 @@ impl Source {
         })
     }
 
+    /// A source that hands over these items, some at a time, and then nothing more.
+    #[cfg(test)]
+    pub(crate) fn scripted(chunks: Vec<Vec<Item>>) -> Self {
+        let (sender, receiver) = mpsc::channel(PREFETCH_CHUNKS);
+        let task = tokio::spawn(async move {
+            for items in chunks {
+                let mut chunk = Chunk::default();
+                for item in items {
+                    let now = item.position().cluster_time().unwrap_or(Timestamp {
+                        time: 0,
+                        increment: 0,
+                    });
+                    chunk.push(item, now);
+                }
+                let _ = sender.send(Ok(chunk)).await;
+            }
+            std::future::pending::<()>().await;
+        });
+        Self {
+            receiver,
+            behind_seconds: 0,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
     /// How many seconds it began behind the server's time.
     pub fn behind_seconds(&self) -> u32 {
         self.behind_seconds

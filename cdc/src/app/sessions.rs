@@ -84,11 +84,10 @@ impl Sessions {
             encode: self.config.encode.clone(),
             sink: Sink::Amqp(Box::new(link)),
             exchange: self.config.publish.topology.exchange.clone(),
-            store,
             metrics: self.metrics.clone(),
             health: self.health.clone(),
         };
-        Ok(Pipeline::new(self.config.pipeline.clone(), stages))
+        Ok(Pipeline::new(self.config.pipeline.clone(), stages, store))
     }
 
     /// Another engine has the lock or wrote the checkpoint: the next session waits for the lock.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Pipeline, intake::Taken};
+use super::{Pipeline, intake::Taken, refusal::Reason};
 use crate::{
     health::Cause,
     sabotage::{self, Defect, Point},
@@ -23,12 +23,12 @@ impl Pipeline {
                 }
                 Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {
                     Some(entry) => entry.position = position,
-                    None => self.saver.idle(position),
+                    None => self.checkpoint.saver.idle(position, Instant::now()),
                 },
                 // Saved soon: the next start must not find the same hole.
                 Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
                     Some(entry) => entry.position = position,
-                    None => self.saver.confirmed(position, 1),
+                    None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
                 },
                 Some(Err(error)) => self.begin_drain(Some(error)),
                 None => return,
@@ -48,54 +48,65 @@ impl Pipeline {
         }
         let has_advanced = reached.is_some();
         if let Some(position) = reached {
-            self.saver.confirmed(position, count);
+            self.checkpoint
+                .saver
+                .confirmed(position, count, Instant::now());
         }
         let is_early = sabotage::has(Defect::EarlyCheckpoint);
         if let Some(entry) = self.window.find(|_| is_early) {
-            self.saver.confirmed(entry.position.clone(), 0);
+            let position = entry.position.clone();
+            self.checkpoint.saver.confirmed(position, 0, Instant::now());
         }
-        if has_advanced && self.window.is_flowing() {
-            self.unroutable = None;
+        if has_advanced && self.refusal.is_over() {
             self.health.clear(Cause::Nacked);
             self.health.clear(Cause::Unroutable);
         }
-        if self.window.settle() {
-            self.hold();
+        if self.window.in_flight() == 0 {
+            self.after_refusal();
         }
     }
 
-    /// After a refusal, once every verdict is there: waits before the first refused message is published again.
-    fn hold(&mut self) {
-        let delay = self.nack_backoff.next_delay();
-        if let Some(reason) = &self.unroutable {
-            self.health.hinder(Cause::Unroutable, reason);
-            self.sink.check_again();
-        } else {
-            let reason = "rabbitmq refused a message, publishing from it on, one at a time";
-            warn!(retry_ms = delay.as_millis(), "{reason}");
-            self.health.hinder(Cause::Nacked, reason);
+    /// With every receipt there, all is sent again from the first refused message on.
+    fn after_refusal(&mut self) {
+        let Some((reason, pause)) = self.refusal.settled(Instant::now()) else {
+            return;
+        };
+        match reason {
+            Reason::Unroutable(reason) => {
+                self.health.hinder(Cause::Unroutable, reason);
+                self.sink.check_again();
+            }
+            Reason::Nacked => {
+                let reason = "rabbitmq refused a message, publishing from it on, one at a time";
+                warn!(retry_ms = pause.as_millis(), "{reason}");
+                self.health.hinder(Cause::Nacked, reason);
+            }
         }
-        self.hold_until = Some(Instant::now() + delay);
+        self.window.rewind();
     }
 
     /// Sends whatever may be sent now.
     pub(super) fn send(&mut self) {
-        if self.hold_until.is_some() || !self.sink.can_send() {
+        if !self.sink.can_send() {
             return;
         }
         let Self {
             window,
             sink,
-            saver,
+            refusal,
+            checkpoint,
             progress,
             ..
         } = self;
         let mut sent = 0;
         sink.send(std::iter::from_fn(|| {
+            if !refusal.may_send(window.in_flight()) {
+                return None;
+            }
             let next = window.send_next()?;
             let message = &next.item.message;
             progress.published(message.body.len(), next.again);
-            saver.sent(message.cluster_time);
+            checkpoint.sent(message.cluster_time);
             sent += 1;
             Some((next.sequence, Arc::clone(message)))
         }));

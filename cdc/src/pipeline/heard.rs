@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tracing::{info, warn};
 
-use super::{End, Error, OnOversize, Outcome, Pipeline, saver::Step};
+use super::{End, Error, OnOversize, Outcome, Pipeline, checkpointer::Step, refusal::Reason};
 use crate::{
     checkpoint,
     health::Cause,
@@ -22,7 +22,8 @@ impl Pipeline {
         match event {
             sink::Event::Receipts => {}
             sink::Event::Connected => {
-                let again = self.window.reconnect();
+                let again = self.window.rewind();
+                self.refusal.reconnected();
                 info!(
                     messages = again,
                     "rabbitmq connected again, publishing from the first unconfirmed message"
@@ -66,7 +67,7 @@ impl Pipeline {
 
     /// Ends the session without a save, so that all that is not saved yet comes again.
     pub(super) fn read_again(&mut self) -> Outcome {
-        self.saver.freeze();
+        self.checkpoint.saver.freeze();
         Outcome::Reread {
             max_message_bytes: None,
         }
@@ -81,10 +82,13 @@ impl Pipeline {
         } in receipts.drain(..)
         {
             self.window.judge(sequence, verdict);
-            if verdict == Verdict::Nacked {
-                self.metrics.messages_nacked.inc();
-            } else if returned.is_none() {
-                self.nack_backoff.reset();
+            match verdict {
+                Verdict::Nacked => {
+                    self.metrics.messages_nacked.inc();
+                    self.refusal.refused(Reason::Nacked);
+                }
+                Verdict::Confirmed if returned.is_none() => self.refusal.accepted(),
+                Verdict::Confirmed => {}
             }
             // Every return is looked at, since each may be of a message that has left the window already.
             if let Some(returned) = returned {
@@ -102,12 +106,12 @@ impl Pipeline {
         receipts: &mut Vec<Receipt>,
     ) -> ControlFlow<End> {
         match step {
-            Ok(Step::Done) => {}
-            Ok(Step::Settled) => {
+            Ok(Step::Ended) => {}
+            Ok(Step::Due) => {
                 // Any of them may carry the return of a message that counts as confirmed.
                 self.sink.sweep(receipts);
                 let flow = self.on_receipts(receipts);
-                self.saver.start();
+                self.checkpoint.start();
                 return flow;
             }
             Err(error @ checkpoint::Error::Taken { .. }) => {

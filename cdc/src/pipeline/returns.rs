@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use tracing::warn;
 
-use super::{End, Error, OnUnroutable, Pipeline};
+use super::{End, Error, OnUnroutable, Pipeline, refusal::Reason};
 use crate::{
     message::{Message, ParkReason, Parked},
     retry::chain,
@@ -49,14 +49,12 @@ impl Pipeline {
                 warn!(error = chain(&unroutable(returned, target)), "parked");
             }
             OnUnroutable::Retry => {
-                self.window.refuse();
-                if self.unroutable.is_none() {
-                    let text = chain(&unroutable(returned, target));
+                let text = chain(&unroutable(returned, target));
+                if self.refusal.refused(Reason::Unroutable(text.clone())) {
                     warn!(
                         error = text,
                         "looking whether what we own is there, and trying again"
                     );
-                    self.unroutable = Some(text);
                 }
             }
         }

@@ -1,15 +1,10 @@
-//! The sliding window: what is in flight, what the broker said of it, and how far everything is confirmed.
+//! The sliding window: what is in flight, what the target said of it, and how far everything is confirmed.
 //!
 //! A pure state machine without I/O. Entries are numbered from 0 in the order of [`Window::push`].
 //! They are sent in that order; verdicts come in any order; they leave in order, confirmed, by [`Window::pop`].
 //!
 //! A message that came back as unroutable is never passed. It can be sent again by itself, changed so that it goes
-//! elsewhere ([`Window::resend`]), or be treated as a nacked one ([`Window::refuse`]).
-//!
-//! After a nack the broker may have taken later messages already, so nothing more is sent until every message in
-//! flight has its verdict; then everything from the nacked message on is sent again, the first ones alone, one at a
-//! time, until one is accepted. So the last copies are in order.
-//! After a lost connection everything from the first unconfirmed entry on is sent again, in order.
+//! elsewhere ([`Window::resend`]), or with all that follows ([`Window::rewind`]), as after a nack or a lost connection.
 
 use std::collections::VecDeque;
 
@@ -38,7 +33,6 @@ pub struct Window<T> {
     /// Returned entries to send again by themselves, before anything else.
     resends: Vec<u64>,
     bytes: usize,
-    mode: Mode,
 }
 
 #[derive(Debug)]
@@ -59,16 +53,6 @@ enum State {
     Returned {
         is_awaited: bool,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// Sends whatever waits.
-    Flowing,
-    /// A message was nacked: sends nothing until every verdict is there.
-    Settling,
-    /// Sends one message at a time until one is accepted.
-    Probing,
 }
 
 /// A message to send now.
@@ -100,7 +84,6 @@ impl<T> Window<T> {
             awaiting: 0,
             resends: Vec::new(),
             bytes: 0,
-            mode: Mode::Flowing,
         }
     }
 
@@ -138,16 +121,8 @@ impl<T> Window<T> {
         });
     }
 
-    /// The next message to send, if one may be sent now; it then counts as in flight.
+    /// The next message to send; it then counts as in flight.
     pub fn send_next(&mut self) -> Option<Next<'_, T>> {
-        let may_send = match self.mode {
-            Mode::Flowing => true,
-            Mode::Settling => false,
-            Mode::Probing => self.awaiting == 0,
-        };
-        if !may_send {
-            return None;
-        }
         let sequence = match self.next_resend() {
             Some(sequence) => sequence,
             None => self.index(self.next).map(|_| {
@@ -192,11 +167,6 @@ impl<T> Window<T> {
             Verdict::Confirmed => State::Confirmed,
             Verdict::Nacked => State::Nacked,
         };
-        match verdict {
-            Verdict::Nacked => self.mode = Mode::Settling,
-            Verdict::Confirmed if self.mode == Mode::Probing => self.mode = Mode::Flowing,
-            Verdict::Confirmed => {}
-        }
     }
 
     /// Marks an entry as returned, wherever its own confirm is, and gives its number and the item. The window does
@@ -215,22 +185,6 @@ impl<T> Window<T> {
         self.resends.push(sequence);
     }
 
-    /// Treats what was returned as nacked: see [`Window::settle`].
-    pub fn refuse(&mut self) {
-        self.mode = Mode::Settling;
-    }
-
-    /// After a nack, once every verdict is there: starts again at the first unconfirmed entry, one at a time.
-    /// True if that happened now; the caller waits before it sends.
-    pub fn settle(&mut self) -> bool {
-        let settled = self.mode == Mode::Settling && self.awaiting == 0;
-        if settled {
-            self.rewind();
-            self.mode = Mode::Probing;
-        }
-        settled
-    }
-
     /// Takes the first entry out, if it is confirmed.
     pub fn pop(&mut self) -> Option<T> {
         if self.entries.front()?.state != State::Confirmed {
@@ -242,13 +196,16 @@ impl<T> Window<T> {
         Some(entry.item)
     }
 
-    /// The connection is lost: everything still here will be sent again. Returns how many entries had been sent.
-    pub fn reconnect(&mut self) -> usize {
+    /// Everything still here will be sent again, in order: nothing more comes of what was sent. Returns how many entries
+    /// had been sent.
+    pub fn rewind(&mut self) -> usize {
         let sent = self.index(self.next).unwrap_or(self.entries.len());
-        self.rewind();
-        if self.mode == Mode::Settling {
-            self.mode = Mode::Probing;
+        self.resends.clear();
+        for entry in &mut self.entries {
+            entry.state = State::Waiting;
         }
+        self.next = self.first;
+        self.awaiting = 0;
         sent
     }
 
@@ -263,9 +220,9 @@ impl<T> Window<T> {
         items.find(|item| is_it(item))
     }
 
-    /// Whether nothing that was refused waits for its turn.
-    pub fn is_flowing(&self) -> bool {
-        self.mode == Mode::Flowing
+    /// Entries that were sent and have no verdict yet.
+    pub fn in_flight(&self) -> usize {
+        self.awaiting
     }
 
     /// Entries in the window.
@@ -291,15 +248,6 @@ impl<T> Window<T> {
         };
         let place = self.resends.iter().position(is_ready)?;
         Some(self.resends.remove(place))
-    }
-
-    fn rewind(&mut self) {
-        self.resends.clear();
-        for entry in &mut self.entries {
-            entry.state = State::Waiting;
-        }
-        self.next = self.first;
-        self.awaiting = 0;
     }
 
     fn index(&self, sequence: u64) -> Option<usize> {

@@ -7,6 +7,9 @@ mod link;
 mod properties;
 mod publisher;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 pub use self::link::Link;

@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 
 use proptest::{prelude::*, test_runner::TestCaseError};
+use tokio::time::Instant;
 
 use super::*;
-use crate::property;
+use crate::{
+    pipeline::refusal::{Reason, Refusal},
+    property,
+};
 
 fn window(events: usize) -> Window<u32> {
     Window::new(Bounds {
@@ -102,27 +106,16 @@ fn pushing_into_a_full_window_is_a_bug() {
 }
 
 #[test]
-fn after_a_nack_nothing_is_sent_until_every_verdict_is_there() {
-    let mut window = sent(3);
-    window.push(3, 1);
+fn after_a_rewind_everything_from_the_first_unconfirmed_entry_is_sent_again() {
+    let mut window = sent(4);
     window.judge(1, Verdict::Nacked);
-    assert_eq!(window.send_next(), None);
-    assert!(!window.settle());
-    window.judge(0, Verdict::Confirmed);
-    window.judge(2, Verdict::Confirmed);
+    for sequence in [0, 2, 3] {
+        window.judge(sequence, Verdict::Confirmed);
+    }
     assert_eq!(pop_all(&mut window), [0]);
-    assert!(window.settle());
-    // One at a time, from the nacked one on.
-    assert_eq!(send_all(&mut window), [1]);
-    window.judge(1, Verdict::Nacked);
-    assert!(window.settle());
-    assert_eq!(send_all(&mut window), [1]);
-    window.judge(1, Verdict::Confirmed);
-    assert_eq!(
-        send_all(&mut window),
-        [2, 3],
-        "one was accepted, everything flows again"
-    );
+    assert_eq!(window.in_flight(), 0);
+    window.rewind();
+    assert_eq!(send_all(&mut window), [1, 2, 3]);
 }
 
 #[test]
@@ -131,18 +124,10 @@ fn a_lost_connection_sends_everything_from_the_first_unconfirmed_again() {
     window.judge(0, Verdict::Confirmed);
     window.judge(2, Verdict::Confirmed);
     assert_eq!(pop_all(&mut window), [0]);
-    assert_eq!(window.reconnect(), 3);
+    assert_eq!(window.rewind(), 3);
     let again: Vec<_> =
         std::iter::from_fn(|| window.send_next().map(|next| (next.sequence, next.again))).collect();
     assert_eq!(again, [(1, true), (2, true), (3, true)]);
-}
-
-#[test]
-fn a_lost_connection_in_the_middle_of_settling_goes_on_one_at_a_time() {
-    let mut window = sent(3);
-    window.judge(0, Verdict::Nacked);
-    window.reconnect();
-    assert_eq!(send_all(&mut window), [0]);
 }
 
 #[test]
@@ -182,21 +167,6 @@ fn a_returned_message_is_sent_again_alone_once_its_own_verdict_is_there() {
         window.judge(sequence, Verdict::Confirmed);
     }
     assert_eq!(pop_all(&mut window), [0, 11, 2, 3]);
-}
-
-#[test]
-fn a_returned_message_that_is_refused_is_sent_again_first_and_alone() {
-    let mut window = sent(3);
-    window.judge(1, Verdict::Confirmed);
-    window.mark_returned(|item| *item == 1);
-    window.refuse();
-    window.judge(0, Verdict::Confirmed);
-    window.judge(2, Verdict::Confirmed);
-    assert_eq!(pop_all(&mut window), [0]);
-    assert!(window.settle());
-    assert_eq!(send_all(&mut window), [1]);
-    window.judge(1, Verdict::Confirmed);
-    assert_eq!(send_all(&mut window), [2]);
 }
 
 /// One thing that happens to the window or to the broker.
@@ -283,6 +253,7 @@ impl Broker {
 
 struct Model {
     window: Window<u32>,
+    refusal: Refusal,
     broker: Broker,
     policy: Policy,
     pushed: u32,
@@ -298,7 +269,9 @@ impl Model {
             }
             Step::Push { .. } => {}
             Step::Send => {
-                while let Some(next) = self.window.send_next() {
+                while self.refusal.may_send(self.window.in_flight())
+                    && let Some(next) = self.window.send_next()
+                {
                     let (sequence, item) = (next.sequence, *next.item);
                     self.broker.wire.push_back((sequence, item));
                 }
@@ -309,8 +282,12 @@ impl Model {
                     let index = index % self.broker.verdicts.len();
                     let (sequence, verdict, returned) = self.broker.verdicts.remove(index);
                     self.window.judge(sequence, verdict);
-                    if let Some(item) = returned {
-                        self.on_return(item);
+                    match (verdict, returned) {
+                        (Verdict::Nacked, _) => {
+                            self.refusal.refused(Reason::Nacked);
+                        }
+                        (Verdict::Confirmed, None) => self.refusal.accepted(),
+                        (Verdict::Confirmed, Some(item)) => self.on_return(item),
                     }
                 }
             }
@@ -322,7 +299,8 @@ impl Model {
                 let is_return = |(_, _, returned): &(_, _, Option<u32>)| returned.is_some();
                 self.broker.reordered |= self.broker.verdicts.iter().any(is_return);
                 self.broker.verdicts.clear();
-                self.window.reconnect();
+                self.window.rewind();
+                self.refusal.reconnected();
             }
         }
         prop_assert!(self.window.len() <= 16, "bounded in entries");
@@ -340,7 +318,8 @@ impl Model {
             }
             Policy::Retry => {
                 self.broker.reordered = true;
-                self.window.refuse();
+                self.refusal
+                    .refused(Reason::Unroutable("no queue".to_owned()));
             }
         }
     }
@@ -354,7 +333,10 @@ impl Model {
             );
             self.left += 1;
         }
-        self.window.settle();
+        if self.window.in_flight() == 0 && self.refusal.settled(Instant::now()).is_some() {
+            self.window.rewind();
+        }
+        self.refusal.resume();
         Ok(())
     }
 
@@ -390,6 +372,7 @@ fn whatever_happens_everything_is_delivered_and_in_order() {
         });
         let mut model = Model {
             window,
+            refusal: Refusal::default(),
             broker: Broker::default(),
             policy,
             pushed: 0,

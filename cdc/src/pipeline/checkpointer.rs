@@ -1,0 +1,173 @@
+//! Saves the checkpoint beside the publishing, never in its way.
+
+use std::{fmt, pin::Pin, time::Duration};
+
+use bson::Timestamp;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::saver::Saver;
+use crate::{
+    checkpoint::{self, Error},
+    health::{Cause, Health},
+    metrics::Metrics,
+    position::Position,
+    retry::{Disposition, chain},
+    sabotage::{self, Point},
+};
+
+/// Where checkpoints are saved.
+#[derive(Debug)]
+pub(super) enum Store {
+    /// MongoDB.
+    Mongo(checkpoint::Store),
+    /// What a test looks at.
+    #[cfg(test)]
+    Scripted(super::scripted::Store),
+}
+
+/// Does what [`Saver`] says.
+pub(super) struct Checkpointer {
+    /// What is to be saved, and when.
+    pub(super) saver: Saver,
+    /// Absent while a save is under way.
+    store: Option<Store>,
+    save: Option<Save>,
+    /// Cluster time of the newest message that is on its way.
+    sent_until: Option<Timestamp>,
+    metrics: Metrics,
+    health: Health,
+}
+
+type Save = Pin<Box<dyn Future<Output = (Store, Result<(), Error>)> + Send>>;
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A save is due. The caller looks at every receipt that is there, since any may carry the return of a message that
+    /// counts as confirmed, then calls [`Checkpointer::start`].
+    Due,
+    /// A save has ended.
+    Ended,
+}
+
+impl Checkpointer {
+    pub(super) fn new(store: Store, interval: Duration, metrics: Metrics, health: Health) -> Self {
+        Self {
+            saver: Saver::new(interval),
+            sent_until: store.sent_until(),
+            store: Some(store),
+            save: None,
+            metrics,
+            health,
+        }
+    }
+
+    /// A message of this cluster time is on its way.
+    pub(super) fn sent(&mut self, cluster_time: Timestamp) {
+        self.sent_until = Some(cluster_time);
+    }
+
+    /// Waits until a save is due, or for the one under way.
+    ///
+    /// # Errors
+    /// A failure that only a person can mend. Others are said, and tried again soon.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: everything that is under way stays in `self`.
+    pub(super) async fn step(&mut self) -> Result<Step, Error> {
+        if let Some(save) = &mut self.save {
+            let (store, outcome) = save.as_mut().await;
+            (self.save, self.store) = (None, Some(store));
+            return self.finish(outcome).map(|()| Step::Ended);
+        }
+        match self.saver.due() {
+            Some(due) => tokio::time::sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+        Ok(Step::Due)
+    }
+
+    /// Begins the save that is due, if it still is.
+    pub(super) fn start(&mut self) {
+        let Some(mut store) = self.store.take() else {
+            return;
+        };
+        let Some(position) = self.saver.start(Instant::now()) else {
+            self.store = Some(store);
+            return;
+        };
+        let sent_until = self.sent_until;
+        self.save = Some(Box::pin(async move {
+            let outcome = store.save(&position, sent_until).await;
+            sabotage::pass(Point::DuringSave);
+            (store, outcome)
+        }));
+    }
+
+    /// Saves what is noted, now. The caller has looked at every receipt.
+    pub(super) async fn flush(&mut self) -> Result<(), Error> {
+        self.saver.hurry(Instant::now());
+        while !self.saver.is_clean() {
+            if self.step().await? == Step::Due {
+                self.start();
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        let Err(error) = outcome else {
+            self.saver.saved();
+            self.metrics.checkpoint_saved();
+            self.health.clear(Cause::Checkpoint);
+            return Ok(());
+        };
+        self.metrics.checkpoint_save_failures.inc();
+        if error.disposition() == Disposition::Halt {
+            self.saver.freeze();
+        }
+        self.saver.failed(Instant::now());
+        if error.disposition() == Disposition::Halt {
+            return Err(error);
+        }
+        self.health.hinder(Cause::Checkpoint, chain(&error));
+        warn!(error = chain(&error), "checkpoint not saved, trying again");
+        Ok(())
+    }
+}
+
+impl Store {
+    pub(super) fn sent_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Mongo(store) => store.sent_until(),
+            #[cfg(test)]
+            Self::Scripted(_) => None,
+        }
+    }
+
+    async fn save(
+        &mut self,
+        position: &Position,
+        sent_until: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Mongo(store) => {
+                if let Some(cluster_time) = sent_until {
+                    store.sent(cluster_time);
+                }
+                store.save(position).await
+            }
+            #[cfg(test)]
+            Self::Scripted(store) => store.save(position).await,
+        }
+    }
+}
+
+impl fmt::Debug for Checkpointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpointer")
+            .field("saver", &self.saver)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! A sink for tests: a target that takes, refuses, returns, holds and forgets what its script says, and a client that
+//! tells of it as the real one does.
+//!
+//! The client is the AMQP library's in what makes it hard: receipts come in any order, several at once, and a return
+//! rides on whichever receipt is made next.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use super::{Event, Receipt, Returned, Verdict};
+use crate::{amqp, message::Message};
+
+/// Longest time between two things that happen.
+const PAUSE_MS: u64 = 20;
+
+/// How often in a hundred something happens, while there are faults.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Odds {
+    /// The target refuses a message.
+    pub(crate) nack: u32,
+    /// The target sends a message back.
+    pub(crate) return_: u32,
+    /// The connection is lost, in the middle of whatever is on its way.
+    pub(crate) lose: u32,
+}
+
+/// The target, which outlives connections.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    /// Ids of what the target took, each copy.
+    pub(crate) queue: Vec<String>,
+    /// Ids of what it took for the parking queue.
+    pub(crate) parked: Vec<String>,
+    /// Whether a refusal or a return let later messages pass a first copy.
+    pub(crate) may_reorder: bool,
+    /// Messages that were sent on the connection that there is, each time.
+    pub(crate) sent: usize,
+    /// Messages that were sent while the client had said that it is not connected.
+    pub(crate) sent_while_down: usize,
+    /// Faults that are still to come.
+    pub(crate) faults_left: u32,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Scripted {
+    world: Arc<Mutex<World>>,
+    random: StdRng,
+    odds: Odds,
+    is_up: bool,
+    /// Sent, and not yet taken by the target.
+    wire: VecDeque<(u64, Arc<Message>)>,
+    /// What the target said, and the client has not heard.
+    answers: Vec<(u64, Verdict)>,
+    /// Returns that no receipt carries yet, first in first out.
+    returns: VecDeque<Returned>,
+    /// Receipts that are made and not given.
+    receipts: Vec<Receipt>,
+}
+
+impl Scripted {
+    pub(crate) fn new(world: Arc<Mutex<World>>, odds: Odds, seed: u64) -> Self {
+        Self {
+            world,
+            random: StdRng::seed_from_u64(seed),
+            odds,
+            is_up: true,
+            wire: VecDeque::new(),
+            answers: Vec::new(),
+            returns: VecDeque::new(),
+            receipts: Vec::new(),
+        }
+    }
+
+    pub(super) fn can_send(&self) -> bool {
+        self.is_up
+    }
+
+    pub(super) fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
+        let before = self.wire.len();
+        self.wire.extend(messages);
+        let sent = self.wire.len() - before;
+        let is_up = self.is_up;
+        let mut world = self.world();
+        world.sent += sent;
+        world.sent_while_down += if is_up { 0 } else { sent };
+    }
+
+    pub(super) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
+        receipts.append(&mut self.receipts);
+    }
+
+    /// Each turn is one thing that happens; all of it between two waits, so that a wait that is dropped loses nothing.
+    pub(super) async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
+        loop {
+            let pause = self.random.random_range(0..PAUSE_MS);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            if !self.is_up {
+                self.is_up = true;
+                return Event::Connected;
+            }
+            if self.happens(self.odds.lose) {
+                return self.lose(receipts);
+            }
+            for _ in 0..self.random.random_range(0..8) {
+                self.take();
+            }
+            for _ in 0..self.random.random_range(0..8) {
+                self.hear();
+            }
+            if self.give(receipts) {
+                return Event::Receipts;
+            }
+        }
+    }
+
+    /// The target takes the next message from the wire. It sends messages back in the order in which they came.
+    fn take(&mut self) {
+        let Some((sequence, message)) = self.wire.pop_front() else {
+            return;
+        };
+        let id = message.message_id.to_string();
+        let is_parked = message.parked.is_some();
+        let verdict = if self.happens(self.odds.nack) {
+            self.world().may_reorder = true;
+            Verdict::Nacked
+        } else if !is_parked && self.happens(self.odds.return_) {
+            // Sent again it may find a queue, after later ones.
+            self.world().may_reorder = true;
+            self.returns.push_back(Returned {
+                message_id: id,
+                reason: "312 NO_ROUTE".to_owned(),
+            });
+            Verdict::Confirmed
+        } else if is_parked {
+            self.world().parked.push(id);
+            Verdict::Confirmed
+        } else {
+            self.world().queue.push(id);
+            Verdict::Confirmed
+        };
+        self.answers.push((sequence, verdict));
+    }
+
+    /// The client hears one of the answers: it makes a receipt, which carries the first return that waits.
+    fn hear(&mut self) {
+        if self.answers.is_empty() {
+            return;
+        }
+        let index = self.random.random_range(0..self.answers.len());
+        let (sequence, verdict) = self.answers.swap_remove(index);
+        let returned = self.returns.pop_front();
+        self.receipts.push(Receipt {
+            sequence,
+            verdict,
+            returned,
+        });
+    }
+
+    /// Gives some of the receipts.
+    fn give(&mut self, receipts: &mut Vec<Receipt>) -> bool {
+        let count = self.random.random_range(0..=self.receipts.len());
+        for _ in 0..count {
+            let index = self.random.random_range(0..self.receipts.len());
+            receipts.push(self.receipts.swap_remove(index));
+        }
+        count > 0
+    }
+
+    fn lose(&mut self, receipts: &mut Vec<Receipt>) -> Event {
+        for _ in 0..self.random.random_range(0..8) {
+            self.take();
+        }
+        self.sweep(receipts);
+        self.wire.clear();
+        self.answers.clear();
+        self.returns.clear();
+        self.is_up = false;
+        Event::Lost(amqp::Error::Locked.into())
+    }
+
+    fn happens(&mut self, odds: u32) -> bool {
+        let happens = self.random.random_range(0..100) < odds;
+        let mut world = self.world.lock().unwrap();
+        if !happens || world.faults_left == 0 {
+            return false;
+        }
+        world.faults_left -= 1;
+        true
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+}
