@@ -95,7 +95,7 @@ fn modules_import_only_what_they_may() {
     let edges: BTreeMap<_, _> = EDGES.into_iter().collect();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut looked_at = BTreeSet::new();
-    for file in rust_files(&source) {
+    for file in files(&source, "rs") {
         let inside = file.strip_prefix(&source).unwrap();
         let first = inside
             .components()
@@ -159,7 +159,7 @@ fn imports_are_found_in_every_form() {
 }
 
 #[test]
-fn every_setting_is_in_the_example_and_in_the_readme() {
+fn every_setting_is_in_the_example_and_in_the_documents() {
     let arguments = read("cdc/src/config/args.rs");
     let variables: Vec<&str> = arguments
         .split("env = \"")
@@ -167,7 +167,7 @@ fn every_setting_is_in_the_example_and_in_the_readme() {
         .map(|rest| rest.split_once('"').unwrap().0)
         .collect();
     assert!(variables.len() > 20, "{variables:?}");
-    let (example, readme) = (read(".env.example"), read("README.md"));
+    let (example, page) = (read(".env.example"), read("docs/configuration.md"));
     for variable in &variables {
         let set = |line: &str| {
             line.trim_start_matches('#')
@@ -178,8 +178,8 @@ fn every_setting_is_in_the_example_and_in_the_readme() {
             "{variable} is not in .env.example"
         );
         assert!(
-            readme.contains(&format!("`{variable}`")),
-            "{variable} is not in README.md"
+            page.contains(&format!("`{variable}`")),
+            "{variable} is not in docs/configuration.md"
         );
     }
 }
@@ -203,20 +203,69 @@ fn the_changelog_begins_with_the_present_version() {
 
 #[test]
 fn every_link_in_the_documents_leads_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
-        for target in read(document)
-            .split("](")
-            .skip(1)
-            .map(|rest| rest.split_once(')').unwrap().0)
-        {
-            let target = target.split('#').next().unwrap();
-            let is_file = !target.is_empty() && !target.contains("://");
-            assert!(
-                !is_file || root().join(target).exists(),
-                "{document} links to {target}"
-            );
+    for document in documents() {
+        let folder = document.parent().unwrap();
+        let text = fs::read_to_string(&document).unwrap();
+        for target in targets(&text).filter(|target| !target.contains("://")) {
+            let (path, section) = target.split_once('#').unwrap_or((target, ""));
+            let file = match path {
+                "" => document.clone(),
+                path => folder.join(path),
+            };
+            let message = format!("{} links to {target}", document.display());
+            assert!(file.exists(), "{message}");
+            if !section.is_empty() {
+                let text = fs::read_to_string(file).unwrap();
+                assert!(sections(&text).any(|name| name == section), "{message}");
+            }
         }
     }
+}
+
+#[test]
+fn links_and_sections_are_found_as_a_reader_of_markdown_finds_them() {
+    let text = "# One title\n[a](b.md) and ![c](d.svg)\n\n## `cdc run`, and\n[e](#f)\n";
+    assert_eq!(targets(text).collect::<Vec<_>>(), ["b.md", "d.svg", "#f"]);
+    assert_eq!(
+        sections(text).collect::<Vec<_>>(),
+        ["one-title", "cdc-run-and"]
+    );
+}
+
+#[test]
+fn the_readme_is_short_and_names_every_document() {
+    let readme = read("README.md");
+    assert!(readme.lines().count() <= 200);
+    let linked: BTreeSet<PathBuf> = targets(&readme).map(|target| root().join(target)).collect();
+    for document in files(&root().join("docs"), "md") {
+        assert!(linked.contains(&document), "{}", document.display());
+    }
+}
+
+/// Every document of the project, those of published reports included.
+fn documents() -> Vec<PathBuf> {
+    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name));
+    let folders = ["docs", "xtask/bench"].map(|name| files(&root().join(name), "md"));
+    [top.to_vec(), folders.concat()].concat()
+}
+
+/// What the links and pictures of a Markdown text lead to.
+fn targets(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .map(|rest| rest.split_once(')').unwrap().0)
+}
+
+/// The names that links to the headings of a Markdown text use.
+fn sections(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        kept.collect::<String>().replace(' ', "-")
+    })
 }
 
 /// The first names after `crate::`, outside comments.
@@ -263,17 +312,18 @@ fn name(text: &str) -> Option<String> {
     name.starts_with(char::is_lowercase).then_some(name)
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+/// The files in `folder`, at any depth, whose names end so.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|end| end == extension) {
+            found.push(path);
         }
     }
-    files
+    found
 }
 
 fn root() -> &'static Path {

@@ -58,7 +58,7 @@ pub(crate) struct Bench {
     /// Fail when a figure is under its bar
     #[arg(long)]
     check: bool,
-    /// Write the report and its plots into this folder, and the tables into its README.md, or else the project's
+    /// Write the report and its plots into this folder, and the tables into its README.md, or else docs/performance.md
     #[arg(long, value_name = "FOLDER")]
     publish: Option<PathBuf>,
     /// Only count the instructions of the writer and the window, and compare with the baseline

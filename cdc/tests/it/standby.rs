@@ -40,7 +40,7 @@ async fn a_standby_takes_over_when_the_leader_drains() {
     assert_eq!(first_copies(&deliveries), (0..200).collect::<Vec<_>>());
 }
 
-/// With `CDC_TEST_REPETITIONS=50` this is the measurement that the README's figure comes from.
+/// With `CDC_TEST_REPETITIONS=50` this is the measurement behind the figure in docs/guarantees.md.
 #[tokio::test]
 #[expect(clippy::print_stderr, reason = "a measurement")]
 async fn a_standby_takes_over_within_two_seconds_of_a_kill() {

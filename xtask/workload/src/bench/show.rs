@@ -29,8 +29,8 @@ pub struct Args {
     /// Fail if a bar is missed
     #[arg(long)]
     pub check: bool,
-    /// Write the report and its plots to this folder, and the figures to its README.md; where it has none, to the one of
-    /// the current folder
+    /// Write the report and its plots to this folder, and the figures to its README.md; where it has none, to
+    /// docs/performance.md of the current folder
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = publish::FOLDER)]
     pub publish: Option<PathBuf>,
 }

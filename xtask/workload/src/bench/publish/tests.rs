@@ -14,7 +14,7 @@ fn differences(report: &Report, folder: &Path, (page, plots): (&str, &str)) -> V
         }
     }
     if replaced(page, &page::page(report, plots)).unwrap() != page {
-        differences.push(README.to_owned());
+        differences.push("the page".to_owned());
     }
     differences
 }
@@ -24,7 +24,7 @@ fn folders() -> Vec<PathBuf> {
     let main = root().join(FOLDER);
     let inside = fs::read_dir(&main).unwrap();
     let inside = inside.map(|entry| entry.unwrap().path());
-    let others = inside.filter(|folder| folder.join(README).is_file());
+    let others = inside.filter(|folder| folder.join(OWN_PAGE).is_file());
     [main].into_iter().chain(others).collect()
 }
 
@@ -57,7 +57,7 @@ fn a_page_that_differs_from_its_report_is_found() {
     let of_page = |page: &str| differences(&report, folder, (page, "b/"));
     assert_eq!(of_page(&page), <[&str; 0]>::default());
 
-    assert_eq!(of_page(&page.replace("33,333", "33,334")), [README]);
+    assert_eq!(of_page(&page.replace("33,333", "33,334")), ["the page"]);
     let plot = folder.join("latency.svg");
     let touched = fs::read_to_string(&plot).unwrap().replace("10.5", "1.5");
     fs::write(plot, touched).unwrap();
@@ -71,7 +71,7 @@ fn a_folder_with_a_page_of_its_own_is_published_there() {
     let folder = folder.path();
     let file = folder.join("latest.json");
     fs::write(&file, serde_json::to_string(&report).unwrap()).unwrap();
-    let page = folder.join(README);
+    let page = folder.join(OWN_PAGE);
     fs::write(&page, format!("# Title\n{BEGIN}{END}")).unwrap();
 
     assert_eq!(publish(&file, &report, folder).unwrap(), page);
@@ -94,21 +94,21 @@ fn a_folder_with_a_page_of_its_own_is_published_there() {
 
 #[test]
 fn only_what_is_between_the_marks_is_replaced() {
-    let readme = format!("before\n{BEGIN}old\nlines\n{END}after\n");
-    let page = replaced(&readme, "new\n").unwrap();
+    let old = format!("before\n{BEGIN}old\nlines\n{END}after\n");
+    let page = replaced(&old, "new\n").unwrap();
     assert_eq!(page, format!("before\n{BEGIN}new\n{END}after\n"));
     assert_eq!(replaced(&page, "new\n").unwrap(), page);
 }
 
 #[test]
 fn a_page_without_marks_is_left_alone() {
-    for readme in [
+    for old in [
         "",
         BEGIN,
         END,
         "<!-- bench: end -->\n<!-- bench: begin -->\n",
     ] {
-        assert_eq!(replaced(readme, "new\n"), None, "{readme:?}");
+        assert_eq!(replaced(old, "new\n"), None, "{old:?}");
     }
 }
 
