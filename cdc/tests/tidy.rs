@@ -133,7 +133,7 @@ fn modules_import_only_what_they_may() {
 #[test]
 fn the_library_names_no_setting_and_no_command() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in rust_files(&source) {
+    for file in files(&source, "rs") {
         let inside = file.strip_prefix(&source).unwrap();
         let speaks_to_users = ["cli", "config", "dotenv", "main", "sabotage"]
             .iter()
