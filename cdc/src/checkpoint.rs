@@ -294,6 +294,16 @@ impl Store {
 }
 
 impl Error {
+    /// A failure that another attempt may mend.
+    #[cfg(test)]
+    pub(crate) fn passing() -> Self {
+        Self::Mongo {
+            action: "save",
+            name: "a test's".to_owned(),
+            source: mongo::Error::Moved,
+        }
+    }
+
     /// Whether another attempt may help.
     pub fn disposition(&self) -> Disposition {
         match self {

@@ -1,40 +1,13 @@
 //! The command line: what can be typed, and how it ends.
 
+mod arguments;
 mod hints;
 mod run;
 mod tail;
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::{Parser, Subcommand};
-
-use cdc::config::{Faults, RunArgs, TailArgs};
-
-/// Every committed change in MongoDB becomes a message in RabbitMQ: in order, at least once, never silently lost.
-///
-/// Every setting is a flag, an environment variable and a line of `.env` in the current folder; the first one given
-/// wins. Exit codes: 0 drained and saved, 1 stopped by a failure, 64 bad configuration.
-#[derive(Debug, Parser)]
-#[command(
-    name = "cdc",
-    version,
-    args_conflicts_with_subcommands = true,
-    max_term_width = 120
-)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    run: RunArgs,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Watch, publish and checkpoint until SIGINT or SIGTERM (the default command)
-    Run(Box<RunArgs>),
-    /// Print the messages of the queue
-    Tail(Box<TailArgs>),
-}
+use cdc::config::{self, Faults};
 
 /// How the program ends when not well.
 #[derive(Debug)]
@@ -44,14 +17,17 @@ pub(crate) struct Exit {
     hint: Option<String>,
 }
 
-impl Cli {
-    pub(crate) fn run(self) -> Result<(), Exit> {
-        match self.command {
-            Some(Command::Run(args)) => run::run(&args),
-            Some(Command::Tail(args)) => tail::run(&args),
-            None => run::run(&self.run),
-        }
+/// Does what the command line says.
+pub(crate) fn run() -> Result<(), Exit> {
+    match arguments::parse()? {
+        arguments::Command::Run(given) => run::run(&given),
+        arguments::Command::Tail(given, options) => tail::run(&given, &options),
     }
+}
+
+/// What is set in the environment and looks like a mistyped setting.
+fn warnings() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| config::ignored(name.to_str()?))
 }
 
 impl Exit {

@@ -59,13 +59,13 @@ pub enum Error {
 }
 
 impl Format {
-    /// The forms and their names; the first is the default.
+    /// The forms and their names.
     pub const NAMES: [(&'static str, Self); 2] =
         [("document", Self::Document), ("event", Self::Event)];
 }
 
 impl JsonMode {
-    /// The dialects and their names; the first is the default.
+    /// The dialects and their names.
     pub const NAMES: [(&'static str, Self); 2] =
         [("relaxed", Self::Relaxed), ("canonical", Self::Canonical)];
 }

@@ -150,7 +150,7 @@ impl Source {
 }
 
 impl HistoryLost {
-    /// The choices and their names; the first is the default.
+    /// The choices and their names.
     pub const NAMES: [(&'static str, Self); 2] = [("stop", Self::Stop), ("skip", Self::Skip)];
 }
 

@@ -23,7 +23,7 @@ pub enum QueueType {
 }
 
 impl QueueType {
-    /// The types and their names; the first is the default.
+    /// The types and their names.
     pub const NAMES: [(&'static str, Self); 3] = [
         ("classic", Self::Classic),
         ("quorum", Self::Quorum),

@@ -2,7 +2,7 @@
 
 use cdc::{
     app,
-    config::{Config, LogConfig, LogFormat, RunArgs},
+    config::{Config, Given, LogConfig, LogFormat},
     retry::chain,
 };
 use tracing::warn;
@@ -13,13 +13,16 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use super::{Exit, hints::Hint as _};
+use super::{Exit, hints::Hint as _, warnings};
 
-pub(super) fn run(args: &RunArgs) -> Result<(), Exit> {
-    let (config, log) = Config::check(args)?;
+pub(super) fn run(given: &Given) -> Result<(), Exit> {
+    let (config, log) = Config::check(given)?;
     start_logging(&log);
-    if log.is_lowered {
-        warn!("RUST_LOG asks for trace, which a release build has not; shown is debug");
+    if log.filter.is_lowered {
+        warn!("RUST_LOG asks for trace, which is compiled out of release builds; shown is debug");
+    }
+    for text in warnings() {
+        warn!("{text}");
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -51,7 +54,9 @@ fn start_logging(log: &LogConfig) {
     // Without a hint the other filter's would not count, and the client library, which has a line for every step of
     // every message, would ask for each.
     let discreet = discreet.with_max_level_hint(LevelFilter::TRACE);
-    let filter = EnvFilter::builder().parse_lossy(&log.filter).and(discreet);
+    let filter = EnvFilter::builder()
+        .parse_lossy(&log.filter.text)
+        .and(discreet);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry();
     match log.format {

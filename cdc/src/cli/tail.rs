@@ -1,15 +1,21 @@
 //! `cdc tail`: prints the messages of the queue.
 
+use std::io::Write as _;
+
 use cdc::{
-    config::{TailArgs, TailConfig},
+    config::{Given, TailConfig, TailOptions},
     retry::chain,
     tail,
 };
 
-use super::{Exit, hints::Hint as _};
+use super::{Exit, hints::Hint as _, warnings};
 
-pub(super) fn run(args: &TailArgs) -> Result<(), Exit> {
-    let config = TailConfig::check(args)?;
+pub(super) fn run(given: &Given, options: &TailOptions) -> Result<(), Exit> {
+    let config = TailConfig::check(given, options)?;
+    for text in warnings() {
+        // A closed stderr is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "warning: {text}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -3,7 +3,7 @@
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing_subscriber::EnvFilter;
 
-use super::{EngineArgs, Faults};
+use super::kind::Kind;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,36 +17,43 @@ pub enum LogFormat {
 /// Which log lines are written, and how.
 #[derive(Debug)]
 pub struct LogConfig {
-    /// See [`LogFormat`].
+    /// How they look.
     pub format: LogFormat,
-    /// A filter as `tracing_subscriber::EnvFilter` reads it, which asks for nothing that this build leaves out.
-    pub filter: String,
+    /// Which are written.
+    pub filter: LogFilter,
+}
+
+/// Which log lines are written.
+#[derive(Debug)]
+pub struct LogFilter {
+    /// As `tracing_subscriber::EnvFilter` reads it; it asks for nothing that this build leaves out.
+    pub text: String,
     /// Whether the filter that was set asks for more.
     pub is_lowered: bool,
 }
 
-pub(super) fn check(args: &EngineArgs, faults: &mut Faults) -> LogConfig {
-    let text = Faults::text(args.log.as_deref(), "info");
-    let filter = if STATIC_MAX_LEVEL < LevelFilter::TRACE {
-        without_trace(&text)
-    } else {
-        text.clone()
-    };
-    if let Err(error) = EnvFilter::builder().parse(&filter) {
-        faults.add(
-            "RUST_LOG",
-            format_args!("`{text}` is not a log filter such as info or cdc=debug ({error})"),
-        );
-    }
-    LogConfig {
-        format: faults.choice(
-            "CDC_LOG_FORMAT",
-            args.log_format.as_deref(),
-            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-        ),
-        is_lowered: filter != text,
-        filter,
-    }
+impl LogFormat {
+    /// The forms and their names.
+    pub const NAMES: [(&'static str, Self); 2] = [("text", Self::Text), ("json", Self::Json)];
+}
+
+pub(super) fn filter() -> Kind<LogFilter> {
+    Kind::new("", |given| {
+        let text = if STATIC_MAX_LEVEL < LevelFilter::TRACE {
+            without_trace(given)
+        } else {
+            given.to_owned()
+        };
+        match EnvFilter::builder().parse(&text) {
+            Ok(_) => Ok(LogFilter {
+                is_lowered: text != given,
+                text,
+            }),
+            Err(error) => Err(format!(
+                "`{given}` is not a log filter such as info or cdc=debug ({error})"
+            )),
+        }
+    })
 }
 
 /// `filter` with `debug` wherever it asks for `trace`, of which the library would complain in its own way. A directive

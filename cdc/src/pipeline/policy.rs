@@ -43,7 +43,7 @@ pub struct Policies {
 }
 
 impl OnUnroutable {
-    /// The choices and their names; the first is the default.
+    /// The choices and their names.
     pub const NAMES: [(&'static str, Self); 3] = [
         ("stop", Self::Stop),
         ("retry", Self::Retry),
@@ -52,12 +52,12 @@ impl OnUnroutable {
 }
 
 impl OnPoison {
-    /// The choices and their names; the first is the default.
+    /// The choices and their names.
     pub const NAMES: [(&'static str, Self); 2] = [("stop", Self::Stop), ("park", Self::Park)];
 }
 
 impl OnOversize {
-    /// The choices and their names; the first is the default.
+    /// The choices and their names.
     pub const NAMES: [(&'static str, Self); 3] = [
         ("stop", Self::Stop),
         ("park", Self::Park),

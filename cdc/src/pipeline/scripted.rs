@@ -5,9 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    checkpoint::Error, message::MessageId, mongo, position::Position, sink::scripted::World,
-};
+use crate::{checkpoint::Error, message::MessageId, position::Position, sink::scripted::World};
 
 /// What outlives sessions.
 #[derive(Debug, Default)]
@@ -43,11 +41,7 @@ impl Store {
         let mut saved = self.saved.lock().unwrap();
         if saved.failures_left > 0 {
             saved.failures_left -= 1;
-            return Err(Error::Mongo {
-                action: "save",
-                name: "scripted".to_owned(),
-                source: mongo::Error::Moved,
-            });
+            return Err(Error::passing());
         }
         if count < saved.count {
             saved.fault = Some(format!("went back from {} to {count}", saved.count));

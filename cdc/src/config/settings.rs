@@ -1,0 +1,218 @@
+//! The settings, each declared once: the flag, the check, `.env.example` and `docs/configuration.md` come from here.
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use lapin::uri::AMQPUri;
+
+use super::{
+    LogFilter, LogFormat, Secret,
+    kind::{address, choice, database, list, millis, number, operations, short, text},
+    log::filter,
+    servers::{amqp_uri, host, mongo_uri, routing_key},
+    setting::{Input, Setting, settings},
+};
+use crate::{
+    amqp::QueueType,
+    encode::{Format, JsonMode, RoutingKey},
+    event::Operation,
+    lease::PIPELINE_BYTES_MAX,
+    pipeline::{OnOversize, OnPoison, OnUnroutable},
+    source::HistoryLost,
+};
+
+settings! { "MongoDB" Mongo {
+    /// Connection string, `mongodb://` or `mongodb+srv://`
+    uri: Secret = MONGO_DATABASE_HOST(
+        URI,
+        "mongodb://localhost:30001,localhost:30002,localhost:30003/?replicaSet=my-replica-set",
+        mongo_uri().secret()
+    ),
+    /// Database to watch
+    database: String = MONGO_DATABASE_NAME(NAME, "scrabble", database()),
+    /// Collections to watch, separated by commas
+    collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves", list()),
+    /// Operations to publish, separated by commas
+    operations: Vec<Operation> = CDC_OPERATIONS(NAMES, "insert", operations()),
+    /// Database that holds the checkpoint, never the watched one
+    checkpoint_database: String = CDC_CHECKPOINT_DATABASE(NAME, "cdc", database()),
+    /// What to do when the changes since the checkpoint have left the oplog
+    ///
+    /// `skip` goes on from now, warns with the range that was skipped, and counts it.
+    on_history_lost: HistoryLost = CDC_ON_HISTORY_LOST(POLICY, "stop", choice(&HistoryLost::NAMES)),
+} }
+
+settings! { "RabbitMQ" Rabbit {
+    /// Host of the broker
+    host: String = RABBITMQ_HOST(HOST, "localhost", host()),
+    /// Port of the broker
+    port: u16 = RABBITMQ_PORT(PORT, "5673", number(1..=65_535)),
+    /// User name
+    user: String = RABBITMQ_DEFAULT_USERNAME(USER, "guest", text()),
+    /// Password
+    ///
+    /// Better not given as a flag, which shows in the process list.
+    password: String = RABBITMQ_DEFAULT_PASSWORD(PASSWORD, "guest", text().verbatim().secret()),
+    /// Virtual host
+    vhost: String = RABBITMQ_VHOST(VHOST, "/", text()),
+    /// A full `amqp://` or `amqps://` URI
+    ///
+    /// It wins over host, port, user name, password and virtual host.
+    uri: Option<AMQPUri> = RABBITMQ_URI(
+        URI,
+        "made of the settings above" / "amqps://user:password@broker.example:5671/vhost",
+        amqp_uri().secret()
+    ),
+    /// Queue, declared durable
+    queue: String = RABBITMQ_QUEUE_NAME(QUEUE, "test_queue", short(255)),
+    /// Type of the queue
+    queue_type: QueueType = CDC_QUEUE_TYPE(TYPE, "classic", choice(&QueueType::NAMES)),
+} }
+
+settings! { "Both servers" Servers {
+    /// Longest wait for the servers at the start
+    startup_timeout: Duration = CDC_STARTUP_TIMEOUT_MS(MS, "30000", millis(0..=3_600_000)),
+} }
+
+settings! { "Messages" Messages {
+    /// Exchange to publish to
+    ///
+    /// It must exist: cdc never declares an exchange, nor a queue or a binding for it.
+    exchange: String = RABBITMQ_EXCHANGE(EXCHANGE, "the default exchange" / "changes", short(255)),
+    /// Routing key; `{database}`, `{collection}` and `{operation}` stand for the change's own
+    routing_key: Option<RoutingKey> = RABBITMQ_ROUTING_KEY(
+        KEY,
+        "the queue" / "{database}.{collection}.{operation}",
+        routing_key()
+    ),
+    /// What the body is
+    ///
+    /// `document` is the document with its collection and its id, `event` the whole change event.
+    format: Format = CDC_FORMAT(FORMAT, "document", choice(&Format::NAMES)),
+    /// Dialect of Extended JSON v2
+    json_mode: JsonMode = CDC_JSON_MODE(MODE, "relaxed", choice(&JsonMode::NAMES)),
+} }
+
+settings! { "Engine" Engine {
+    /// Name of this pipeline: its checkpoint and its lock
+    pipeline: String = CDC_PIPELINE(NAME, "default", short(PIPELINE_BYTES_MAX)),
+    // More in flight make fewer system calls; from some 1,200 on a quorum queue of RabbitMQ 4.0 takes them more slowly
+    // (200,000 messages, by the fastest publisher: 1,024 in flight 31,000 to 33,000/s, 1,400 22,000 to 24,000/s, 2,048
+    // 12,000/s). Fewer make more system calls and were faster in one comparison, slower in another.
+    /// Most messages in flight
+    ///
+    /// A broker that answers after 50 ms takes at most 20 windows a second.
+    window_events: usize = CDC_WINDOW_EVENTS(N, "1024", number(1..=65_536)),
+    /// Most bytes of bodies in flight
+    ///
+    /// One larger message still passes alone.
+    window_bytes: usize = CDC_WINDOW_BYTES(BYTES, "4194304", number(1024..=4 << 30)),
+    /// Longest time between checkpoints while busy
+    checkpoint_interval: Duration = CDC_CHECKPOINT_INTERVAL_MS(MS, "1000", millis(10..=3_600_000)),
+    /// Longest wait for the broker's confirm of a message
+    confirm_timeout: Duration = CDC_CONFIRM_TIMEOUT_MS(MS, "30000", millis(100..=3_600_000)),
+    /// Longest drain after a signal
+    shutdown_grace: Duration = CDC_SHUTDOWN_GRACE_MS(MS, "10000", millis(0..=3_600_000)),
+    /// What to do with a message that matches no queue
+    ///
+    /// `retry` declares again what is ours and publishes again, `park` moves it to `<queue>.parked`.
+    on_unroutable: OnUnroutable = CDC_ON_UNROUTABLE(POLICY, "stop", choice(&OnUnroutable::NAMES)),
+    /// What to do with a message that is larger than the broker takes
+    ///
+    /// `trim` leaves the full document out and says so in the header `cdc-trimmed-bytes`, `park` moves the trimmed
+    /// message to `<queue>.parked`.
+    on_oversize: OnOversize = CDC_ON_OVERSIZE(POLICY, "stop", choice(&OnOversize::NAMES)),
+    /// What to do with an event that cannot be encoded
+    ///
+    /// `park` moves it, as raw BSON, to `<queue>.parked`.
+    on_poison: OnPoison = CDC_ON_POISON(POLICY, "stop", choice(&OnPoison::NAMES)),
+    /// Address and port of metrics and health, or `off`
+    ///
+    /// 0.0.0.0 lets other machines in; port 0 takes a free one, which the log names.
+    admin: Option<SocketAddr> = CDC_ADMIN_ADDR(ADDRESS, "127.0.0.1:9464", address()),
+    /// How log lines look
+    log_format: LogFormat = CDC_LOG_FORMAT(FORMAT, "text", choice(&LogFormat::NAMES)),
+    /// Which log lines are written, for example `debug` or `cdc=debug,mongodb=info`
+    ///
+    /// Release builds have nothing below `debug`.
+    log: LogFilter = RUST_LOG(FILTER, "info", filter()),
+} }
+
+/// What `cdc run` reads, in the order of the help and of the documents.
+pub(super) struct Settings {
+    pub(super) mongo: Mongo,
+    pub(super) rabbit: Rabbit,
+    pub(super) servers: Servers,
+    pub(super) messages: Messages,
+    pub(super) engine: Engine,
+}
+
+impl Rabbit {
+    /// Reads the group; where there is a URI, what is wrong with its parts does not matter.
+    pub(super) fn checked(input: &mut Input<'_>) -> Self {
+        let rabbit = Self::read(input);
+        if rabbit.uri.is_some() {
+            input.faults.forget(&["RABBITMQ_HOST", "RABBITMQ_PORT"]);
+        }
+        rabbit
+    }
+}
+
+impl Settings {
+    pub(super) fn read(input: &mut Input<'_>) -> Self {
+        Self {
+            mongo: Mongo::read(input),
+            rabbit: Rabbit::checked(input),
+            servers: Servers::read(input),
+            messages: Messages::read(input),
+            engine: Engine::read(input),
+        }
+    }
+}
+
+/// The settings of `cdc run`.
+pub fn run_settings() -> Vec<Setting> {
+    let mut input = Input::default();
+    Settings::read(&mut input);
+    input.declared
+}
+
+/// The settings of `cdc tail`.
+pub fn tail_settings() -> Vec<Setting> {
+    let mut input = Input::default();
+    Rabbit::read(&mut input);
+    Servers::read(&mut input);
+    input.declared
+}
+
+/// What the toolkit and docker compose read from the same `.env`: variable, default or example, meaning.
+pub(super) const TOOLKIT: [(&str, &str, &str); 9] = [
+    (
+        "CDC_BACKEND",
+        "auto",
+        "How local servers run: auto, docker or native",
+    ),
+    ("MONGO_IMAGE", "mongo:8.0", "Image of MongoDB"),
+    (
+        "RABBITMQ_IMAGE",
+        "rabbitmq:4-management",
+        "Image of RabbitMQ",
+    ),
+    ("MONGO_PORT_1", "30001", "Port of the first member"),
+    ("MONGO_PORT_2", "30002", "Port of the second member"),
+    ("MONGO_PORT_3", "30003", "Port of the third member"),
+    (
+        "RABBITMQ_MANAGEMENT_PORT",
+        "15673",
+        "Port of the management page",
+    ),
+    (
+        "MONGOD",
+        "/usr/bin/mongod",
+        "A mongod that is already there, for native servers",
+    ),
+    (
+        "RABBITMQ_SERVER",
+        "/usr/lib/rabbitmq/bin/rabbitmq-server",
+        "A rabbitmq-server that is already there, for native servers",
+    ),
+];
