@@ -84,6 +84,44 @@ async fn a_line_of_dotenv_that_does_not_parse_is_named_by_its_number_and_not_sho
 }
 
 #[tokio::test]
+async fn a_mistyped_name_is_a_fault_in_dotenv_and_a_warning_in_the_environment() {
+    let engine = Engine::spawn_with(&[], &[], |command| {
+        let folder = command.get_current_dir().unwrap();
+        std::fs::write(
+            folder.join(".env"),
+            "CDC_COLLECTION=games\nCDC_FORMAT=event\nCDC_FORMAT=document\nRABBITMQ_DEFAULT_PASSWORD=hunter2$ecret\n",
+        )
+        .unwrap();
+    });
+    let finished = engine.finish().await;
+    check(
+        &finished,
+        64,
+        &[
+            ".env:1: CDC_COLLECTION is not a setting; did you mean CDC_COLLECTIONS?",
+            ".env:3: CDC_FORMAT is set a second time, first on line 2",
+            ".env:4: a `$` outside of single quotes",
+        ],
+    );
+    assert!(!finished.log.contains("hunter2"), "{}", finished.log);
+
+    let finished = run(&[
+        ("CDC_COLLECTION", "games"),
+        ("CDC_STARTUP_TIMEOUT_MS", "0"),
+        ("MONGO_DATABASE_HOST", "mongodb://127.0.0.1:1"),
+    ])
+    .await;
+    check(
+        &finished,
+        1,
+        &[
+            "WARN",
+            "CDC_COLLECTION is not a setting and is ignored; did you mean CDC_COLLECTIONS?",
+        ],
+    );
+}
+
+#[tokio::test]
 async fn dotenv_is_read_and_the_environment_wins() {
     let settings = [("CDC_FORMAT".to_owned(), "xml".to_owned())];
     let engine = Engine::spawn_with(&[], &settings, |command| {
