@@ -101,14 +101,14 @@ impl<'a> Input<'a> {
     }
 }
 
-/// `text` without `secret`, and without the credentials where that is a URI.
+/// `text` without `secret`, which may be a URI, and without the credentials of that.
 fn redact(text: &str, secret: &str) -> String {
     let rest = secret.split_once("://").map_or(secret, |(_, rest)| rest);
     let credentials = rest
         .rsplit_once('@')
         .map_or("", |(credentials, _)| credentials);
-    let parts = [secret, rest, credentials].into_iter();
-    parts
+    [rest, credentials]
+        .into_iter()
         .chain(credentials.split(':'))
         .filter(|part| part.len() > 2)
         .fold(text.to_owned(), |text, part| text.replace(part, "(hidden)"))
