@@ -1,22 +1,17 @@
 //! Prints the messages of the queue: readable lines on a terminal, one JSON object a line elsewhere.
 //!
-//! A message is acknowledged only after its line has left, and with `peek` never. What was not acknowledged goes back
-//! to its place in the queue, however this ends: a signal, a closed pipe, a kill.
+//! A message is acknowledged only after its line was written out, and with `peek` never. What was not acknowledged goes
+//! back to its place in the queue, however this ends: a signal, a closed pipe, a kill.
 
-mod feed;
+mod consumer;
 mod headers;
 mod json;
-mod looks;
-mod outlet;
-mod seen;
+mod output;
 mod session;
+mod shown;
 mod text;
-mod wave;
 
-use std::{
-    io::{self, Write as _},
-    thread,
-};
+use std::io::{self, Write as _};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -24,9 +19,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{feed::Feed, outlet::Outlet, session::Session};
+use self::{consumer::Consumer, output::Output, session::Session};
 use crate::{
-    amqp::{self, Connection},
+    amqp,
     config::TailConfig,
     retry::{Backoff, Disposition, chain},
 };
@@ -92,57 +87,49 @@ pub async fn run(config: TailConfig) -> Result<(), Error> {
 }
 
 async fn tail(config: TailConfig, stop: CancellationToken) -> Result<(), Error> {
-    let outlet = Outlet::stdout(session::patience(&config), stop.clone()).map_err(Error::Output)?;
-    stop_when_closed(&outlet, stop.clone())?;
+    let output = Output::stdout(stop.clone()).map_err(Error::Output)?;
     let deadline = Instant::now() + config.startup_timeout;
-    let Some(mut feed) = connect(&config, &stop, Some(deadline)).await? else {
-        return Ok(());
+    let first = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        first = connect(&config, Some(deadline), None) => first,
     };
-    let mut session = Session::new(config, outlet, stop.clone());
-    session.greet(&feed);
-    loop {
-        match session.run(&mut feed).await {
+    let mut consumer = first?;
+    let mut session = Session::new(config, output, stop.clone());
+    session.greet(&consumer);
+    let outcome = loop {
+        match session.run(&mut consumer).await {
             Err(Error::Broker(error)) if error.disposition() == Disposition::Retry => {
                 warn(&format!("{}; connecting again", chain(&error)));
-                session.connection_lost();
             }
-            Ok(()) => return end(session.wait_for_reader().await, session, feed).await,
-            Err(error) => return end(Err(error), session, feed).await,
+            outcome => break outcome,
         }
-        match connect(session.config(), &stop, None).await? {
-            Some(again) => feed = again.after(&feed).limit(session.wanted()),
-            None => return Ok(()),
-        }
+        let again = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            again = connect(&session.config, None, Some(&consumer)) => again,
+        };
+        consumer = again?;
+        session.reconnected = true;
         warn("connected again");
+    };
+    match consumer.close().await {
+        // What was not acknowledged stays in the queue.
+        Err(_) if stop.is_cancelled() => outcome,
+        closed => outcome.and(closed),
     }
 }
 
-/// Acknowledges what can be, and gives the rest back.
-async fn end(
-    outcome: Result<(), Error>,
-    mut session: Session,
-    mut feed: Feed,
-) -> Result<(), Error> {
-    let finished = session.finish(&mut feed).await;
-    feed.close().await;
-    outcome.and(finished)
-}
-
-/// Connects, again and again until `deadline`; nothing where it was stopped.
+/// Connects, again and again until `deadline`; goes on where `lost` was.
 async fn connect(
     config: &TailConfig,
-    stop: &CancellationToken,
     deadline: Option<Instant>,
-) -> Result<Option<Feed>, Error> {
+    lost: Option<&Consumer>,
+) -> Result<Consumer, Error> {
     let mut backoff = Backoff::default();
     let mut said = deadline.is_none();
     loop {
-        let attempt = tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            attempt = open(config) => attempt,
-        };
-        let error = match attempt {
-            Ok(feed) => return Ok(Some(feed)),
+        let offsets = lost.and_then(|lost| lost.offsets.clone());
+        let error = match Consumer::open(config, offsets).await {
+            Ok(consumer) => return Ok(consumer),
             Err(error) => error,
         };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -154,32 +141,8 @@ async fn connect(
             warn(&format!("{}; trying again", chain(&error)));
         }
         let delay = backoff.next_delay();
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(left.map_or(delay, |left| delay.min(left))) => {}
-        }
+        tokio::time::sleep(left.map_or(delay, |left| delay.min(left))).await;
     }
-}
-
-async fn open(config: &TailConfig) -> Result<Feed, amqp::Error> {
-    let connection = Connection::open(&config.broker, "cdc tail").await?;
-    let found = connection.check_queue(&config.queue.name).await?;
-    let feed = Feed::open(connection, config.queue.clone(), config.peek, &found).await?;
-    Ok(feed.limit(config.count.unwrap_or(u64::MAX)))
-}
-
-/// A closed pipe is noticed without a message to write.
-fn stop_when_closed(outlet: &Outlet, stop: CancellationToken) -> Result<(), Error> {
-    let closed = outlet.closed().map_err(Error::Output)?;
-    let watch = move || {
-        closed();
-        stop.cancel();
-    };
-    thread::Builder::new()
-        .name("cdc-tail-output".to_owned())
-        .spawn(watch)
-        .map_err(Error::Output)?;
-    Ok(())
 }
 
 fn warn(text: &str) {

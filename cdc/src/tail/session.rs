@@ -1,89 +1,75 @@
-//! Shows messages on one feed after the other, and acknowledges those whose lines have left.
+//! Shows messages on one connection after the other.
 
 use std::{
-    collections::VecDeque,
     io::{self, ErrorKind},
+    ops::RangeInclusive,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use lapin::message::Delivery;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Error,
-    feed::{Feed, QUIET},
+    consumer::Consumer,
     headers, json,
-    looks::Looks,
-    outlet::{Left, Lines, Outlet},
+    output::{Line, Output},
     say,
-    seen::Seen,
+    shown::Shown,
     text::{self, Look},
     warn,
 };
 use crate::config::TailConfig;
 
-/// Most lines, and about the most bytes of text, that are written and acknowledged together.
-const BATCH: (usize, usize) = (2048, 256 << 10);
+/// About the most bytes of text that are printed and acknowledged together.
+const BATCH_BYTES: usize = 256 << 10;
 /// Longest wait for a write that is under way when a signal comes.
 const WRITE_GRACE: Duration = Duration::from_millis(200);
-/// Longest wait for a reader that takes nothing, where tail is to end by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a queue has to be found empty: a busy broker may answer so in error.
-const EMPTY: u32 = 2;
 /// Width where the terminal tells none.
 const WIDTH: usize = 80;
+/// RabbitMQ from 4.0 on drops a message of a quorum queue that comes back for the 21st time, unless the queue or a policy
+/// sets another limit; one that was given out more often has no such limit.
+/// <https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling>
+const NEAR_LIMIT: RangeInclusive<i64> = 15..=20;
 
-/// What was shown and what was acknowledged, across lost connections.
+/// What was shown, across lost connections.
 pub(super) struct Session {
-    config: TailConfig,
+    pub(super) config: TailConfig,
     stop: CancellationToken,
-    /// Away during a write.
-    outlet: Option<Outlet>,
+    output: Arc<Output>,
     json: bool,
     colour: bool,
-    left: Left,
-    /// Lines that have left and are accounted for.
-    settled: u64,
-    /// Delivery tags of the lines that have not left yet; none where the connection was lost since.
-    waiting: VecDeque<Option<u64>>,
-    seen: Seen,
-    shown: u64,
-    looks: Looks,
-}
-
-/// How long a reader that takes nothing is waited for.
-pub(super) fn patience(config: &TailConfig) -> Option<Duration> {
-    (config.count.is_some() || !config.follow).then_some(PATIENCE)
+    count: u64,
+    shown: Shown,
+    /// Whether shown messages may come again.
+    pub(super) reconnected: bool,
+    /// How often a message was given out before, where the queue counts that and a look is one: the first count, or the
+    /// last one near the limit.
+    looks: Option<i64>,
 }
 
 impl Session {
-    pub(super) fn new(config: TailConfig, outlet: Outlet, stop: CancellationToken) -> Self {
+    pub(super) fn new(config: TailConfig, output: Output, stop: CancellationToken) -> Self {
         let choice = anstream::AutoStream::choice(&io::stdout());
         Self {
-            json: config.json || !outlet.is_terminal(),
+            json: config.json || !output.is_terminal(),
             colour: choice != anstream::ColorChoice::Never,
-            left: outlet.left(),
             config,
             stop,
-            outlet: Some(outlet),
-            settled: 0,
-            waiting: VecDeque::new(),
-            seen: Seen::default(),
-            shown: 0,
-            looks: Looks::default(),
+            output: Arc::new(output),
+            count: 0,
+            shown: Shown::default(),
+            reconnected: false,
+            looks: None,
         }
     }
 
-    pub(super) fn config(&self) -> &TailConfig {
-        &self.config
-    }
-
     /// Says what a person should know before the first message.
-    pub(super) fn greet(&self, feed: &Feed) {
+    pub(super) fn greet(&self, consumer: &Consumer) {
         let queue = &self.config.queue.name;
         let TailConfig { peek, follow, .. } = self.config;
-        if feed.consumers() > 0 {
+        if consumer.found.consumer_count() > 0 {
             let effect = if peek {
                 "it takes messages that are then not shown, and gets none of those shown while tail runs"
             } else {
@@ -91,225 +77,123 @@ impl Session {
             };
             warn(&format!("queue `{queue}` has another consumer: {effect}"));
         }
-        if feed.messages() == 0 && follow && !self.json {
+        if consumer.found.message_count() == 0 && follow && !self.json {
             say(&format!(
                 "waiting for messages in queue `{queue}`, Ctrl-C ends"
             ));
         }
     }
 
-    /// How many messages have to be taken to show as many as wanted.
-    pub(super) fn wanted(&self) -> u64 {
-        let left = self
-            .config
-            .count
-            .map(|count| count.saturating_sub(self.shown));
-        left.map_or(u64::MAX, |left| left.saturating_add(self.seen.expected()))
-    }
-
     /// Shows messages until there is a reason to end.
     ///
     /// # Errors
-    /// The connection is lost, or standard output cannot be written to.
-    pub(super) async fn run(&mut self, feed: &mut Feed) -> Result<(), Error> {
-        while !self.stop.is_cancelled() && self.config.count != Some(self.shown) {
-            let Some(first) = self.wait(feed).await? else {
+    /// The connection is lost, standard output cannot be written to, or to look at more would do harm.
+    pub(super) async fn run(&mut self, consumer: &mut Consumer) -> Result<(), Error> {
+        while !self.stop.is_cancelled() && self.config.count != Some(self.count) {
+            consumer.wanted = self.config.count.map(|count| count - self.count);
+            let Some(first) = consumer.wait(&self.stop, !self.config.follow).await? else {
                 break;
             };
-            let lines = self.render(first, feed);
-            self.write(lines).await?;
-            self.settle(feed).await?;
-            self.check_looks(feed)?;
-        }
-        Ok(())
-    }
-
-    /// Waits until the reader has taken the last lines, or for as long as there is patience.
-    ///
-    /// # Errors
-    /// Standard output cannot be written to.
-    pub(super) async fn wait_for_reader(&mut self) -> Result<(), Error> {
-        if self.waiting.is_empty() || self.stop.is_cancelled() {
-            return Ok(());
-        }
-        self.blocking(Outlet::wait).await?;
-        let unread = self.waiting.len() - self.just_left();
-        if unread > 0 && !self.stop.is_cancelled() && !self.config.peek {
-            warn(&format!(
-                "{unread} lines wait for their reader, and their messages stay in the queue"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Acknowledges everything whose lines have left.
-    ///
-    /// # Errors
-    /// The connection is lost. That is no matter after a signal: what was not acknowledged stays in the queue.
-    pub(super) async fn finish(&mut self, feed: &mut Feed) -> Result<(), Error> {
-        let finished = match self.settle(feed).await {
-            Ok(()) => feed.flush().await.map(drop).map_err(Error::Broker),
-            Err(error) => Err(error),
-        };
-        match finished {
-            Err(_) if self.stop.is_cancelled() => Ok(()),
-            finished => finished,
-        }
-    }
-
-    /// From now on nothing that is unacknowledged can be acknowledged.
-    pub(super) fn connection_lost(&mut self) {
-        self.waiting.iter_mut().for_each(|tag| *tag = None);
-        self.seen.connection_lost();
-    }
-
-    /// The next message, or nothing when it is time to end.
-    async fn wait(&mut self, feed: &mut Feed) -> Result<Option<Delivery>, Error> {
-        let mut empty = 0;
-        loop {
-            feed.subscribe().await?;
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Ok(None),
-                next = feed.next() => if let Some(delivery) = next? {
-                    return Ok(Some(delivery));
-                },
-                () = tokio::time::sleep(QUIET), if !self.config.follow => {
-                    empty = if feed.is_empty().await? { empty + 1 } else { 0 };
-                    if empty == EMPTY {
-                        return Ok(None);
-                    }
-                }
+            let lines = self.lines(first, consumer);
+            let (printed, outcome) = self.print(lines).await;
+            if let Some(delivery_tag) = printed {
+                consumer.printed(delivery_tag).await?;
             }
+            outcome?;
+            self.check_looks()?;
         }
+        Ok(())
     }
 
-    /// Writes the lines of `first` and of what is here already.
-    fn render(&mut self, first: Delivery, feed: &mut Feed) -> Lines {
-        let mut lines = Lines::default();
+    /// The lines of `first` and of what is here already.
+    fn lines(&mut self, first: Delivery, consumer: &mut Consumer) -> Vec<Line> {
         let look = Look {
-            width: self
-                .outlet
-                .as_ref()
-                .and_then(Outlet::width)
-                .unwrap_or(WIDTH),
+            width: self.output.width().unwrap_or(WIDTH),
             colour: self.colour,
         };
+        let (mut lines, mut bytes) = (Vec::new(), 0);
         let mut next = Some(first);
         while let Some(delivery) = next {
-            self.line(&delivery, look, &mut lines);
-            let full = lines.ends.len() >= BATCH.0 || lines.text.len() >= BATCH.1;
-            if full || self.config.count == Some(self.shown) {
+            let text = self.text(&delivery, look);
+            bytes += text.len();
+            lines.push(Line {
+                delivery_tag: delivery.delivery_tag,
+                text,
+            });
+            if bytes >= BATCH_BYTES || self.config.count == Some(self.count) {
                 break;
             }
-            // An error comes again with the next operation; what was rendered is to be written first.
-            next = feed.ready().ok().flatten();
+            next = consumer.ready();
         }
         lines
     }
 
-    fn line(&mut self, delivery: &Delivery, look: Look, lines: &mut Lines) {
-        if self.seen.comes_again(delivery) {
-            // An empty line of no bytes, so that it is acknowledged in its turn.
-        } else if self.json {
-            json::write(delivery, &mut lines.text);
-            self.shown += 1;
-        } else {
-            text::write(delivery, now(), look, &mut lines.text);
-            self.shown += 1;
-        }
-        lines.ends.push(lines.text.len());
-        self.waiting.push_back(Some(delivery.delivery_tag));
-        self.seen.add(delivery);
+    fn text(&mut self, delivery: &Delivery, look: Look) -> Vec<u8> {
+        let mut text = Vec::new();
         self.count_looks(delivery);
+        if self.reconnected && delivery.redelivered && self.shown.contains(delivery) {
+            return text;
+        }
+        if self.json {
+            json::write(delivery, &mut text);
+        } else {
+            text::write(delivery, now(), look, &mut text);
+        }
+        self.shown.add(delivery, !self.config.peek);
+        self.count += 1;
+        text
+    }
+
+    /// Prints where it may block, though not for long after a signal. A closed pipe is a reason to end, no error.
+    async fn print(&mut self, lines: Vec<Line>) -> (Option<u64>, Result<(), Error>) {
+        let output = Arc::clone(&self.output);
+        let mut printing = tokio::task::spawn_blocking(move || output.print(&lines));
+        let done = tokio::select! {
+            done = &mut printing => done,
+            () = self.stop.cancelled() => match tokio::time::timeout(WRITE_GRACE, printing).await {
+                Ok(done) => done,
+                Err(_) => return (None, Ok(())),
+            },
+        };
+        let (printed, outcome) = done.unwrap_or_else(|error| (None, Err(error.into())));
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.stop.cancel();
+                (printed, Ok(()))
+            }
+            outcome => (printed, outcome.map_err(Error::Output)),
+        }
     }
 
     fn count_looks(&mut self, delivery: &Delivery) {
-        let Some(count) = headers::given_out(delivery) else {
+        let Some(count) = headers::given_out(delivery).filter(|_| self.config.peek) else {
             return;
         };
-        if self.config.peek && self.looks.add(count) {
+        if self.looks.is_none() {
             warn(&format!(
                 "queue `{}` counts every look as a delivery, {count} before this one",
                 self.config.queue.name
             ));
         }
+        if self.looks.is_none() || NEAR_LIMIT.contains(&count) {
+            self.looks = Some(count);
+        }
     }
 
-    /// Ends before looking destroys messages or changes their order.
-    fn check_looks(&self, feed: &Feed) -> Result<(), Error> {
-        let queue = &self.config.queue.name;
-        if let Some(count) = self.looks.worn() {
-            return Err(Error::LookedTooOften {
-                queue: queue.clone(),
+    /// Ends before looking destroys messages.
+    fn check_looks(&self) -> Result<(), Error> {
+        match self.looks {
+            Some(count) if NEAR_LIMIT.contains(&count) => Err(Error::LookedTooOften {
+                queue: self.config.queue.name.clone(),
                 count,
-            });
+            }),
+            _ => Ok(()),
         }
-        if feed.holds_enough() {
-            return Err(Error::HoldsEnough {
-                queue: queue.clone(),
-                shown: self.shown,
-            });
-        }
-        Ok(())
-    }
-
-    async fn write(&mut self, lines: Lines) -> Result<(), Error> {
-        self.blocking(move |outlet| outlet.write(&lines)).await
-    }
-
-    /// Runs `work` where it may block, though not for long after a signal. A closed pipe is a reason to end, no error.
-    async fn blocking(
-        &mut self,
-        work: impl FnOnce(&mut Outlet) -> io::Result<()> + Send + 'static,
-    ) -> Result<(), Error> {
-        let Some(mut outlet) = self.outlet.take() else {
-            return Ok(());
-        };
-        let mut task: JoinHandle<_> = tokio::task::spawn_blocking(move || {
-            let outcome = work(&mut outlet);
-            (outlet, outcome)
-        });
-        let done = tokio::select! {
-            done = &mut task => Some(done),
-            () = self.stop.cancelled() => tokio::time::timeout(WRITE_GRACE, &mut task).await.ok(),
-        };
-        let Some(Ok((outlet, outcome))) = done else {
-            return Ok(());
-        };
-        self.outlet = Some(outlet);
-        match outcome {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.stop.cancel();
-                Ok(())
-            }
-            outcome => outcome.map_err(Error::Output),
-        }
-    }
-
-    /// Acknowledges the messages whose lines have left.
-    async fn settle(&mut self, feed: &mut Feed) -> Result<(), Error> {
-        let left = self.just_left();
-        self.settled += left as u64;
-        let tags: Vec<u64> = self.waiting.drain(..left).flatten().collect();
-        let Some(last) = tags.last() else {
-            return Ok(());
-        };
-        let acknowledged = feed.acknowledge(*last).await?;
-        self.seen.acknowledged(acknowledged);
-        Ok(())
-    }
-
-    /// Lines that have left and are not accounted for.
-    fn just_left(&self) -> usize {
-        usize::try_from(self.left.lines() - self.settled).unwrap_or(usize::MAX)
     }
 }
 
 /// Milliseconds since 1970.
 fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }

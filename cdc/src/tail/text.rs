@@ -41,7 +41,7 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
     let lag =
         wall_time.map(|at| Duration::from_millis(now.saturating_sub(at).max(0).unsigned_abs()));
 
-    let mut row = Row::start(look.width, look.colour, out);
+    let mut row = Row::new(look.width, look.colour);
     row.column(&wall_time.map_or(UNKNOWN.to_owned(), clock), 12, DIMMED);
     row.column(operation, 7, of_operation(operation));
     row.column(namespace, 0, PLAIN);
@@ -52,7 +52,7 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
     );
     row.column(&lag.map_or(UNKNOWN.to_owned(), human), 5, of_lag(lag));
     row.rest(&delivery.data);
-    row.end();
+    row.end(out);
 }
 
 /// The document's id where the body has it as `entry_id`, otherwise the message id.

@@ -1,27 +1,23 @@
 //! A row of a terminal: columns, cut at its width, in which no byte of a message acts on the terminal.
 
-use std::{
-    fmt::{self, Display, Write as _},
-    io::Write as _,
-};
-
 use anstyle::Style;
 
 /// Stands for what was cut off.
 const CUT: char = '…';
 
 /// A row that is being written.
-pub(super) struct Row<'a> {
-    out: &'a mut Vec<u8>,
+pub(super) struct Row {
+    text: String,
     left: usize,
     colour: bool,
 }
 
-impl<'a> Row<'a> {
-    /// Starts a row of `width` cells at the end of `out`.
-    pub(super) fn start(width: usize, colour: bool, out: &'a mut Vec<u8>) -> Self {
+impl Row {
+    /// Starts a row of `width` cells.
+    pub(super) fn new(width: usize, colour: bool) -> Self {
+        let text = String::new();
         Self {
-            out,
+            text,
             left: width,
             colour,
         }
@@ -29,106 +25,67 @@ impl<'a> Row<'a> {
 
     /// Adds a column of at least `cells` cells and the space after it.
     pub(super) fn column(&mut self, text: &str, cells: usize, style: Style) {
+        let style = if self.colour { style } else { Style::new() };
         let before = self.left;
-        if self.colour {
-            self.put(style.render());
-        }
-        self.text(text.as_bytes());
-        if self.colour {
-            self.put(style.render_reset());
-        }
+        self.text.push_str(&style.render().to_string());
+        self.rest(text.as_bytes());
+        self.text.push_str(&style.render_reset().to_string());
         let used = before - self.left;
-        for _ in used..=cells.max(used) {
-            self.cell(' ');
-        }
+        let gap = (cells.max(used) + 1 - used).min(self.left);
+        self.text.push_str(&" ".repeat(gap));
+        self.left -= gap;
     }
 
     /// Fills what is left with the begin of `bytes`.
     pub(super) fn rest(&mut self, bytes: &[u8]) {
-        self.text(bytes);
-    }
-
-    /// Ends the row.
-    pub(super) fn end(self) {
-        self.out.push(b'\n');
-    }
-
-    /// Writes `bytes` up to the end of the row.
-    fn text(&mut self, bytes: &[u8]) {
-        // Of a long body no more is looked at than a row can hold: no character has more than four bytes.
-        let bytes = &bytes[..bytes.len().min(4 * self.left + 4)];
-        let cells: usize = pieces(bytes).map(|piece| piece.cells()).sum();
-        let cut = cells > self.left;
-        let mut room = self.left - usize::from(cut && self.left > 0);
+        let (mut used, mut fitting) = (0, self.text.len());
         for piece in pieces(bytes) {
-            match room.checked_sub(piece.cells()) {
-                Some(left) => room = left,
-                None => break,
+            used += piece.chars().map(cells).sum::<usize>();
+            if used > self.left {
+                self.text.truncate(fitting);
+                self.text.extend((self.left > 0).then_some(CUT));
+                used = self.left;
+                break;
             }
-            self.put(piece);
+            self.text.push_str(&piece);
+            if used < self.left {
+                fitting = self.text.len();
+            }
         }
-        if cut && self.left > 0 {
-            self.put(CUT);
-            room = 0;
-        }
-        self.left = room;
+        self.left -= used;
     }
 
-    fn cell(&mut self, c: char) {
-        if self.left > 0 {
-            self.left -= 1;
-            self.put(c);
-        }
-    }
-
-    fn put(&mut self, value: impl Display) {
-        write!(self.out, "{value}").expect("a Vec takes every write");
+    /// Ends the row and adds it to `out`.
+    pub(super) fn end(mut self, out: &mut Vec<u8>) {
+        self.text.push('\n');
+        out.extend_from_slice(self.text.as_bytes());
     }
 }
 
-/// What is shown for a character or for a byte that is part of none.
-enum Piece {
-    Char(char),
-    Escaped(char),
-    Byte(u8),
-}
-
-impl Piece {
-    fn of(c: char) -> Self {
-        // Control characters, and the marks that turn the direction of writing, act on what stands around them.
-        let acts = c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if acts {
-            Self::Escaped(c)
-        } else {
-            Self::Char(c)
-        }
-    }
-
-    fn cells(&self) -> usize {
-        match self {
-            // All wide characters are here, among some others: these cut a row early, and none is wrapped.
-            Self::Char('\u{1100}'..='\u{115f}' | '\u{231a}'..='\u{2b55}' | '\u{2e80}'..) => 2,
-            Self::Char(_) => 1,
-            Self::Escaped(c) => c.escape_default().count(),
-            Self::Byte(_) => 4,
-        }
-    }
-}
-
-impl Display for Piece {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Char(c) => f.write_char(*c),
-            Self::Escaped(c) => write!(f, "{}", c.escape_default()),
-            Self::Byte(byte) => write!(f, "\\x{byte:02x}"),
-        }
-    }
-}
-
-fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece> {
+/// The characters of `bytes`, and what is shown for those that act on a terminal and for bytes that are part of none.
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = String> {
     bytes.utf8_chunks().flat_map(|chunk| {
-        let valid = chunk.valid().chars().map(Piece::of);
-        valid.chain(chunk.invalid().iter().copied().map(Piece::Byte))
+        let invalid = chunk.invalid().iter();
+        let invalid = invalid.map(|byte| format!("\\x{byte:02x}"));
+        chunk.valid().chars().map(piece).chain(invalid)
     })
+}
+
+fn piece(c: char) -> String {
+    // Control characters, and the marks that turn the direction of writing, act on what stands around them.
+    let acts = c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if acts {
+        c.escape_default().collect()
+    } else {
+        c.into()
+    }
+}
+
+fn cells(c: char) -> usize {
+    // All wide characters are here, among some others: these cut a row early, and none is wrapped.
+    match c {
+        '\u{1100}'..='\u{115f}' | '\u{231a}'..='\u{2b55}' | '\u{2e80}'.. => 2,
+        _ => 1,
+    }
 }
