@@ -40,7 +40,6 @@ pub mod source;
 mod spread;
 mod summary;
 mod system_calls;
-mod table;
 mod tally;
 mod tell;
 mod usage;

@@ -22,21 +22,11 @@ pub(super) enum Unit {
     Messages,
 }
 
-/// Where a bar means something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// A ratio, a size or a count.
-    Anywhere,
-    /// A time, which depends on the processor.
-    Machine,
-}
-
 /// One bar.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bar {
     /// What is measured.
     pub(super) name: &'static str,
-    pub(super) scope: Scope,
     bound: Bound,
     unit: Unit,
     /// Whether it takes runs that a quick bench leaves out.
@@ -67,13 +57,8 @@ pub(super) const fn bar(
     unit: Unit,
     figure: fn(&Report, &Summary) -> Option<Figure>,
 ) -> Bar {
-    let scope = match unit {
-        Unit::Micros | Unit::Millis => Scope::Machine,
-        _ => Scope::Anywhere,
-    };
     Bar {
         name,
-        scope,
         bound,
         unit,
         big: false,
@@ -111,11 +96,11 @@ impl Unit {
 }
 
 impl Bar {
-    /// Where it means something, in words.
+    /// Where it means something: a ratio, a size or a count anywhere, a time with this processor alone.
     pub(super) fn scope(&self) -> &'static str {
-        match self.scope {
-            Scope::Anywhere => "any machine",
-            Scope::Machine => "this machine",
+        match self.unit {
+            Unit::Micros | Unit::Millis => "this machine",
+            _ => "any machine",
         }
     }
 

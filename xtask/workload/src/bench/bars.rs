@@ -10,7 +10,7 @@ use super::{
     },
     number::{float, mebibytes},
     ratios::{self, Figure, largest},
-    report::{Delivery, Group, Queue, Report, Subject},
+    report::{Delivery, Group, QUEUES, Queue, Report, Subject},
     summary::Summary,
 };
 
@@ -134,7 +134,7 @@ fn cpu(summary: &Summary, queue: Queue) -> Option<Figure> {
 
 /// The most of all queues where they were counted.
 fn calls(summary: &Summary) -> Option<Figure> {
-    let counted = ratios::QUEUES.into_iter().filter_map(|queue| {
+    let counted = QUEUES.into_iter().filter_map(|queue| {
         let engine = summary.main(Subject::Engine, Some(queue))?;
         engine.calls.map(Figure::median)
     });

@@ -3,22 +3,13 @@
 use super::{
     number::{self, mebibytes},
     ratios::{self, Figure},
-    report::{Delivery, Queue, Subject},
+    report::{Delivery, Path, Queue, Subject},
     spread::Spread,
     summary::{Figures, Key, Summary},
 };
 
 /// What is written where there is no figure.
 pub(super) const NOTHING: &str = "–";
-
-/// The floors.
-pub(super) const FLOORS: [Subject; 3] = [Subject::Source, Subject::SinkBare, Subject::Sink];
-/// What a user would take instead.
-pub(super) const PYTHON: [Subject; 3] = [
-    Subject::PythonConnection,
-    Subject::PythonConfirm,
-    Subject::PythonBatch,
-];
 
 /// Name of a subject.
 pub(super) fn subject(subject: Subject) -> &'static str {
@@ -39,6 +30,14 @@ pub(super) fn queue(queue: Option<Queue>) -> &'static str {
         None => NOTHING,
         Some(Queue::Classic) => "classic",
         Some(Queue::Quorum) => "quorum",
+    }
+}
+
+/// Name of a latency's path.
+pub(super) fn path(path: Path) -> &'static str {
+    match path {
+        Path::Engine => "engine",
+        Path::Floor => "floor",
     }
 }
 

@@ -4,13 +4,13 @@ use anyhow::{Result, bail};
 
 use super::{
     bars,
-    cells::{queue, subject},
+    cells::{self, queue, subject},
     grid::{
         Column::{Figures, Words},
         Grid,
     },
     number,
-    report::{FORMAT, Group, Path, Report},
+    report::{FORMAT, Group, Report},
     spread::Spread,
     summary::{Key, Summary},
 };
@@ -20,21 +20,15 @@ use super::{
 /// # Errors
 /// If `earlier` was made with other settings.
 pub(super) fn comparable(now: &Report, earlier: &Report) -> Result<()> {
-    let settings = |report: &Report| {
+    let words = |report: &Report| {
         let settings = &report.settings;
-        (settings.count, settings.size, settings.quick)
+        let quick = if settings.quick { " --quick" } else { "" };
+        format!("--count {} --size {}{quick}", settings.count, settings.size)
     };
-    if settings(now) != settings(earlier) {
-        let words = |(count, size, quick): (u64, u64, bool)| {
-            format!(
-                "--count {count} --size {size}{}",
-                if quick { " --quick" } else { "" }
-            )
-        };
+    let (now, earlier) = (words(now), words(earlier));
+    if now != earlier {
         bail!(
-            "the earlier report was made with other settings ({}) than this one ({}), so its figures mean something else",
-            words(settings(earlier)),
-            words(settings(now))
+            "the earlier report was made with other settings ({earlier}) than this one ({now}), so its figures mean something else"
         );
     }
     Ok(())
@@ -143,18 +137,9 @@ fn lines(report: &Report) -> Vec<(String, Spread)> {
         lines.push((name("peak KiB"), run.peak_kib));
     }
     for ((per_second, path), found) in &summary.latencies {
-        let path = match path {
-            Path::Engine => "engine",
-            Path::Floor => "floor",
-        };
-        lines.push((
-            format!("latency at {per_second}/s, {path}: p50 ms"),
-            found.p50,
-        ));
-        lines.push((
-            format!("latency at {per_second}/s, {path}: p99 ms"),
-            found.p99,
-        ));
+        let name = format!("latency at {per_second}/s, {}", cells::path(*path));
+        lines.push((format!("{name}: p50 ms"), found.p50));
+        lines.push((format!("{name}: p99 ms"), found.p99));
     }
     lines
 }

@@ -1,5 +1,7 @@
 //! A table of texts: aligned for a terminal, or as Markdown.
 
+use std::fmt::Write;
+
 /// What a column holds, under which name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
@@ -36,31 +38,26 @@ impl Grid {
 
     /// For a terminal: words from the left, figures to the right, two spaces between columns.
     pub(super) fn text(&self) -> String {
-        let head: Vec<String> = self.head.iter().map(|column| column.name()).collect();
-        let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(&self.rows).collect();
-        let width = |column: usize| lines.iter().map(|line| width(&line[column])).max();
-        let widths: Vec<usize> = (0..head.len()).filter_map(width).collect();
-        lines.into_iter().fold(String::new(), |mut text, line| {
-            text.push_str(self.line(line, &widths).trim_end());
+        let mut text = String::new();
+        let head = self
+            .head
+            .iter()
+            .map(|column| column.name().to_owned())
+            .collect();
+        let lines: Vec<&Vec<String>> = [&head].into_iter().chain(&self.rows).collect();
+        for line in &lines {
+            for (number, column) in self.head.iter().enumerate() {
+                let widths = lines.iter().map(|line| line[number].chars().count());
+                let (cell, width) = (&line[number], widths.max().unwrap_or(0));
+                let _ = match column {
+                    Column::Words(_) => write!(text, "  {cell:<width$}"),
+                    Column::Figures(_) => write!(text, "  {cell:>width$}"),
+                };
+            }
+            text.truncate(text.trim_end().len());
             text.push('\n');
-            text
-        })
-    }
-
-    fn line(&self, cells: &[String], widths: &[usize]) -> String {
-        let mut line = String::new();
-        for (column, (cell, &full)) in self.head.iter().zip(cells.iter().zip(widths)) {
-            let space = " ".repeat(full - width(cell));
-            let (before, after) = match column {
-                Column::Words(_) => ("", space.as_str()),
-                Column::Figures(_) => (space.as_str(), ""),
-            };
-            line.push_str("  ");
-            line.push_str(before);
-            line.push_str(cell);
-            line.push_str(after);
         }
-        line
+        text
     }
 
     /// For a page.
@@ -70,7 +67,7 @@ impl Grid {
             Column::Figures(_) => "---:".to_owned(),
         });
         let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let head = self.head.iter().map(|column| plain(&column.name()));
+        let head = self.head.iter().map(|column| plain(column.name()));
         let mut page = row(head.collect()) + &row(rule.collect());
         for cells in &self.rows {
             page += &row(cells.iter().map(|cell| plain(cell)).collect());
@@ -80,30 +77,30 @@ impl Grid {
 }
 
 impl Column {
-    fn name(self) -> String {
+    fn name(self) -> &'static str {
         let (Self::Words(name) | Self::Figures(name)) = self;
-        name.to_owned()
+        name
     }
 }
 
 /// `text` with nothing that Markdown or HTML would read as a sign of its own.
 pub(super) fn plain(text: &str) -> String {
-    let mut page = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => page.push_str("&amp;"),
-            '<' => page.push_str("&lt;"),
-            '>' => page.push_str("&gt;"),
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '~' => page.extend(['\\', character]),
-            character if character.is_control() => page.push(' '),
-            character => page.push(character),
-        }
-    }
-    page
+    let signs = ['|', '*', '_', '`', '[', ']', '\\', '~'];
+    let escape = |character| {
+        [
+            Some('\\').filter(|_| signs.contains(&character)),
+            Some(character),
+        ]
+    };
+    escaped(text).chars().flat_map(escape).flatten().collect()
 }
 
-fn width(text: &str) -> usize {
-    console::measure_text_width(text)
+/// `text` as XML and HTML take it; what they have no room for at all becomes a space.
+pub(super) fn escaped(text: &str) -> String {
+    let no_room =
+        |character: char| character.is_control() || "\u{fffe}\u{ffff}".contains(character);
+    let text = text.replace(no_room, " ").replace('&', "&amp;");
+    text.replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
-//! The block of a page: what a report came to, as Markdown.
+//! A report for people: at a terminal, and as the block of a page in Markdown.
 
 use super::{
-    bars,
     caption::Caption,
-    cells::{FLOORS, PYTHON},
     grid::{Grid, plain},
     plot,
-    report::{Report, Subject},
-    sections,
+    report::Report,
+    sections::{Section, ratios, sections},
     summary::Summary,
 };
 
@@ -15,63 +13,38 @@ use super::{
 const MEDIANS: &str =
     "Each figure is the median of its samples, with the smallest and the largest in brackets.\n";
 
+/// Everything in `report`, for a terminal.
+pub(super) fn table(report: &Report, summary: &Summary) -> String {
+    let head = Caption::of(report).sentences().join("\n") + "\n";
+    let part = |title: &str, grid: &Grid| {
+        let empty = grid.is_empty().then(|| "  not measured\n".to_owned());
+        format!("\n{title}\n{}", empty.unwrap_or_else(|| grid.text()))
+    };
+    let sections = sections(report, summary);
+    let sections = sections
+        .iter()
+        .map(|section| part(section.title, &section.grid));
+    let ratios = part("Ratios of medians", &ratios(summary));
+    [head, ratios].into_iter().chain(sections).collect()
+}
+
 /// The block for `report`; links to its plots begin with `plots`.
 pub(super) fn page(report: &Report, plots: &str) -> String {
-    let summary = Summary::of(report);
     let sentences = Caption::of(report).sentences();
     let head = sentences.iter().map(|sentence| plain(sentence) + "\n");
-    let parts = parts(report, &summary);
-    let body = parts.iter().map(|part| part.text(plots));
+    let sections = sections(report, &Summary::of(report));
+    let body = sections.iter().map(|section| block(section, plots));
     head.chain([MEDIANS.to_owned()]).chain(body).collect()
 }
 
-/// A table with the plots that belong to it.
-struct Part {
-    title: &'static str,
-    grid: Grid,
-    plots: &'static [&'static str],
-}
-
-impl Part {
-    fn text(&self, base: &str) -> String {
-        let table = if self.grid.is_empty() {
-            "Not measured.\n".to_owned()
-        } else {
-            self.grid.markdown()
-        };
-        let mut paragraphs = vec![format!("\n**{}**\n", self.title), table];
-        let plots = self.plots.iter();
-        paragraphs.extend(plots.map(|file| format!("![{}]({base}{file})\n", plot::title(file))));
-        paragraphs.join("\n")
-    }
-}
-
-fn parts(report: &Report, summary: &Summary) -> [Part; 8] {
-    let part = |title, grid, plots| Part { title, grid, plots };
-    let mut subjects = FLOORS.to_vec();
-    subjects.push(Subject::Engine);
-    subjects.extend(PYTHON);
-    let outcomes = bars::outcomes(report, summary);
-    [
-        part(
-            "Floors, engine, and what a user would take instead",
-            sections::main(summary, &subjects),
-            &[plot::RATES, plot::CPU],
-        ),
-        part("Both floors together", sections::bounds(summary), &[]),
-        part("Latency", sections::latency(summary), &[plot::LATENCY]),
-        part(
-            "Growth in events",
-            sections::events(summary),
-            &[plot::EVENTS],
-        ),
-        part("Growth in bytes", sections::bytes(summary), &[plot::BYTES]),
-        part(
-            "Start, idle and binary",
-            sections::besides(report, summary),
-            &[],
-        ),
-        part("Extended JSON writer", sections::writer(report), &[]),
-        part("Bars", sections::bars(&outcomes), &[]),
-    ]
+fn block(section: &Section, base: &str) -> String {
+    let table = if section.grid.is_empty() {
+        "Not measured.\n".to_owned()
+    } else {
+        section.grid.markdown()
+    };
+    let mut paragraphs = vec![format!("\n**{}**\n", section.title), table];
+    let plots = section.plots.iter();
+    paragraphs.extend(plots.map(|file| format!("![{}]({base}{file})\n", plot::title(file))));
+    paragraphs.join("\n")
 }

@@ -1,4 +1,4 @@
-//! A report's page: the figures in Markdown, the plots, and the report itself beside them.
+//! A report's page: what README shows, the plots, and the report itself beside them.
 
 use std::{
     env, fs,
@@ -12,17 +12,16 @@ use crate::hint::Hinted;
 
 /// Where a report is published unless another folder is named.
 pub(super) const FOLDER: &str = "xtask/bench";
-/// The page of a report whose folder has none of its own, and the way from there to the folder that it is named from.
+/// The project's page with the block, from the project's folder.
 const PAGE: &str = "docs/performance.md";
-const UP: &str = "../";
-/// A page of the folder's own.
-const OWN_PAGE: &str = "README.md";
+/// The page of a folder that has one of its own.
+const README: &str = "README.md";
 /// The lines between which the block is.
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->\n";
 
 /// Writes `report`, which was read from `file`, with its plots to `folder`, and the block of the page that shows them.
-/// Returns that page: the README.md of `folder` where it has one, else docs/performance.md of the current folder.
+/// Returns that page: the README.md of `folder` where it has one, else [`PAGE`] below the current folder.
 ///
 /// # Errors
 /// If the page has no place for the block, or a file cannot be read or written.
@@ -49,17 +48,17 @@ pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<Pat
 
 /// The page that shows what is in `folder`, seen from `here`, and what its links to files there begin with.
 fn page_of(folder: &Path, here: &Path) -> Result<(PathBuf, String)> {
-    let own = folder.join(OWN_PAGE);
+    let own = folder.join(README);
     if own.is_file() {
         return Ok((own, String::new()));
     }
-    Ok((PathBuf::from(PAGE), UP.to_owned() + &link(folder, here)?))
+    Ok((PathBuf::from(PAGE), link(folder, here)?))
 }
 
-/// What a path from `here` to a file in `folder` begins with.
+/// What a link from [`PAGE`] below `here` to a file in `folder` begins with.
 fn link(folder: &Path, here: &Path) -> Result<String> {
     let inside = folder.strip_prefix(here).unwrap_or(folder);
-    let mut names = String::new();
+    let mut names = "../".repeat(PAGE.matches('/').count());
     for component in inside.components() {
         match (component, component.as_os_str().to_str()) {
             (Component::CurDir, _) => {}
@@ -68,7 +67,7 @@ fn link(folder: &Path, here: &Path) -> Result<String> {
             }
             _ => bail!(Hinted::new(
                 format!("{PAGE} cannot link to {}", folder.display()),
-                format!("name a folder below the current one, such as {FOLDER}"),
+                format!("name a folder of the project, such as {FOLDER}"),
             )),
         }
     }

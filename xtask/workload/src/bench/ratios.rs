@@ -4,19 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     number::float,
-    report::{Group, Path, Queue, Report, Subject},
+    report::{Group, PYTHON, Path, QUEUES, Queue, Report, Subject},
     spread::Spread,
     summary::{Figures, Key, Summary},
 };
-
-/// The Python programs.
-const PYTHON: [Subject; 3] = [
-    Subject::PythonConnection,
-    Subject::PythonConfirm,
-    Subject::PythonBatch,
-];
-/// Both types of queue.
-pub(super) const QUEUES: [Queue; 2] = [Queue::Classic, Queue::Quorum];
 
 /// A figure that has a bar.
 #[derive(Debug, Clone, Copy, PartialEq)]

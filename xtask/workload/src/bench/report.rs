@@ -82,6 +82,15 @@ pub enum Subject {
     PythonBatch,
 }
 
+/// The floors.
+pub(super) const FLOORS: [Subject; 3] = [Subject::Source, Subject::SinkBare, Subject::Sink];
+/// What a user would take instead.
+pub(super) const PYTHON: [Subject; 3] = [
+    Subject::PythonConnection,
+    Subject::PythonConfirm,
+    Subject::PythonBatch,
+];
+
 /// Which question a run answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,6 +112,9 @@ pub enum Queue {
     /// Quorum.
     Quorum,
 }
+
+/// Both types.
+pub(super) const QUEUES: [Queue; 2] = [Queue::Classic, Queue::Quorum];
 
 /// One catch-up run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,65 +1,125 @@
 //! The tables of a report.
 
 use super::{
-    bar::Outcome,
-    cells::{NOTHING, PYTHON, delivery, engine_is, mebibytes_of, number_of, queue, ratio, subject},
+    bars,
+    cells::{self, NOTHING, delivery, engine_is, mebibytes_of, number_of, queue, ratio, subject},
     grid::{
-        Column::{Figures, Words},
+        Column::{self, Figures, Words},
         Grid,
     },
-    number,
+    number, plot,
     ratios::{self, Figure},
-    report::{Group, Path, Report, Subject},
+    report::{FLOORS, Group, PYTHON, Path, QUEUES, Report, Subject},
     spread::Spread,
-    summary::Summary,
+    summary::{self, Key, Summary},
 };
 
-/// The runs of `subjects` in the main comparison.
-pub(super) fn main(summary: &Summary, subjects: &[Subject]) -> Grid {
-    let mut grid = Grid::new(&[
-        Words("program"),
-        Words("queue"),
-        Words("format"),
-        Figures("events/s"),
-        Figures("CPU µs/event"),
-        Figures("peak MiB"),
-        Figures("calls/event"),
-        Figures("bytes/event"),
-        Figures("engine is"),
-        Words("delivery"),
-    ]);
-    for &wanted in subjects {
-        let runs = summary.group(Group::Main);
-        for (key, run) in runs.filter(|(key, _)| key.subject == wanted) {
-            grid.push([
-                subject(wanted).to_owned(),
-                queue(key.queue).to_owned(),
-                key.format.clone().unwrap_or(NOTHING.to_owned()),
-                run.rate.whole(),
-                run.cpu_us.short(),
-                mebibytes_of(run.peak_kib),
-                number_of(run.calls),
-                number::whole(run.body_bytes.median),
-                engine_is(summary, key),
-                delivery(key, run.delivery),
-            ]);
-        }
+/// A table with the plots that belong to it.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) grid: Grid,
+    pub(super) plots: &'static [&'static str],
+}
+
+/// All of them but the ratios.
+pub(super) fn sections(report: &Report, summary: &Summary) -> [Section; 8] {
+    let section = |title, grid, plots| Section { title, grid, plots };
+    let main = "Floors, engine, and what a user would take instead";
+    [
+        section(main, self::main(summary), &[plot::RATES, plot::CPU]),
+        section("Both floors together", bounds(summary), &[]),
+        section("Latency", latency(summary), &[plot::LATENCY]),
+        section("Growth in events", events(summary), &[plot::EVENTS]),
+        section("Growth in bytes", bytes(summary), &[plot::BYTES]),
+        section("Start, idle and binary", besides(report, summary), &[]),
+        section("Extended JSON writer", writer(report), &[]),
+        section("Bars", bars(report, summary), &[]),
+    ]
+}
+
+/// The runs of one key, in the summary that they are from.
+type Runs<'a> = (&'a Summary, &'a Key, &'a summary::Figures);
+/// A column of a table of runs, and what it has for a row.
+type OfRuns = (Column, fn(Runs<'_>) -> String);
+
+const PROGRAM: OfRuns = (Words("program"), |(_, key, _)| {
+    subject(key.subject).to_owned()
+});
+const QUEUE: OfRuns = (Words("queue"), |(_, key, _)| queue(key.queue).to_owned());
+const FORMAT: OfRuns = (Words("format"), |(_, key, _)| {
+    key.format.clone().unwrap_or(NOTHING.to_owned())
+});
+const DOCUMENT: OfRuns = (Words("document"), |(_, key, _)| {
+    number::bytes(key.document_bytes)
+});
+const EVENTS: OfRuns = (Figures("events"), |(_, key, _)| number::count(key.events));
+const RATE: OfRuns = (Figures("events/s"), |(_, _, run)| run.rate.short());
+const MEGABYTES: OfRuns = (Figures("MB/s"), |(_, key, run)| {
+    ratios::megabytes_per_second(key.document_bytes, run.rate).short()
+});
+const CPU: OfRuns = (Figures("CPU µs/event"), |(_, _, run)| run.cpu_us.short());
+const PEAK: OfRuns = (Figures("peak MiB"), |(_, _, run)| {
+    mebibytes_of(run.peak_kib)
+});
+const CALLS: OfRuns = (Figures("calls/event"), |(_, _, run)| number_of(run.calls));
+const BODY: OfRuns = (Figures("bytes/event"), |(_, _, run)| {
+    number::whole(run.body_bytes.median)
+});
+const ENGINE_IS: OfRuns = (Figures("engine is"), |(summary, key, _)| {
+    engine_is(summary, key)
+});
+const DELIVERY: OfRuns = (Words("delivery"), |(_, key, run)| {
+    delivery(key, run.delivery)
+});
+
+fn table<'a, const N: usize>(columns: [OfRuns; N], rows: impl Iterator<Item = Runs<'a>>) -> Grid {
+    let mut grid = Grid::new(&columns.map(|(column, _)| column));
+    for row in rows {
+        grid.push(columns.map(|(_, cell)| cell(row)));
     }
     grid
 }
 
+/// The main comparison.
+fn main(summary: &Summary) -> Grid {
+    let subjects = FLOORS.into_iter().chain([Subject::Engine]).chain(PYTHON);
+    let runs = subjects.flat_map(|wanted| {
+        let runs = summary.group(Group::Main);
+        runs.filter(move |(key, _)| key.subject == wanted)
+    });
+    let columns = [
+        PROGRAM, QUEUE, FORMAT, RATE, CPU, PEAK, CALLS, BODY, ENGINE_IS, DELIVERY,
+    ];
+    table(columns, runs.map(|(key, run)| (summary, key, run)))
+}
+
+/// The engine and its sink as the number of events grows.
+fn events(summary: &Summary) -> Grid {
+    let runs = summary.group(Group::Events);
+    let columns = [PROGRAM, QUEUE, EVENTS, RATE, CPU, PEAK, DELIVERY];
+    table(columns, runs.map(|(key, run)| (summary, key, run)))
+}
+
+/// The engine as documents grow.
+fn bytes(summary: &Summary) -> Grid {
+    let runs = summary.engine(Group::Bytes);
+    let columns = [
+        DOCUMENT, QUEUE, EVENTS, RATE, MEGABYTES, CPU, PEAK, DELIVERY,
+    ];
+    table(columns, runs.map(|(key, run)| (summary, key, run)))
+}
+
 /// Both floors at once, or one after the other: what two processors, or one, could reach.
-pub(super) fn bounds(summary: &Summary) -> Grid {
+fn bounds(summary: &Summary) -> Grid {
     let mut grid = Grid::new(&[
         Words("queue"),
         Figures("one after the other, events/s"),
         Figures("side by side, events/s"),
     ]);
-    let Some(source) = summary.main(Subject::Source, None) else {
-        return grid;
-    };
-    for wanted in ratios::QUEUES {
-        if let Some(sink) = summary.main(Subject::Sink, Some(wanted)) {
+    let source = summary.main(Subject::Source, None);
+    for wanted in QUEUES {
+        let sink = summary.main(Subject::Sink, Some(wanted));
+        if let Some((source, sink)) = source.zip(sink) {
             grid.push([
                 queue(Some(wanted)).to_owned(),
                 number::whole((source.time + sink.time).recip()),
@@ -70,61 +130,8 @@ pub(super) fn bounds(summary: &Summary) -> Grid {
     grid
 }
 
-/// The engine and its sink as the number of events grows.
-pub(super) fn events(summary: &Summary) -> Grid {
-    let head = [
-        Words("program"),
-        Words("queue"),
-        Figures("events"),
-        Figures("events/s"),
-        Figures("CPU µs/event"),
-        Figures("peak MiB"),
-        Words("delivery"),
-    ];
-    let mut grid = Grid::new(&head);
-    for (key, run) in summary.group(Group::Events) {
-        grid.push([
-            subject(key.subject).to_owned(),
-            queue(key.queue).to_owned(),
-            number::count(key.events),
-            run.rate.whole(),
-            run.cpu_us.short(),
-            mebibytes_of(run.peak_kib),
-            delivery(key, run.delivery),
-        ]);
-    }
-    grid
-}
-
-/// The engine as documents grow.
-pub(super) fn bytes(summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[
-        Words("document"),
-        Words("queue"),
-        Figures("events"),
-        Figures("events/s"),
-        Figures("MB/s"),
-        Figures("CPU µs/event"),
-        Figures("peak MiB"),
-        Words("delivery"),
-    ]);
-    for (key, run) in summary.engine(Group::Bytes) {
-        grid.push([
-            number::bytes(key.document_bytes),
-            queue(key.queue).to_owned(),
-            number::count(key.events),
-            run.rate.short(),
-            ratios::megabytes_per_second(key.document_bytes, run.rate).short(),
-            run.cpu_us.short(),
-            mebibytes_of(run.peak_kib),
-            delivery(key, run.delivery),
-        ]);
-    }
-    grid
-}
-
 /// Latencies, and what the engine adds to the floor.
-pub(super) fn latency(summary: &Summary) -> Grid {
+fn latency(summary: &Summary) -> Grid {
     let mut grid = Grid::new(&[
         Figures("inserts/s"),
         Words("path"),
@@ -134,14 +141,17 @@ pub(super) fn latency(summary: &Summary) -> Grid {
         Figures("max ms"),
     ]);
     for (&(per_second, path), found) in &summary.latencies {
-        let name = match path {
-            Path::Engine => "engine",
-            Path::Floor => "floor",
-        };
         let cells = [found.p50, found.p90, found.p99, found.max].map(Spread::short);
         let [p50, p90, p99, max] = cells;
         let rate = number::whole(f64::from(per_second));
-        grid.push([rate.clone(), name.to_owned(), p50, p90, p99, max]);
+        grid.push([
+            rate.clone(),
+            cells::path(path).to_owned(),
+            p50,
+            p90,
+            p99,
+            max,
+        ]);
         if let (Path::Floor, Some((p50, p99))) = (path, ratios::latency(summary, per_second)) {
             let [p50, p99] = [p50, p99].map(ratio);
             let none = || NOTHING.to_owned();
@@ -152,17 +162,15 @@ pub(super) fn latency(summary: &Summary) -> Grid {
 }
 
 /// What is measured besides.
-pub(super) fn besides(report: &Report, summary: &Summary) -> Grid {
+fn besides(report: &Report, summary: &Summary) -> Grid {
     let mut grid = Grid::new(&[Words("engine"), Figures("figure")]);
     let start = summary.start_ms.map(Spread::short);
+    let megabytes = number::float(report.binary_bytes) / 1e6;
+    let binary = (report.binary_bytes > 0).then(|| format!("{megabytes:.2}"));
     let rows = [
         ("start to first watch, ms", start),
         ("memory when idle, MiB", summary.idle_kib.map(mebibytes_of)),
-        (
-            "stripped binary, MB",
-            (report.binary_bytes > 0)
-                .then(|| format!("{:.2}", number::float(report.binary_bytes) / 1e6)),
-        ),
+        ("stripped binary, MB", binary),
     ];
     for (name, figure) in rows {
         grid.push([name.to_owned(), figure.unwrap_or("not measured".to_owned())]);
@@ -171,14 +179,13 @@ pub(super) fn besides(report: &Report, summary: &Summary) -> Grid {
 }
 
 /// The writer beside `serde_json`.
-pub(super) fn writer(report: &Report) -> Grid {
-    let head = [
+fn writer(report: &Report) -> Grid {
+    let mut grid = Grid::new(&[
         Words("document"),
         Figures("writer ns"),
         Figures("serde_json ns"),
         Figures("times as fast"),
-    ];
-    let mut grid = Grid::new(&head);
+    ]);
     for writer in &report.writer {
         grid.push([
             number::bytes(writer.document_bytes),
@@ -190,18 +197,16 @@ pub(super) fn writer(report: &Report) -> Grid {
     grid
 }
 
-/// The bars.
-pub(super) fn bars(outcomes: &[Outcome]) -> Grid {
-    let head = [
+fn bars(report: &Report, summary: &Summary) -> Grid {
+    let mut grid = Grid::new(&[
         Words("bar"),
         Words("must be"),
         Figures("figure"),
         Figures("samples"),
         Words("verdict"),
         Words("scope"),
-    ];
-    let mut grid = Grid::new(&head);
-    for outcome in outcomes {
+    ]);
+    for outcome in bars::outcomes(report, summary) {
         grid.push([
             outcome.bar.name.to_owned(),
             outcome.bar.bound(),
@@ -222,7 +227,7 @@ pub(super) fn ratios(summary: &Summary) -> Grid {
             grid.push([name, ratio(figure)]);
         }
     };
-    for wanted in ratios::QUEUES {
+    for wanted in QUEUES {
         let name = queue(Some(wanted));
         let parts = ratios::parts_to_engine(summary, wanted);
         push(format!("(source + sink) / engine, {name}"), parts);
@@ -230,9 +235,9 @@ pub(super) fn ratios(summary: &Summary) -> Grid {
             format!("processor time, engine / sink alone, {name}"),
             ratios::processor_time(summary, wanted),
         );
-        for other in [Subject::SinkBare, Subject::Sink].iter().chain(&PYTHON) {
-            let figure = ratios::engine_to(summary, *other, Some(wanted));
-            push(format!("engine / {}, {name}", subject(*other)), figure);
+        for other in [Subject::SinkBare, Subject::Sink].into_iter().chain(PYTHON) {
+            let figure = ratios::engine_to(summary, other, Some(wanted));
+            push(format!("engine / {}, {name}", subject(other)), figure);
         }
     }
     for wanted in [Subject::Engine, Subject::Sink] {

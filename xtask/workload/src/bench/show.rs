@@ -10,10 +10,9 @@ use anyhow::{Context, Result};
 
 use super::{
     bar::{Outcome, Verdict},
-    bars, compare, publish,
+    bars, compare, page, publish,
     report::Report,
     summary::Summary,
-    table,
 };
 use crate::hint::Hinted;
 
@@ -42,7 +41,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let report = read(&args.report)?;
     let summary = Summary::of(&report);
-    say(&table::table(&report, &summary));
+    say(&page::table(&report, &summary));
     if let Some(file) = &args.compare {
         let earlier = read(file)?;
         compare::comparable(&report, &earlier)

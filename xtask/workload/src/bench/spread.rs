@@ -56,11 +56,6 @@ impl Spread {
         }
     }
 
-    /// As [`Self::text`], rounded to whole numbers.
-    pub(super) fn whole(self) -> String {
-        self.text(number::whole)
-    }
-
     /// As [`Self::text`], with about three digits.
     pub(super) fn short(self) -> String {
         self.text(number::short)
@@ -95,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_single_sample_has_no_range() {
-        assert_eq!(spread(&[1234.0]).whole(), "1,234");
+        assert_eq!(spread(&[1234.0]).short(), "1,234");
         assert_eq!(spread(&[1.0, 2.0, 4.0]).short(), "2.00 (1.00–4.00)");
     }
 }

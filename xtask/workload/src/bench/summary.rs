@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     number::float,
-    report::{Delivery, Group, Path, Queue, Report, Run, Subject},
+    report::{Delivery, Group, Latency, Path, Queue, Report, Run, Subject},
     spread::Spread,
 };
 
@@ -155,51 +155,37 @@ fn calls(run: &Run) -> Option<f64> {
     Some(per_event(run, run.system_calls?))
 }
 
+/// The sum of all; none if a run was not checked.
 fn delivery(runs: &[&Run]) -> Option<Delivery> {
-    runs.iter()
-        .map(|run| run.delivery)
-        .try_fold(None, |sum: Option<Delivery>, delivery| {
-            let found = delivery?;
-            Some(Some(sum.map_or(found, |sum| Delivery {
-                delivered: sum.delivered + found.delivered,
-                missing: sum.missing + found.missing,
-                out_of_order: sum.out_of_order + found.out_of_order,
-                replayed: sum.replayed + found.replayed,
-            })))
-        })
-        .flatten()
+    let found: Option<Vec<Delivery>> = runs.iter().map(|run| run.delivery).collect();
+    found?.into_iter().reduce(|sum, found| Delivery {
+        delivered: sum.delivered + found.delivered,
+        missing: sum.missing + found.missing,
+        out_of_order: sum.out_of_order + found.out_of_order,
+        replayed: sum.replayed + found.replayed,
+    })
 }
 
 fn latencies(report: &Report) -> BTreeMap<(u32, Path), Quantiles> {
-    let mut keys: Vec<_> = report
-        .latencies
-        .iter()
-        .map(|latency| (latency.per_second, latency.path))
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let quantiles = |key| Some((key, quantiles(report, key)?));
-    keys.into_iter().filter_map(quantiles).collect()
+    let mut of_keys: BTreeMap<_, Vec<&Latency>> = BTreeMap::new();
+    for latency in &report.latencies {
+        let key = (latency.per_second, latency.path);
+        of_keys.entry(key).or_default().push(latency);
+    }
+    let quantiles = |(key, samples): (_, Vec<_>)| Some((key, quantiles(&samples)?));
+    of_keys.into_iter().filter_map(quantiles).collect()
 }
 
-fn quantiles(report: &Report, key: (u32, Path)) -> Option<Quantiles> {
-    let samples: Vec<_> = report
-        .latencies
-        .iter()
-        .filter(|latency| (latency.per_second, latency.path) == key)
-        .collect();
-    let spread = |figure: fn(&super::report::Latency) -> f64| {
-        Spread::of(samples.iter().map(|latency| figure(latency)))
-    };
+fn quantiles(samples: &[&Latency]) -> Option<Quantiles> {
+    let spread =
+        |figure: fn(&Latency) -> f64| Spread::of(samples.iter().map(|latency| figure(latency)));
+    let of_sample = |latency: &&Latency| (latency.sample, (latency.p50_ms, latency.p99_ms));
     Some(Quantiles {
         p50: spread(|latency| latency.p50_ms)?,
         p90: spread(|latency| latency.p90_ms)?,
         p99: spread(|latency| latency.p99_ms)?,
         max: spread(|latency| latency.max_ms)?,
-        samples: samples
-            .iter()
-            .map(|latency| (latency.sample, (latency.p50_ms, latency.p99_ms)))
-            .collect(),
+        samples: samples.iter().map(of_sample).collect(),
     })
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::bench::{
-    bar::{Scope, Verdict},
+    bar::Verdict,
     fixture,
     report::{Path, Run},
 };
@@ -203,7 +203,7 @@ fn a_missed_bar_is_said_with_figure_and_bound() {
             "start to first watch: none, must be below 100 ms",
         ]
     );
-    let of_machine = BARS.iter().filter(|bar| bar.scope == Scope::Machine);
+    let of_machine = BARS.iter().filter(|bar| bar.scope() == "this machine");
     assert_eq!(
         of_machine.count(),
         3,

@@ -3,31 +3,31 @@
 use super::{
     super::{
         caption::Caption,
-        cells::{self, FLOORS, PYTHON},
-        number,
-        report::{Group as Question, Subject},
+        cells, number,
+        report::{FLOORS, Group as Question, PYTHON, Subject},
         summary::{Figures, Key, Summary},
     },
     class, label,
     strips::{self, Group, Strip},
+    svg::Svg,
 };
+
+const AXIS: &str = "processor time per event of the process, µs, median";
+const LEGEND: [(&str, &str, &str); 3] = [
+    ("bar", "both", "user mode"),
+    ("bar", "both faint", "kernel"),
+    ("whisker", "", "smallest to largest sample"),
+];
 
 /// The plot: Python has an axis of its own, or the others could not be seen.
 pub(super) fn plot(summary: &Summary, caption: &Caption) -> String {
-    let mut ours = FLOORS.to_vec();
-    ours.push(Subject::Engine);
+    let ours = [&FLOORS[..], &[Subject::Engine]].concat();
     let groups = [
         group(summary, "Floors and engine", &ours),
         group(summary, "Python programs (another axis)", &PYTHON),
     ];
-    let legend = [
-        ("both", "user mode"),
-        ("both faint", "kernel"),
-        ("whisker", "smallest to largest sample"),
-    ];
-    let title = super::title(super::CPU);
-    let axis = "processor time per event of the process, µs, median";
-    strips::plot(title, axis, &legend, &groups, caption)
+    let svg = Svg::new(super::title(super::CPU), &LEGEND);
+    strips::plot(svg, AXIS, &groups, caption)
 }
 
 fn group(summary: &Summary, title: &str, subjects: &[Subject]) -> Group {
@@ -49,16 +49,12 @@ fn strip(key: &Key, run: &Figures) -> Strip {
     if key.queue.is_some() {
         label = [&label, cells::queue(key.queue)].join(", ");
     }
-    let class = class(key.subject);
-    let whole = run.cpu_us.median;
-    let kernel = run.system_us.median.min(whole);
     Strip {
         label,
-        parts: vec![
-            (class.to_owned(), whole - kernel),
-            (format!("{class} faint"), kernel),
-        ],
+        class: class(key.subject),
+        length: run.cpu_us.median,
+        faint: run.system_us.median.min(run.cpu_us.median),
         samples: Some(run.cpu_us),
-        text: number::short(whole),
+        text: number::short(run.cpu_us.median),
     }
 }

@@ -1,19 +1,21 @@
-//! Curves in panels side by side.
+//! Curves in panels side by side. The figures stand in rows under the axis, where none can cover another.
 
 use super::{
-    super::caption::Caption,
+    super::{caption::Caption, spread::Spread},
     scale::Scale,
-    svg::{Anchor, EDGE, Svg, WIDTH},
+    svg::{EDGE, Svg, WIDTH},
 };
 
 /// Height of a panel's inside.
 const HEIGHT: f64 = 210.0;
+/// Where the inside begins, below the legend and the panel's title.
+const TOP: f64 = 104.0;
 /// Room for the numbers of the upright axis.
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 46.0;
 /// Room between panels.
-const GAP: f64 = 14.0;
-/// Height of a figure.
-const LABEL: f64 = 12.0;
+const GAP: f64 = 18.0;
+/// Height of a row of figures.
+const ROW: f64 = 15.0;
 
 /// One point.
 #[derive(Debug)]
@@ -21,18 +23,14 @@ pub(super) struct Point {
     /// Place on the level axis, from 0 to 1.
     pub(super) x: f64,
     pub(super) y: f64,
-    /// Smallest and largest sample.
-    pub(super) ends: Option<(f64, f64)>,
+    /// The samples that it is the median of.
+    pub(super) samples: Option<Spread>,
     /// Its figure, which also gives it a dot.
     pub(super) text: Option<String>,
 }
 
-/// One curve.
-#[derive(Debug)]
-pub(super) struct Series {
-    pub(super) class: &'static str,
-    pub(super) points: Vec<Point>,
-}
+/// The points of one curve, and its class.
+pub(super) type Series = (&'static str, Vec<Point>);
 
 /// Curves that share axes.
 #[derive(Debug)]
@@ -41,179 +39,74 @@ pub(super) struct Panel {
     pub(super) title: String,
     /// What the level axis is, with its unit.
     pub(super) axis: &'static str,
+    /// Places on the level axis and what is there.
     pub(super) ticks: Vec<(f64, String)>,
     pub(super) scale: Scale,
     pub(super) series: Vec<Series>,
 }
 
-/// Where a panel's inside is.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    left: f64,
-    width: f64,
-    bottom: f64,
-}
-
-impl Room {
-    fn place(self, panel: &Panel, x: f64, y: f64) -> (f64, f64) {
-        (
-            self.left + self.width * x,
-            self.bottom - HEIGHT * panel.scale.at(y),
-        )
-    }
-}
-
-/// The plot; `legend` has a class and a name for each curve.
-pub(super) fn plot(
-    title: &str,
-    legend: &[(&str, &str)],
-    panels: &[Panel],
-    caption: &Caption,
-) -> String {
-    let mut svg = Svg::new(title);
+/// Draws `panels` into `svg`.
+pub(super) fn plot(mut svg: Svg, panels: &[Panel], caption: &Caption) -> String {
     if panels.is_empty() {
-        svg.text("head", Anchor::Start, (EDGE, 60.0), "not measured");
-        return svg.finish(60.0, caption);
+        svg.text("head", "start", (EDGE, 72.0), "not measured");
+        return svg.finish(72.0, caption);
     }
-    draw_legend(&mut svg, legend);
-    let count = f64::from(u32::try_from(panels.len()).unwrap_or(1));
+    let count = panels.iter().map(|_| 1.0).sum::<f64>();
     let whole = (WIDTH - 2.0 * EDGE - GAP * (count - 1.0)) / count;
-    let mut room = Room {
-        left: EDGE + LEFT,
-        width: whole - LEFT - 12.0,
-        bottom: 104.0 + HEIGHT,
-    };
-    let mut bottom = room.bottom;
+    let (mut left, mut bottom) = (EDGE + LEFT, 0.0_f64);
     for panel in panels {
-        bottom = bottom.max(draw(&mut svg, panel, room));
-        room.left += whole + GAP;
+        bottom = bottom.max(draw(&mut svg, panel, left, whole - LEFT - 4.0));
+        left += whole + GAP;
     }
     svg.finish(bottom, caption)
 }
 
-fn draw_legend(svg: &mut Svg, legend: &[(&str, &str)]) {
-    let mut x = EDGE;
-    for (class, name) in legend {
-        if *class == "whisker" {
-            svg.line("whisker", (x + 20.0, 38.0), (x + 20.0, 50.0));
-        } else {
-            svg.curve(class, &[(x, 44.0), (x + 26.0, 44.0)]);
-        }
-        svg.text("small", Anchor::Start, (x + 32.0, 48.0), name);
-        x += 56.0 + width(name);
-    }
-}
-
-/// Draws a panel, and returns where it ends.
-fn draw(svg: &mut Svg, panel: &Panel, room: Room) -> f64 {
-    let (left, right, bottom) = (room.left, room.left + room.width, room.bottom);
-    let head = (left - LEFT, bottom - HEIGHT - 26.0);
-    svg.text("head", Anchor::Start, head, &panel.title);
-    for tick in panel.scale.ticks() {
-        let (_, y) = room.place(panel, 0.0, tick);
+/// Draws a panel whose inside begins at `left`, and returns where it ends.
+fn draw(svg: &mut Svg, panel: &Panel, left: f64, width: f64) -> f64 {
+    let (right, bottom) = (left + width, TOP + HEIGHT);
+    svg.text("head", "start", (left - LEFT, TOP - 20.0), &panel.title);
+    for &tick in &panel.scale.ticks {
+        let y = bottom - HEIGHT * panel.scale.at(tick);
         svg.line("grid", (left, y), (right, y));
-        let text = Scale::text(tick);
-        svg.text("small", Anchor::End, (left - 6.0, y + 4.0), &text);
+        svg.text("small", "end", (left - 6.0, y + 4.0), &Scale::text(tick));
     }
-    svg.line("axis", (left, bottom - HEIGHT), (left, bottom));
+    svg.line("axis", (left, TOP), (left, bottom));
     svg.line("axis", (left, bottom), (right, bottom));
-    let end = draw_ticks(svg, panel, room) + 16.0;
-    let below = (left + room.width / 2.0, end);
-    svg.text("small", Anchor::Middle, below, panel.axis);
-    let mut labels = Labels::default();
-    for series in &panel.series {
-        draw_series(svg, panel, series, room, &mut labels);
-    }
-    end
-}
-
-/// Draws the numbers of the level axis, and returns the lowest baseline; one that would run into the one before it goes
-/// below it.
-fn draw_ticks(svg: &mut Svg, panel: &Panel, room: Room) -> f64 {
-    let (mut end, mut lowest) = (f64::NEG_INFINITY, room.bottom);
     for (x, text) in &panel.ticks {
-        let x = room.left + room.width * x;
-        let half = width(text) / 2.0;
-        let low = x - half < end;
-        end = if low {
-            f64::NEG_INFINITY
-        } else {
-            x + half + 5.0
-        };
-        let line = room.bottom + if low { 17.0 } else { 4.0 };
-        svg.line("axis", (x, room.bottom), (x, line));
-        svg.text("small", Anchor::Middle, (x, line + 12.0), text);
-        lowest = lowest.max(line + 12.0);
+        let x = left + width * x;
+        svg.line("axis", (x, bottom), (x, bottom + 4.0));
+        svg.text("small", "middle", (x, bottom + 16.0), text);
     }
-    lowest
-}
-
-/// About the width of `text` in small letters.
-fn width(text: &str) -> f64 {
-    6.2 * f64::from(u32::try_from(text.chars().count()).unwrap_or(0))
-}
-
-/// Where figures stand already.
-#[derive(Debug, Default)]
-struct Labels {
-    /// Middle, half the width, and baseline.
-    taken: Vec<(f64, f64, f64)>,
-}
-
-impl Labels {
-    /// The baseline nearest to `baseline`, upwards or downwards from it, at which `text` touches no other figure.
-    fn place(&mut self, text: &str, x: f64, mut baseline: f64, upwards: bool) -> f64 {
-        let half = width(text) / 2.0;
-        let step = if upwards { -LABEL } else { LABEL };
-        // A little less than a step, so that no rounding makes one too short.
-        while let Some((_, _, other)) = self.taken.iter().find(|(middle, other_half, other)| {
-            (middle - x).abs() < half + other_half && (other - baseline).abs() < LABEL - 0.5
-        }) {
-            baseline = other + step;
-        }
-        self.taken.push((x, half, baseline));
-        baseline
+    let middle = (left + width / 2.0, bottom + 31.0);
+    svg.text("small", "middle", middle, panel.axis);
+    let mut row = bottom + 31.0;
+    for (class, points) in &panel.series {
+        row += ROW;
+        let place = |x, y| (left + width * x, bottom - HEIGHT * panel.scale.at(y));
+        draw_series(svg, class, points, row, place);
+        let curve = format!("curve {class}");
+        svg.line(&curve, (left - LEFT, row - 4.0), (left - 22.0, row - 4.0));
     }
+    row
 }
 
-fn draw_series(svg: &mut Svg, panel: &Panel, series: &Series, room: Room, labels: &mut Labels) {
-    let place = |point: &Point| room.place(panel, point.x, point.y);
-    let places: Vec<_> = series.points.iter().map(place).collect();
-    svg.curve(series.class, &places);
-    for (point, &(x, y)) in series.points.iter().zip(&places) {
-        let (mut high, mut low) = (y, y);
-        if let Some((smallest, largest)) = point.ends {
-            low = room.place(panel, point.x, smallest).1;
-            high = room.place(panel, point.x, largest).1;
-            svg.line("whisker", (x, low), (x, high));
+fn draw_series(
+    svg: &mut Svg,
+    class: &str,
+    points: &[Point],
+    row: f64,
+    place: impl Fn(f64, f64) -> (f64, f64),
+) {
+    let places: Vec<_> = points.iter().map(|point| place(point.x, point.y)).collect();
+    svg.curve(&format!("curve {class}"), &places);
+    for (point, &(x, y)) in points.iter().zip(&places) {
+        if let Some(samples) = point.samples.filter(|samples| samples.count > 1) {
+            let [low, high] = [samples.min, samples.max].map(|end| place(point.x, end));
+            svg.line("whisker", low, high);
         }
         if let Some(text) = &point.text {
-            svg.dot(series.class, (x, y));
-            let above = is_highest(panel, series, point);
-            // Never below the axis, where its numbers are.
-            let below = (low + 16.0).min(room.bottom - 4.0);
-            let baseline = if above { high - 8.0 } else { below };
-            // Away from the axis and its numbers.
-            let left = room.left + width(text) / 2.0 + 3.0;
-            let x = x.max(left);
-            let baseline = labels.place(text, x, baseline, above);
-            svg.text("value", Anchor::Middle, (x, baseline), text);
+            svg.dot(&format!("dot {class}"), (x, y));
+            svg.text(&format!("value colour {class}"), "middle", (x, row), text);
         }
     }
-}
-
-/// Whether no other curve passes above `point`; of curves that meet, the first one does.
-fn is_highest(panel: &Panel, series: &Series, point: &Point) -> bool {
-    let others = panel.series.iter().map(|other| {
-        let mut points = other.points.iter();
-        (
-            other,
-            points.find(|other| other.x.total_cmp(&point.x).is_eq()),
-        )
-    });
-    let found = others.filter_map(|(other, found)| Some((other, found?.y)));
-    let (highest, _) = found.fold((series, f64::NEG_INFINITY), |best, next| {
-        if next.1 > best.1 { next } else { best }
-    });
-    std::ptr::eq(highest, series)
 }

@@ -3,15 +3,23 @@
 use super::{
     super::{
         caption::Caption,
-        cells::{self, FLOORS, PYTHON},
-        number,
-        ratios::QUEUES,
-        report::{Group as Question, Queue, Subject},
+        cells, number,
+        report::{FLOORS, Group as Question, PYTHON, QUEUES, Queue, Subject},
         summary::{Figures, Summary},
     },
     class, label,
     strips::{self, Group, Strip},
+    svg::Svg,
 };
+
+const LEGEND: [(&str, &str, &str); 6] = [
+    ("bar", "source", "source"),
+    ("bar", "sink", "sink"),
+    ("bar", "both", "both floors"),
+    ("bar", "engine", "engine"),
+    ("bar", "python", "Python"),
+    ("whisker", "", "smallest to largest sample"),
+];
 
 /// The plot.
 pub(super) fn plot(summary: &Summary, caption: &Caption) -> String {
@@ -21,46 +29,36 @@ pub(super) fn plot(summary: &Summary, caption: &Caption) -> String {
     let groups = queues.map(|(queue, strips)| Group {
         title: format!("{} queue", cells::queue(Some(queue))),
         strips,
-        scale,
+        scale: scale.clone(),
     });
-    let legend = [
-        ("source", "source"),
-        ("sink", "sink"),
-        ("both", "both floors"),
-        ("engine", "engine"),
-        ("python", "Python"),
-        ("whisker", "smallest to largest sample"),
-    ];
-    let title = super::title(super::RATES);
-    strips::plot(title, "events/s, median", &legend, &groups, caption)
+    let svg = Svg::new(super::title(super::RATES), &LEGEND);
+    strips::plot(svg, "events/s, median", &groups, caption)
 }
 
 fn strips(summary: &Summary, queue: Queue) -> Vec<Strip> {
     let mut strips = Vec::new();
     for subject in FLOORS {
         let queue = Some(queue).filter(|_| subject != Subject::Source);
-        if let Some(run) = summary.main(subject, queue) {
-            strips.push(strip(label(subject, None, run), class(subject), run));
-        }
+        let run = summary.main(subject, queue);
+        strips.extend(run.map(|run| strip(subject, None, run)));
     }
     strips.extend(both(summary, queue));
     for subject in [Subject::Engine].into_iter().chain(PYTHON) {
         let runs = summary.group(Question::Main);
-        for (key, run) in runs.filter(|(key, _)| key.subject == subject && key.queue == Some(queue))
-        {
-            let label = label(subject, key.format.as_deref(), run);
-            strips.push(strip(label, class(subject), run));
-        }
+        let runs = runs.filter(|(key, _)| key.subject == subject && key.queue == Some(queue));
+        strips.extend(runs.map(|(key, run)| strip(subject, key.format.as_deref(), run)));
     }
     // The source alone is no result of a queue.
     let of_queue = strips.len() > usize::from(summary.main(Subject::Source, None).is_some());
     if of_queue { strips } else { Vec::new() }
 }
 
-fn strip(label: String, class: &str, run: &Figures) -> Strip {
+fn strip(subject: Subject, format: Option<&str>, run: &Figures) -> Strip {
     Strip {
-        label,
-        parts: vec![(class.to_owned(), run.rate.median)],
+        label: label(subject, format, run),
+        class: class(subject),
+        length: run.rate.median,
+        faint: 0.0,
         samples: Some(run.rate),
         text: number::whole(run.rate.median),
     }
@@ -73,7 +71,9 @@ fn both(summary: &Summary, queue: Queue) -> Option<Strip> {
     let rate = (source.time + sink.time).recip();
     Some(Strip {
         label: "source, then sink".to_owned(),
-        parts: vec![("both".to_owned(), rate)],
+        class: "both",
+        length: rate,
+        faint: 0.0,
         samples: None,
         text: number::whole(rate),
     })

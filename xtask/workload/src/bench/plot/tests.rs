@@ -38,7 +38,7 @@ fn odd_text_arrives_as_it_is() {
     report.machine.processor = "a<b>&c;\"d' ]]> \u{1} \u{ffff} é".to_owned();
     for (file, svg) in drawn(&report) {
         let texts = texts(&svg).join(" ");
-        let odd = "a<b>&c;\"d' ]]> \u{fffd} \u{fffd} é, 2 cores";
+        let odd = "a<b>&c;\"d' ]]>     é, 2 cores";
         assert!(texts.contains(odd), "{file}: {texts}");
         assert!(
             texts.contains("2026-02-03") && texts.contains("mongod 6.0.5"),
@@ -109,42 +109,7 @@ fn a_subject_that_loses_messages_is_marked() {
 }
 
 #[test]
-fn the_higher_of_two_curves_has_its_figures_above() {
-    let places = |report: &Report| -> Vec<f64> {
-        let [_, _, (_, latency), ..] = drawn(report);
-        let document = roxmltree::Document::parse(&latency).unwrap();
-        // The slowest of the floor, at each rate.
-        let texts = document
-            .descendants()
-            .filter(|node| node.text() == Some("40.0"));
-        let places = texts.filter_map(|text| text.attribute("y")?.parse().ok());
-        places.collect()
-    };
-    let dot = |report: &Report| -> f64 {
-        let [_, _, (_, latency), ..] = drawn(report);
-        let document = roxmltree::Document::parse(&latency).unwrap();
-        let dots = document
-            .descendants()
-            .filter(|node| node.attribute("class") == Some("dot both dashed"));
-        dots.filter_map(|dot| dot.attribute("cy")?.parse().ok())
-            .fold(f64::INFINITY, f64::min)
-    };
-    let mut report = fixture::report();
-    assert!(places(&report).iter().all(|y| *y > dot(&report)), "below");
-    for latency in report
-        .latencies
-        .iter_mut()
-        .filter(|latency| latency.path == Path::Engine)
-    {
-        latency.max_ms = 30.0;
-        latency.distribution.pop();
-    }
-    assert_eq!(places(&report).len(), 3);
-    assert!(places(&report).iter().all(|y| *y < dot(&report)), "above");
-}
-
-#[test]
-fn figures_of_curves_that_meet_do_not_cover_each_other() {
+fn no_figure_covers_another_wherever_curves_meet() {
     let mut report = fixture::report();
     let growing = |run: &&Run| run.group == Group::Events && run.subject == Subject::Engine;
     let engine: Vec<Run> = report.runs.iter().filter(growing).cloned().collect();
@@ -160,37 +125,39 @@ fn figures_of_curves_that_meet_do_not_cover_each_other() {
             ..run
         }));
     }
-    let [_, _, _, (_, growth), _] = drawn(&report);
-    let document = roxmltree::Document::parse(&growth).unwrap();
-    let figures = document
-        .descendants()
-        .filter(|node| node.attribute("class") == Some("value"));
-    let place =
-        |name: &str, node: &roxmltree::Node<'_, '_>| node.attribute(name)?.parse::<f64>().ok();
-    let places = figures.filter_map(|node| Some((place("x", &node)?, place("y", &node)?)));
-    let places: Vec<_> = places.collect();
-    let mut met = 0;
-    for (number, (x, y)) in places.iter().enumerate() {
-        for (other_x, other_y) in places[..number]
-            .iter()
-            .filter(|other| (other.0 - x).abs() < 1.0)
-        {
-            assert!(
-                (other_y - y).abs() > 11.0,
-                "at {x} and {other_x}: {y} and {other_y}"
-            );
-            met += 1;
+    let [_, _, curves @ ..] = drawn(&report);
+    for (file, svg) in curves {
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        let figures = document.descendants().filter(|node| {
+            node.attribute("class")
+                .is_some_and(|class| class.starts_with("value"))
+        });
+        let place = |name: &str, node: &roxmltree::Node<'_, '_>| -> f64 {
+            node.attribute(name).unwrap().parse().unwrap()
+        };
+        let boxes = figures.map(|node| {
+            let half = svg::width(node.text().unwrap(), 6.2) / 2.0;
+            (place("x", &node), place("y", &node), half)
+        });
+        let boxes: Vec<_> = boxes.collect();
+        assert!(4 <= boxes.len(), "{file}: {boxes:?}");
+        for (number, (x, y, half)) in boxes.iter().enumerate() {
+            let covers = |other: &&(f64, f64, f64)| {
+                (other.1 - y).abs() < 11.0 && (other.0 - x).abs() < half + other.2
+            };
+            let covered = boxes[..number].iter().find(covers);
+            assert_eq!(covered, None, "{file}: at {x} and {y}");
         }
     }
-    assert!(met >= 9, "no figures stand at the same place: {places:?}");
 }
 
 #[test]
 fn each_rate_has_a_panel_with_both_paths() {
     let mut report = fixture::report();
     let [_, _, (_, latency), ..] = drawn(&report);
-    assert_eq!(count(&latency, "curve engine"), 1 + 3, "one in the legend");
-    assert_eq!(count(&latency, "curve both dashed"), 1 + 3);
+    // One in the legend, and in each panel the curve and the sign of its row of figures.
+    assert_eq!(count(&latency, "curve engine"), 1 + 2 * 3);
+    assert_eq!(count(&latency, "curve both dashed"), 1 + 2 * 3);
     let texts = texts(&latency);
     for text in [
         "ms at 5,000 inserts/s",
@@ -209,5 +176,6 @@ fn each_rate_has_a_panel_with_both_paths() {
         .latencies
         .retain(|latency| latency.path == Path::Engine && latency.per_second == 100);
     let [_, _, (_, latency), ..] = drawn(&report);
-    assert_eq!(count(&latency, "curve engine"), 2);
+    assert_eq!(count(&latency, "curve engine"), 1 + 2);
+    assert_eq!(count(&latency, "curve both dashed"), 1);
 }
