@@ -12,9 +12,7 @@ use clap::Args;
 
 use crate::{
     cargo::{self, Profile},
-    child::{self, Running},
-    instructions::Instructions,
-    process,
+    child, instructions,
     progress::Progress,
     project::Project,
     python,
@@ -72,47 +70,48 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         if self.instructions {
-            let accept = self.accept;
-            return Instructions { accept }.run(project);
+            return instructions::run(project, self.accept);
         }
         let progress = Progress::new();
         Turn::Bench.take(project)?;
+        let servers = || Native {
+            stack: Stack::bench(project),
+            offline: self.offline,
+        };
         // An earlier run that was killed may have left its servers behind.
-        Site::new(project, self.offline).clear()?;
+        servers().discard()?;
         let python = python::packages(project, &progress, self.offline)?;
         // First, since they leave an engine behind whose libraries have the features that tests ask for.
         micro_benchmarks(project, &progress)?;
         cargo::build_bench(project, &progress)?;
-        let site = Site::new(project, self.offline);
-        let outcome = self.measure(project, &progress, &site, &python);
-        site.clear()?;
-        let code = outcome?;
-        if code != ExitCode::SUCCESS {
-            return Ok(code);
+        let servers = servers();
+        let outcome = self.measure(project, &progress, &servers, &python);
+        servers.discard()?;
+        match outcome? {
+            ExitCode::SUCCESS => self.show(project),
+            code => Ok(code),
         }
-        self.show(project)
     }
 
     fn measure(
         &self,
         project: &Project,
         progress: &Progress,
-        site: &Site,
+        servers: &Native,
         python: &Path,
     ) -> Result<ExitCode> {
-        servers::start(project, progress, &site.servers, Vec::new())?;
-        // Copies, so that a build during the run changes nothing, and for their paths: they say whose they are.
-        fs::copy(cargo::engine(project, Profile::Release), site.engine())
-            .context("copy the engine")?;
-        fs::copy(cargo::bench(project), site.driver()).context("copy the driver")?;
-        let stack = &site.servers.stack;
-        let mut command = Command::new(site.driver());
+        servers::start(project, progress, servers, Vec::new())?;
+        let (engine, driver) = (servers.program("cdc"), servers.program("workload"));
+        fs::copy(cargo::engine(project, Profile::Release), &engine).context("copy the engine")?;
+        fs::copy(cargo::bench(project), &driver).context("copy the driver")?;
+        let stack = &servers.stack;
+        let mut command = Command::new(driver);
         command
             .args(["bench", "run"])
             .args(self.options())
             .current_dir(&stack.folder)
-            .env("CDC_BENCH_ENGINE", site.engine())
-            .env("CDC_BENCH_FOLDER", reports(project))
+            .env("CDC_BENCH_ENGINE", engine)
+            .env("CDC_BENCH_FOLDER", project.target.join("bench"))
             .env("CDC_BENCH_PROGRAMS", project.root.join("xtask/bench"))
             .env("CDC_BENCH_PYTHONPATH", python)
             .env("CDC_BENCH_CRITERION", project.target.join("criterion"))
@@ -122,9 +121,7 @@ impl Bench {
                 "CDC_BENCH_MANAGEMENT_PORT",
                 stack.management_port.to_string(),
             );
-        let limit = SAMPLE_LIMIT * self.samples();
-        let status = Running::start(&mut command)?.wait(&project.interrupt, limit)?;
-        Ok(exit_code(status.code()))
+        child::exit_code(command, &project.interrupt, SAMPLE_LIMIT * self.samples())
     }
 
     /// Shows what was measured.
@@ -132,26 +129,19 @@ impl Bench {
         let mut command = Command::new(cargo::bench(project));
         command
             .args(["bench", "show", "--report"])
-            .arg(reports(project).join("latest.json"))
+            .arg(project.target.join("bench/latest.json"))
             .current_dir(&project.root);
-        if let Some(earlier) = &self.compare {
-            command.arg("--compare").arg(earlier);
+        for (option, value) in [("--compare", &self.compare), ("--publish", &self.publish)] {
+            if let Some(value) = value {
+                command.arg(option).arg(value);
+            }
         }
-        if self.check {
-            command.arg("--check");
-        }
-        if let Some(folder) = &self.publish {
-            command.arg("--publish").arg(folder);
-        }
-        let status = child::status(command, &project.interrupt, SHOW_LIMIT)?;
-        Ok(exit_code(status.code()))
+        command.args(self.check.then_some("--check"));
+        child::exit_code(command, &project.interrupt, SHOW_LIMIT)
     }
 
     fn options(&self) -> Vec<String> {
-        let count = match self.count {
-            None if self.quick => Some(QUICK_COUNT),
-            count => count,
-        };
+        let count = self.count.or(self.quick.then_some(QUICK_COUNT));
         let mut options = vec![
             format!("--size={}", self.size),
             format!("--samples={}", self.samples()),
@@ -166,17 +156,8 @@ impl Bench {
     }
 }
 
-/// Where reports are kept.
-fn reports(project: &Project) -> PathBuf {
-    project.target.join("bench")
-}
-
 /// Measures the Extended JSON writer, before any server runs.
 fn micro_benchmarks(project: &Project, progress: &Progress) -> Result<()> {
-    if !project.root.join("cdc/benches/writer.rs").is_file() {
-        progress.say("there are no micro-benchmarks of the writer");
-        return Ok(());
-    }
     let log = project.target.join("bench").join("writer.log");
     let line = progress.line("writer");
     for pass in 1..=MICRO_PASSES {
@@ -192,41 +173,6 @@ fn micro_benchmarks(project: &Project, progress: &Progress) -> Result<()> {
     }
     line.done("measured");
     Ok(())
-}
-
-fn exit_code(code: Option<i32>) -> ExitCode {
-    let code = code.and_then(|code| u8::try_from(code).ok());
-    ExitCode::from(code.unwrap_or(crate::failure::FAILED))
-}
-
-/// Servers and programs of a run.
-struct Site {
-    servers: Native,
-}
-
-impl Site {
-    fn new(project: &Project, offline: bool) -> Self {
-        let stack = Stack::bench(project);
-        Self {
-            servers: Native { stack, offline },
-        }
-    }
-
-    fn engine(&self) -> PathBuf {
-        self.servers.stack.folder.join("cdc")
-    }
-
-    fn driver(&self) -> PathBuf {
-        self.servers.stack.folder.join("workload")
-    }
-
-    /// Ends every process of the run, whoever has started it, and deletes its data.
-    fn clear(&self) -> Result<()> {
-        let programs = [(self.driver(), "bench"), (self.engine(), "run")];
-        let markers = programs.map(|(program, name)| format!("{} {name}", program.display()));
-        process::kill(&markers)?;
-        self.servers.discard()
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
@@ -12,8 +12,7 @@ use clap::Args;
 
 use crate::{
     cargo::{self, Profile},
-    child::Running,
-    process,
+    child,
     progress::Progress,
     project::Project,
     servers::{self, native::Native, stack::Stack},
@@ -22,6 +21,26 @@ use crate::{
 
 /// Past the time of the faults themselves.
 const MARGIN: Duration = Duration::from_secs(15 * 60);
+
+/// Known here too, so that a wrong one is refused before servers are started.
+const FAULTS: [&str; 16] = [
+    "engine-kill",
+    "engine-stop",
+    "engine-pause",
+    "broker-kill",
+    "broker-restart",
+    "broker-alarm",
+    "broker-close",
+    "net-cut",
+    "net-stall",
+    "mongo-kill",
+    "mongo-stepdown",
+    "mongo-pause",
+    "mongo-majority",
+    "mongo-restart-all",
+    "unroutable",
+    "nack",
+];
 
 /// Options of `chaos`.
 #[derive(Debug, Args)]
@@ -33,13 +52,13 @@ pub(crate) struct Chaos {
     #[arg(long)]
     seed: Option<u64>,
     /// Kinds of faults, separated by commas [default: all that break no promise by themselves]
-    #[arg(long)]
-    faults: Option<String>,
+    #[arg(long, value_delimiter = ',', value_parser = FAULTS)]
+    faults: Vec<String>,
     /// How many engines run: 1 or 2
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
     engines: Option<u8>,
-    /// Type of the queue: classic or quorum
-    #[arg(long)]
+    /// Type of the queue
+    #[arg(long, value_parser = ["classic", "quorum"])]
     queue_type: Option<String>,
     /// Print the result as one JSON object
     #[arg(long)]
@@ -58,7 +77,9 @@ impl Chaos {
         Self {
             minutes: 0.75,
             seed: Some(1),
-            faults: Some("engine-kill,broker-kill,mongo-kill".to_owned()),
+            faults: ["engine-kill", "broker-kill", "mongo-kill"]
+                .map(str::to_owned)
+                .into(),
             engines: None,
             queue_type: None,
             json: false,
@@ -70,13 +91,21 @@ impl Chaos {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
         Turn::Chaos.take(project)?;
+        let servers = || Native {
+            stack: Stack::chaos(project),
+            offline: self.offline,
+        };
         // An earlier run that was killed may have left its servers behind.
-        Site::new(project, self.offline).clear(Logs::Delete)?;
-        let site = Site::new(project, self.offline);
-        let outcome = self.break_everything(project, &progress, &site);
-        site.clear(Logs::Keep)?;
-        if site.logs().is_dir() {
-            eprintln!("the logs are in {}", project.relative(&site.logs()));
+        servers().discard()?;
+        let servers = servers();
+        let logs = servers.stack.folder.with_file_name("chaos-logs");
+        // There may be none.
+        let _ = fs::remove_dir_all(&logs);
+        let outcome = self.break_everything(project, &progress, &servers, &logs);
+        keep_server_logs(&servers.stack.folder, &logs);
+        servers.discard()?;
+        if logs.is_dir() {
+            eprintln!("the logs are in {}", project.relative(&logs));
         }
         outcome
     }
@@ -85,49 +114,44 @@ impl Chaos {
         &self,
         project: &Project,
         progress: &Progress,
-        site: &Site,
+        servers: &Native,
+        logs: &Path,
     ) -> Result<ExitCode> {
         let profile = Profile::from_flag(self.release);
         let builds = cargo::build(project, progress, profile)?;
-        servers::start(project, progress, &site.servers, builds)?;
-        fs::create_dir_all(site.logs()).context("make the folder for logs")?;
-        let plan = site.servers.stack.folder.join("plan.json");
-        fs::write(&plan, site.servers.plan(project, progress)?).context("write the plan")?;
-        // A copy, so that a build during the run changes nothing, and for its path: it says whose it is.
-        let engine = site.engine();
+        servers::start(project, progress, servers, builds)?;
+        fs::create_dir_all(logs).context("make the folder for logs")?;
+        let plan = servers.stack.folder.join("plan.json");
+        fs::write(&plan, servers.plan(project, progress)?).context("write the plan")?;
+        let engine = servers.program("cdc");
         fs::copy(cargo::engine(project, profile), &engine).context("copy the engine")?;
         let mut command = Command::new(cargo::workload(project));
         command
             .arg("chaos")
             .args(self.options())
-            .current_dir(site.logs())
+            .current_dir(logs)
             .env("CDC_CHAOS_ENGINE", engine)
-            .env("CDC_CHAOS_FOLDER", site.logs())
+            .env("CDC_CHAOS_FOLDER", logs)
             .env("CDC_CHAOS_PLAN", plan)
-            .env("CDC_CHAOS_MONGO_URI", site.servers.stack.mongo_uri())
-            .env("CDC_CHAOS_AMQP_URI", site.servers.stack.amqp_uri());
+            .env("CDC_CHAOS_MONGO_URI", servers.stack.mongo_uri())
+            .env("CDC_CHAOS_AMQP_URI", servers.stack.amqp_uri());
         let limit = Duration::from_secs_f64(self.minutes * 60.0) + MARGIN;
-        let status = Running::start(&mut command)?.wait(&project.interrupt, limit)?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok());
-        Ok(ExitCode::from(code.unwrap_or(crate::failure::FAILED)))
+        child::exit_code(command, &project.interrupt, limit)
     }
 
     fn options(&self) -> Vec<String> {
-        let mut options = vec![format!("--minutes={}", self.minutes)];
-        options.extend(self.seed.map(|seed| format!("--seed={seed}")));
-        options.extend(
-            self.faults
-                .iter()
-                .map(|faults| format!("--faults={faults}")),
-        );
-        options.extend(self.engines.map(|engines| format!("--engines={engines}")));
-        options.extend(
-            self.queue_type
-                .iter()
-                .map(|name| format!("--queue-type={name}")),
-        );
-        options.extend(self.json.then(|| "--json".to_owned()));
-        options
+        let faults = (!self.faults.is_empty()).then(|| self.faults.join(","));
+        let options = [
+            ("seed", self.seed.map(|seed| seed.to_string())),
+            ("faults", faults),
+            ("engines", self.engines.map(|engines| engines.to_string())),
+            ("queue-type", self.queue_type.clone()),
+        ];
+        let options = options.into_iter();
+        let options = options.filter_map(|(name, value)| Some(format!("--{name}={}", value?)));
+        let minutes = format!("--minutes={}", self.minutes);
+        let json = self.json.then(|| "--json".to_owned());
+        [minutes].into_iter().chain(options).chain(json).collect()
     }
 }
 
@@ -138,59 +162,15 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Servers, engines and logs of a run.
-struct Site {
-    servers: Native,
-}
-
-/// What becomes of the logs in the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Logs {
-    Keep,
-    Delete,
-}
-
-impl Site {
-    fn new(project: &Project, offline: bool) -> Self {
-        let stack = Stack::chaos(project);
-        Self {
-            servers: Native { stack, offline },
-        }
-    }
-
-    fn logs(&self) -> PathBuf {
-        self.servers.stack.folder.with_file_name("chaos-logs")
-    }
-
-    fn engine(&self) -> PathBuf {
-        self.servers.stack.folder.join("cdc")
-    }
-
-    /// Ends every process of the run, whoever has started it, and deletes its data.
-    fn clear(&self, logs: Logs) -> Result<()> {
-        process::kill(&[format!("{} run", self.engine().display())])?;
-        if logs == Logs::Keep {
-            self.keep_server_logs();
-        }
-        self.servers.discard()?;
-        if logs == Logs::Delete {
-            // There may be none.
-            let _ = fs::remove_dir_all(self.logs());
-        }
-        Ok(())
-    }
-
-    fn keep_server_logs(&self) {
-        let folder = &self.servers.stack.folder;
-        let keep = |from: &Path, to: &str| {
-            // One that is not there cannot be kept.
-            let _ = fs::copy(from, self.logs().join(to));
-        };
-        keep(&folder.join("rabbitmq/rabbitmq.log"), "rabbitmq.log");
-        for member in ["mongo1", "mongo2", "mongo3"] {
-            let log = folder.join(member).join("mongod.log");
-            keep(&log, &format!("{member}.log"));
-        }
+/// Copies the servers' logs from `folder`; one that is not there cannot be kept.
+fn keep_server_logs(folder: &Path, logs: &Path) {
+    let _ = fs::copy(
+        folder.join("rabbitmq/rabbitmq.log"),
+        logs.join("rabbitmq.log"),
+    );
+    for member in ["mongo1", "mongo2", "mongo3"] {
+        let log = folder.join(member).join("mongod.log");
+        let _ = fs::copy(log, logs.join(member).with_extension("log"));
     }
 }
 
@@ -220,5 +200,16 @@ mod tests {
         let line = Line::parse_from(["xtask", "--minutes=2", "--faults=net-cut", "--json"]);
         let options = line.chaos.options();
         assert_eq!(options, ["--minutes=2", "--faults=net-cut", "--json"]);
+    }
+
+    #[test]
+    fn the_kinds_of_faults_are_those_of_the_program() {
+        let source = include_str!("../workload/src/chaos/fault.rs");
+        let kinds = source
+            .lines()
+            .filter_map(|line| line.trim().split_once(" => \""));
+        let kinds = kinds.filter_map(|(_, rest)| rest.strip_suffix("\","));
+        assert_eq!(kinds.collect::<Vec<_>>(), FAULTS);
+        assert!(Line::try_parse_from(["xtask", "--faults=nack,foo"]).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    failure::Failure,
+    failure::{FAILED, Failure},
     interrupt::Interrupt,
     process::{self, Signal},
 };
@@ -126,6 +126,17 @@ pub(crate) fn status(
     limit: Duration,
 ) -> Result<ExitStatus> {
     Running::start(&mut command)?.wait(interrupt, limit)
+}
+
+/// Like [`status`], as our own exit code.
+pub(crate) fn exit_code(
+    command: Command,
+    interrupt: &Interrupt,
+    limit: Duration,
+) -> Result<ExitCode> {
+    let code = status(command, interrupt, limit)?.code();
+    let code = code.and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(FAILED)))
 }
 
 /// Runs `command` with its output in `log`, and fails with the log's last lines unless it succeeds.

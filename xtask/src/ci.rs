@@ -28,7 +28,7 @@ const STEP_LIMIT: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug, Args)]
 pub(crate) struct Ci {
     /// How many documents to insert, each of the two times
-    #[arg(long, default_value_t = 5000)]
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
 }
 

@@ -26,7 +26,7 @@ const SHOWN: &str = "5";
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// How many documents to insert
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
     /// Inserts per second [default: as fast as possible]
     #[arg(long)]

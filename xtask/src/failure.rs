@@ -2,6 +2,8 @@
 
 use std::{fmt, fs, path::Path, process::ExitCode};
 
+use console::strip_ansi_codes;
+
 /// Exit code of a run that failed.
 pub(crate) const FAILED: u8 = 1;
 /// Exit code of bad configuration, as in `sysexits.h`.
@@ -104,19 +106,13 @@ fn last_lines(text: &str, count: usize) -> String {
     let cut = |line: &&str| {
         format!(
             "  {}",
-            plain(line).chars().take(LOG_LINE_CHARS).collect::<String>()
+            strip_ansi_codes(line)
+                .chars()
+                .take(LOG_LINE_CHARS)
+                .collect::<String>()
         )
     };
     tail.iter().map(cut).collect::<Vec<_>>().join("\n")
-}
-
-/// `line` without the escape sequences that colour it.
-fn plain(line: &str) -> String {
-    let mut parts = line.split("\u{1b}[");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        text + part.split_once('m').map_or(part, |(_, rest)| rest)
-    })
 }
 
 #[cfg(test)]
@@ -132,8 +128,8 @@ mod tests {
 
     #[test]
     fn colours_are_taken_out() {
-        assert_eq!(plain("\u{1b}[38;5;246mnode\u{1b}[0m is up"), "node is up");
-        assert_eq!(plain("no colour"), "no colour");
+        let tail = last_lines("\u{1b}[38;5;246mnode\u{1b}[0m is up\n", 1);
+        assert_eq!(tail, "  node is up");
     }
 
     #[test]

@@ -14,14 +14,18 @@ use crate::{
 
 const VARIABLES: &str = "\
 Variables, from the environment or `.env`:
-  MONGO_PORT_1, MONGO_PORT_2, MONGO_PORT_3    ports of the members [default: 30001, 30002, 30003]
-  RABBITMQ_PORT, RABBITMQ_MANAGEMENT_PORT     ports of the broker [default: 5673, 15673]
+  MONGO_PORT_1, MONGO_PORT_2, MONGO_PORT_3
+                ports of the members [default: 30001, 30002, 30003]
+  RABBITMQ_PORT, RABBITMQ_MANAGEMENT_PORT
+                ports of the broker [default: 5673, 15673]
   RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST
-                                              what the broker is to accept [default: guest, guest, /]
-  MONGO_IMAGE, RABBITMQ_IMAGE                 images of the docker backend
-  MONGOD, RABBITMQ_SERVER                     programs of the native backend
+                what the broker is to accept [default: guest, guest, /]
+  MONGO_IMAGE, RABBITMQ_IMAGE
+                images of the docker backend
+  MONGOD, RABBITMQ_SERVER
+                programs of the native backend
 
-Data, logs and what was downloaded are below target/: `local` and `servers`.";
+Data, logs and downloads are below target/, in `local` and `servers`.";
 
 /// Options of `local-start`.
 #[derive(Debug, Args)]

@@ -11,20 +11,17 @@ mod cargo;
 mod chaos;
 mod child;
 mod ci;
-mod consume;
 mod demo;
 mod dotenv;
 mod engine;
-mod exec;
 mod failure;
 mod help;
 mod instructions;
 mod interrupt;
 mod local_start;
-mod local_start_cdc;
 mod local_stop;
-mod local_test_cdc;
 mod process;
+mod programs;
 mod progress;
 mod project;
 mod python;
@@ -32,19 +29,26 @@ mod servers;
 mod test;
 mod turn;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench::Bench, chaos::Chaos, ci::Ci, consume::Consume, demo::Demo, interrupt::Interrupt,
-    local_start::LocalStart, local_start_cdc::LocalStartCdc, local_stop::LocalStop,
-    local_test_cdc::LocalTestCdc, project::Project, test::Test,
+    bench::Bench,
+    chaos::Chaos,
+    ci::Ci,
+    demo::Demo,
+    interrupt::Interrupt,
+    local_start::LocalStart,
+    local_stop::LocalStop,
+    programs::{Consume, LocalStartCdc, LocalTestCdc},
+    project::Project,
+    test::Test,
 };
 
 #[derive(Debug, Parser)]
-#[command(bin_name = "cargo xtask", disable_help_subcommand = true, override_help = help::text())]
+#[command(bin_name = "cargo xtask", version, disable_help_subcommand = true, override_help = help::text())]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -52,7 +56,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the commands
+    /// List the commands, or the options of one
     Help,
     /// Start MongoDB and RabbitMQ and wait until both are ready
     LocalStart(LocalStart),
@@ -60,19 +64,19 @@ enum Command {
     LocalStop(LocalStop),
     /// Run the engine in the foreground
     LocalStartCdc(LocalStartCdc),
-    /// Insert test data and check that each document arrives in the queue, in order
+    /// Insert test data and check that all of it arrives, in order
     LocalTestCdc(LocalTestCdc),
     /// Show the messages of the queue
     Consume(Consume),
-    /// Everything at once: servers, engine, test data, messages, check
+    /// All at once: servers, engine, test data, messages, check
     Demo(Demo),
     /// Run all checks and tests on real servers of their own
     Test(Test),
-    /// Break everything around the engine and check that nothing was lost
+    /// Break all around the engine and check that nothing was lost
     Chaos(Chaos),
-    /// Measure the engine beside what the servers allow and what a user would take instead
+    /// Measure the engine beside its limits and its alternatives
     Bench(Bench),
-    /// Use the docker backend from end to end, as CI does after the tests
+    /// Use the docker backend from end to end, as CI does
     Ci(Ci),
 }
 
@@ -81,7 +85,8 @@ fn main() -> ExitCode {
 }
 
 fn try_main() -> Result<ExitCode> {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse_from(help::arguments(env::args_os().collect()))
+        .unwrap_or_else(|error| help::with_suggestion(error).exit());
     let Some(command) = cli.command else {
         return Ok(help::run());
     };

@@ -23,7 +23,7 @@ use crate::{
     python,
     servers::{
         self,
-        native::{self, Native},
+        native::{Native, programs, splitting},
         stack::Stack,
     },
     turn::Turn,
@@ -111,9 +111,9 @@ impl Test {
     ) -> Result<()> {
         let started = Instant::now();
         let python = python::packages(project, progress, self.offline)?;
-        let mongod = native::mongod(project, progress, self.offline)?;
-        let splitting = native::splitting_mongod(project, progress, self.offline, &mongod)?;
-        let rabbitmq = native::rabbitmq_server(project, progress, self.offline)?;
+        let mongod = programs::mongod(project, progress, self.offline)?;
+        let splitting = splitting::mongod(project, progress, self.offline, &mongod)?;
+        let rabbitmq = programs::rabbitmq_server(project, progress, self.offline)?;
         servers::start(project, progress, servers, Vec::new())?;
         report.step("servers", started, true);
         let environment = [

@@ -9,7 +9,6 @@ use std::{rc::Rc, time::Duration};
 use anyhow::Result;
 
 pub(crate) use self::compose::{Compose, PROJECT_NAME};
-use self::containers::Health;
 use super::{
     Data, Fate, Launch, Servers, ports,
     stack::Stack,
@@ -100,8 +99,25 @@ impl Servers for Docker {
             return Err(error);
         }
         line.done("containers started");
-        let health = Rc::new(Health::new(project));
-        let awaited = SERVICES.map(|service| await_service(project, progress, &health, service));
+        let health = Rc::new(containers::health(project));
+        let awaited = SERVICES.map(|service| {
+            let health = Rc::clone(&health);
+            let check = move || {
+                let status = health(service)?;
+                Ok(if containers::is_healthy(&status) {
+                    State::Ready("healthy".to_owned())
+                } else {
+                    State::Waiting(status)
+                })
+            };
+            Awaited {
+                line: progress.line(service),
+                name: service.to_owned(),
+                evidence: Box::new(move || containers::evidence(project, service)),
+                limit: READY_LIMIT,
+                check: Box::new(check),
+            }
+        });
         Ok(Launch {
             awaited: awaited.into(),
             has_started,
@@ -126,30 +142,5 @@ impl Servers for Docker {
             "stopped"
         });
         Ok(())
-    }
-}
-
-fn await_service<'a>(
-    project: &'a Project,
-    progress: &Progress,
-    health: &Rc<Health<'a>>,
-    service: &'static str,
-) -> Awaited<'a> {
-    let health = Rc::clone(health);
-    let check = move || {
-        let status = health.of(service)?;
-        let is_healthy = containers::is_healthy(&status);
-        Ok(if is_healthy {
-            State::Ready("healthy".to_owned())
-        } else {
-            State::Waiting(status)
-        })
-    };
-    Awaited {
-        line: progress.line(service),
-        name: service.to_owned(),
-        evidence: Box::new(move || containers::evidence(project, service)),
-        limit: READY_LIMIT,
-        check: Box::new(check),
     }
 }

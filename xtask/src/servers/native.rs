@@ -9,10 +9,10 @@ pub(crate) mod install;
 mod mongod;
 mod plan;
 mod port_mapper;
-mod programs;
+pub(crate) mod programs;
 mod rabbitmq;
 mod server;
-mod splitting;
+pub(crate) mod splitting;
 
 use std::{
     fs, io,
@@ -39,30 +39,6 @@ pub(crate) struct Native {
     pub(crate) offline: bool,
 }
 
-/// Path of the `mongod` that a stack runs.
-pub(crate) fn mongod(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
-    programs::mongod(project, progress, offline)
-}
-
-/// Path of a `mongod` that splits large change events, where there is one besides `mongod`.
-pub(crate) fn splitting_mongod(
-    project: &Project,
-    progress: &Progress,
-    offline: bool,
-    mongod: &Path,
-) -> Result<PathBuf> {
-    splitting::mongod(project, progress, offline, mongod)
-}
-
-/// Path of the `rabbitmq-server` that a stack runs.
-pub(crate) fn rabbitmq_server(
-    project: &Project,
-    progress: &Progress,
-    offline: bool,
-) -> Result<PathBuf> {
-    programs::rabbitmq_server(project, progress, offline)
-}
-
 impl Native {
     /// Every server's marker, the one to stop first in front.
     fn markers(&self) -> Vec<String> {
@@ -74,8 +50,17 @@ impl Native {
             .collect()
     }
 
-    /// Kills what runs and deletes its data, without a word.
+    /// Where the copy of a program is that works with these servers: its path says whose it is, and a build changes
+    /// nothing in it.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.stack.folder.join(name)
+    }
+
+    /// Kills what runs, whoever has started it, the copies of programs first, and deletes its data, without a word.
     pub(crate) fn discard(&self) -> Result<()> {
+        let copies = ["workload bench", "cdc run"];
+        let copies = copies.map(|copy| self.program(copy).display().to_string());
+        process::kill(&copies)?;
         self.end(&Progress::new(), &self.markers(), Data::Delete)?;
         delete(&self.stack.folder)
     }

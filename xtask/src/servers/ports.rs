@@ -1,16 +1,15 @@
 //! Whether a port is free, who holds it if not, and whether the server behind it answers.
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream},
-    process::Command,
     time::Duration,
 };
 
 use anyhow::Result;
+use listeners::Protocol;
 
-use crate::{failure::Failure, process};
+use crate::failure::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,10 +37,10 @@ fn holder(port: u16) -> Option<String> {
     if is_free(port) {
         return None;
     }
-    let pid = holder_from_proc(port).or_else(|| holder_from_lsof(port));
-    Some(pid.map_or_else(
-        || "a process of another user or container".to_owned(),
-        describe,
+    let process = listeners::get_process_by_port(port, Protocol::TCP);
+    Some(process.map_or_else(
+        |_| "a process of another user or container".to_owned(),
+        |process| format!("{} (pid {})", process.name, process.pid),
     ))
 }
 
@@ -81,82 +80,9 @@ fn connect(port: u16) -> Option<TcpStream> {
     TcpStream::connect_timeout(&address.into(), CONNECT_TIMEOUT).ok()
 }
 
-fn describe(pid: u32) -> String {
-    let command_line = process::table()
-        .ok()
-        .and_then(|mut table| table.remove(&pid))
-        .unwrap_or_default();
-    let program = command_line.split(' ').next().unwrap_or_default();
-    let name = program
-        .rsplit('/')
-        .next()
-        .filter(|name| !name.is_empty())
-        .unwrap_or("process");
-    format!("{name} (pid {pid})")
-}
-
-/// Linux: from the port to the socket's inode, and from there to the process that has it open.
-fn holder_from_proc(port: u16) -> Option<u32> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let inode = tables
-        .iter()
-        .find_map(|table| listening_inode(&fs::read_to_string(table).ok()?, port))?;
-    let link = format!("socket:[{inode}]");
-    let pids = fs::read_dir("/proc").ok()?.flatten();
-    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.find(|pid| {
-        let files = fs::read_dir(format!("/proc/{pid}/fd"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        files
-            .into_iter()
-            .any(|file| fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == link.as_str()))
-    })
-}
-
-/// The inode of the listening socket on `port`, from the text of `/proc/net/tcp`.
-fn listening_inode(table: &str, port: u16) -> Option<String> {
-    const LISTEN: &str = "0A";
-    let local_port = format!(":{port:04X}");
-    table.lines().skip(1).find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-        (local.ends_with(&local_port) && *state == LISTEN).then(|| (*inode).to_owned())
-    })
-}
-
-/// macOS and others, where `lsof` is part of the system.
-fn holder_from_lsof(port: u16) -> Option<u32> {
-    let filter = format!("-iTCP:{port}");
-    let output = Command::new("lsof")
-        .args(["-nP", &filter, "-sTCP:LISTEN", "-t"])
-        .output()
-        .ok()?;
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .next()?
-        .trim()
-        .parse()
-        .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TABLE: &str = "\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:7531 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0000
-   1: 0100007F:7532 0100007F:7531 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0000
-";
-
-    #[test]
-    fn only_a_listening_socket_counts() {
-        assert_eq!(listening_inode(TABLE, 30001), Some("111".to_owned()));
-        assert_eq!(listening_inode(TABLE, 30002), None);
-        assert_eq!(listening_inode(TABLE, 1), None);
-    }
 
     #[test]
     fn a_taken_port_names_this_very_process() {

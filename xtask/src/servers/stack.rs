@@ -198,12 +198,6 @@ impl Stack {
     pub(crate) fn management_uri(&self) -> String {
         format!("http://127.0.0.1:{}", self.management_port)
     }
-
-    /// Name of the member on `port`, such as `mongo2`.
-    pub(crate) fn member(&self, port: u16) -> Option<String> {
-        let index = self.mongo_ports.iter().position(|member| *member == port)?;
-        Some(format!("mongo{}", index + 1))
-    }
 }
 
 /// `text` as a part of a URI.

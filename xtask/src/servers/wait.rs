@@ -1,15 +1,25 @@
 //! Waits for several things at once; the first that fails or is late is named with its log.
 
 use std::{
-    fmt,
+    fmt, fs,
+    path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 
-use crate::{failure::Failure, interrupt::Interrupt, progress::Line};
+use crate::{
+    child::{self, Running},
+    failure::Failure,
+    interrupt::Interrupt,
+    progress::{Line, Progress},
+};
 
 const POLL: Duration = Duration::from_millis(100);
+const PROGRAM_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Lines of a program's output that are shown when it fails.
+const LINES_KEPT: usize = 60;
 
 /// What a check found.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,9 +78,51 @@ pub(crate) fn all_ready(mut awaited: Vec<Awaited<'_>>, interrupt: &Interrupt) ->
     }
 }
 
+/// How far a program is whose output has the lines that are given: on its way, and when it has succeeded.
+pub(crate) type Reading = (fn(&str) -> String, fn(&str) -> State);
+
 impl Awaited<'_> {
+    /// A program that is ready when it has ended, started now, its output in `log`.
+    pub(crate) fn program(
+        progress: &Progress,
+        name: &str,
+        command: &mut Command,
+        log: PathBuf,
+        (doing, reached): Reading,
+    ) -> Result<Self> {
+        let file = child::create_log(&log)?;
+        command
+            .stdout(file.try_clone().context("share the log")?)
+            .stderr(file);
+        let line = progress.line(name);
+        let mut running = Running::start(command)?;
+        let check = move || {
+            let status = running.poll()?;
+            let output = fs::read(&log).with_context(|| format!("read {}", log.display()))?;
+            let output = String::from_utf8_lossy(&output);
+            match status {
+                None => Ok(State::Waiting(doing(&output))),
+                Some(status) if status.success() => Ok(reached(&output)),
+                Some(status) => {
+                    let lines: Vec<&str> = output.lines().collect();
+                    let last = &lines[lines.len().saturating_sub(LINES_KEPT)..];
+                    Err(Failure::new(format!("it failed ({status})"))
+                        .evidence(last.join("\n"))
+                        .into())
+                }
+            }
+        };
+        Ok(Self {
+            line,
+            name: name.to_owned(),
+            evidence: Box::new(|| None),
+            limit: PROGRAM_LIMIT,
+            check: Box::new(check),
+        })
+    }
+
     fn check(&mut self) -> Result<State> {
-        (self.check)().with_context(|| format!("start {}", self.name))
+        (self.check)().with_context(|| self.name.clone())
     }
 
     fn late(&self, doing: &str) -> anyhow::Error {
@@ -90,7 +142,6 @@ impl Awaited<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Progress;
 
     fn item(name: &str, limit: Duration, ready_after: usize) -> Awaited<'static> {
         let mut checks = 0;

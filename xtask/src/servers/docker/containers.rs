@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    fmt,
     time::{Duration, Instant},
 };
 
@@ -15,39 +14,16 @@ use crate::{child, failure::tail_under, project::Project};
 
 const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The containers' status by service, asked for not more often than needed.
-pub(super) struct Health<'a> {
-    project: &'a Project,
-    last: RefCell<Option<(Instant, BTreeMap<String, String>)>>,
-}
-
-impl fmt::Debug for Health<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Health")
-            .field("last", &self.last)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Health<'a> {
-    pub(super) fn new(project: &'a Project) -> Self {
-        Self {
-            project,
-            last: RefCell::new(None),
-        }
-    }
-
-    /// Such as `Up 3 seconds (health: starting)`.
-    pub(super) fn of(&self, service: &str) -> Result<String> {
-        let mut last = self.last.borrow_mut();
-        let is_fresh = |(at, _): &(Instant, _)| at.elapsed() < HEALTH_INTERVAL;
-        if !last.as_ref().is_some_and(is_fresh) {
-            *last = Some((Instant::now(), statuses(self.project)?));
-        }
-        let status = last
-            .as_ref()
-            .and_then(|(_, statuses)| statuses.get(service));
+/// Tells the status of a service's container, such as `Up 3 seconds (health: starting)`; asks not more often than needed.
+pub(super) fn health(project: &Project) -> impl Fn(&str) -> Result<String> {
+    let last: RefCell<Option<(Instant, BTreeMap<String, String>)>> = RefCell::default();
+    move |service| {
+        let mut last = last.borrow_mut();
+        let (_, statuses) = match last.take() {
+            Some(fresh) if fresh.0.elapsed() < HEALTH_INTERVAL => last.insert(fresh),
+            _ => last.insert((Instant::now(), statuses(project)?)),
+        };
+        let status = statuses.get(service);
         Ok(status.map_or("no container", String::as_str).to_owned())
     }
 }

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 
 use crate::servers::stack::Stack;
 
@@ -33,62 +34,42 @@ fn configuration(stack: &Stack) -> String {
 
 /// Loaded at every start, so that a change in `.env` takes effect; guest is always there.
 fn definitions(stack: &Stack) -> String {
-    let (user, password) = (&stack.credentials.0, &stack.credentials.1);
-    let guest = (user != "guest").then_some(("guest", "guest"));
-    let users: Vec<_> = guest
-        .into_iter()
-        .chain([(user.as_str(), password.as_str())])
-        .collect();
-    let other_vhost = (stack.vhost != "/").then_some(stack.vhost.as_str());
-    let vhosts: Vec<_> = ["/"].into_iter().chain(other_vhost).collect();
-    let user_entries = users.iter().map(|(name, password)| {
-        format!(
-            r#"{{"name":{},"password":{},"tags":"administrator"}}"#,
-            json(name),
-            json(password)
-        )
-    });
-    let vhost_entries = vhosts
-        .iter()
-        .map(|vhost| format!(r#"{{"name":{}}}"#, json(vhost)));
-    let permissions = users
+    let mut users = vec![("guest", "guest")];
+    let (user, password) = (stack.credentials.0.as_str(), stack.credentials.1.as_str());
+    users.retain(|(guest, _)| *guest != user);
+    users.push((user, password));
+    let mut vhosts = vec!["/", &stack.vhost];
+    vhosts.dedup();
+    let entries = users.iter().map(
+        |(name, password)| json!({"name": name, "password": password, "tags": "administrator"}),
+    );
+    let pairs = users
         .iter()
         .flat_map(|(user, _)| vhosts.iter().map(move |vhost| (user, vhost)));
-    let permission_entries = permissions.map(|(user, vhost)| {
-        format!(
-            r#"{{"user":{},"vhost":{},"configure":".*","write":".*","read":".*"}}"#,
-            json(user),
-            json(vhost)
-        )
+    let permissions = pairs.map(
+        |(user, vhost)| json!({"user": user, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
+    );
+    let definitions = json!({
+        "users": entries.collect::<Vec<_>>(),
+        "vhosts": vhosts.iter().map(|vhost| json!({"name": vhost})).collect::<Vec<_>>(),
+        "permissions": permissions.collect::<Vec<_>>(),
+        "policies": vhosts.iter().map(|vhost| policy(vhost)).collect::<Vec<_>>(),
     });
-    let policy_entries = vhosts.iter().map(|vhost| policy(vhost));
-    format!(
-        "{{\"users\":[{}],\"vhosts\":[{}],\"permissions\":[{}],\"policies\":[{}]}}\n",
-        user_entries.collect::<Vec<_>>().join(","),
-        vhost_entries.collect::<Vec<_>>().join(","),
-        permission_entries.collect::<Vec<_>>().join(","),
-        policy_entries.collect::<Vec<_>>().join(",")
-    )
+    format!("{definitions}\n")
 }
 
 /// Keeps the messages of classic queues on disk, as RabbitMQ 3.12 and later do by themselves: an older one holds a
 /// queue that nobody reads in memory, and collecting garbage there took half of its processor time (3.10, 200,000
 /// messages). With the lowest priority, so that any other policy for a queue is the one that counts.
-fn policy(vhost: &str) -> String {
-    format!(
-        r#"{{"vhost":{},"name":"messages-on-disk","pattern":".*","apply-to":"queues","priority":-1,"definition":{{"queue-mode":"lazy"}}}}"#,
-        json(vhost)
-    )
-}
-
-/// `text` as a JSON string.
-pub(super) fn json(text: &str) -> String {
-    let escape = |character: char| match character {
-        '"' | '\\' => format!("\\{character}"),
-        control if control < ' ' => format!("\\u{:04x}", u32::from(control)),
-        other => other.to_string(),
-    };
-    format!("\"{}\"", text.chars().map(escape).collect::<String>())
+fn policy(vhost: &str) -> Value {
+    json!({
+        "vhost": vhost,
+        "name": "messages-on-disk",
+        "pattern": ".*",
+        "apply-to": "queues",
+        "priority": -1,
+        "definition": {"queue-mode": "lazy"},
+    })
 }
 
 /// Only for the user's own eyes: a definition holds a password.
@@ -97,14 +78,4 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
     fs::write(path, "").with_context(write)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(write)?;
     fs::write(path, text).with_context(write)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn awkward_characters_survive_as_json() {
-        assert_eq!(json("a\"b\\c\nd\u{e9}"), "\"a\\\"b\\\\c\\u000ad\u{e9}\"");
-    }
 }

