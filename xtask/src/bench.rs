@@ -73,18 +73,14 @@ impl Bench {
             return instructions::run(project, self.accept);
         }
         let progress = Progress::new();
-        Turn::Bench.take(project)?;
-        let servers = || Native {
-            stack: Stack::bench(project),
-            offline: self.offline,
-        };
-        // An earlier run that was killed may have left its servers behind.
-        servers().discard()?;
+        let _turn = Turn::take(project, "bench")?;
+        let servers = || Native::for_run(|| Stack::bench(project), self.offline);
+        servers()?;
         let python = python::packages(project, &progress, self.offline)?;
         // First, since they leave an engine behind whose libraries have the features that tests ask for.
         micro_benchmarks(project, &progress)?;
         cargo::build_bench(project, &progress)?;
-        let servers = servers();
+        let servers = servers()?;
         let outcome = self.measure(project, &progress, &servers, &python);
         servers.discard()?;
         match outcome? {

@@ -89,15 +89,13 @@ impl Chaos {
     }
 
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
+        self.run_in(&Turn::take(project, "chaos")?, project)
+    }
+
+    /// For who has taken the turn of `chaos`.
+    pub(crate) fn run_in(&self, _: &Turn, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
-        Turn::Chaos.take(project)?;
-        let servers = || Native {
-            stack: Stack::chaos(project),
-            offline: self.offline,
-        };
-        // An earlier run that was killed may have left its servers behind.
-        servers().discard()?;
-        let servers = servers();
+        let servers = Native::for_run(|| Stack::chaos(project), self.offline)?;
         let logs = servers.stack.folder.with_file_name("chaos-logs");
         // There may be none.
         let _ = fs::remove_dir_all(&logs);

@@ -11,11 +11,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use rustix::process::Signal;
 
 use crate::{
     failure::{FAILED, Failure},
     interrupt::Interrupt,
-    process::{self, Signal},
+    process,
 };
 
 const POLL: Duration = Duration::from_millis(20);
@@ -47,6 +48,17 @@ impl Running {
             ended: None,
             is_detached: false,
         })
+    }
+
+    /// Starts `command` with its output in `log`, written anew with its folder.
+    pub(crate) fn start_logged(command: &mut Command, log: &Path) -> Result<Self> {
+        let folder = log.parent().unwrap_or(log);
+        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
+        command
+            .stdout(file.try_clone().context("share the log")?)
+            .stderr(file);
+        Self::start(command)
     }
 
     /// The child, to take its output from.
@@ -89,7 +101,7 @@ impl Running {
     /// Asks it to end, without waiting for it.
     pub(crate) fn terminate(&mut self) -> Result<()> {
         if self.poll()?.is_none() {
-            process::signal_group(self.child.id(), Signal::Terminate);
+            process::signal_group(self.child.id(), Signal::TERM);
         }
         Ok(())
     }
@@ -103,7 +115,7 @@ impl Running {
                 return Ok(status);
             }
             if deadline < Instant::now() {
-                process::signal_group(self.child.id(), Signal::Kill);
+                process::signal_group(self.child.id(), Signal::KILL);
             }
             thread::sleep(POLL);
         }
@@ -146,11 +158,7 @@ pub(crate) fn logged(
     interrupt: &Interrupt,
     limit: Duration,
 ) -> Result<()> {
-    let file = create_log(log)?;
-    command
-        .stdout(file.try_clone().context("share the log")?)
-        .stderr(file);
-    let mut running = Running::start(&mut command)?;
+    let mut running = Running::start_logged(&mut command, log)?;
     let status = running.wait(interrupt, limit)?;
     if !status.success() {
         return Err(
@@ -191,11 +199,4 @@ pub(crate) fn answer(
 ) -> Option<String> {
     command.stderr(Stdio::null());
     output(command, interrupt, limit).ok()
-}
-
-/// Opens `path` for writing from its start, with its folder.
-pub(crate) fn create_log(path: &Path) -> Result<File> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    File::create(path).with_context(|| format!("write {}", path.display()))
 }

@@ -7,14 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{
-    child::{self, Running},
-    failure::Failure,
-    progress::Progress,
-    project::Project,
-};
+use crate::{child::Running, failure::Failure, progress::Progress, project::Project};
 
 /// Past the engine's own limit for reaching its servers, so that it can say which it cannot reach.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -32,12 +27,8 @@ impl Engine {
     pub(crate) fn start(project: &Project, mut command: Command, log: &Path) -> Result<Self> {
         let line = Progress::new().line("engine");
         line.note("starting");
-        let file = child::create_log(log)?;
-        command
-            .stdout(file.try_clone().context("share the log")?)
-            .stderr(file);
         let mut engine = Self {
-            running: Running::start(&mut command)?,
+            running: Running::start_logged(&mut command, log)?,
             log: log.to_owned(),
         };
         engine.wait_until_watching(project)?;

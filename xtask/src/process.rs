@@ -6,22 +6,16 @@
 use std::{
     collections::BTreeMap,
     fs,
-    process::{Command, Stdio},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 const POLL: Duration = Duration::from_millis(50);
 const KILL_LIMIT: Duration = Duration::from_secs(10);
-
-/// The two signals that end a process.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Signal {
-    Terminate,
-    Kill,
-}
 
 /// The machine's processes: command line by pid, arguments joined by a space.
 pub(crate) type Table = BTreeMap<u32, String>;
@@ -59,7 +53,7 @@ pub(crate) fn find<'a>(table: &'a Table, marker: &'a str) -> impl Iterator<Item 
 ///
 /// Returns the markers of those that did not end within `grace` and were killed.
 pub(crate) fn end(markers: &[String], grace: Duration) -> Result<Vec<String>> {
-    signal_all(&table()?, markers, Signal::Terminate);
+    signal_all(&table()?, markers, Signal::TERM);
     let stubborn = wait_until_gone(markers, grace)?;
     kill(&stubborn)?;
     Ok(stubborn)
@@ -67,7 +61,7 @@ pub(crate) fn end(markers: &[String], grace: Duration) -> Result<Vec<String>> {
 
 /// Kills every process that holds one of `markers`, and waits until they are gone.
 pub(crate) fn kill(markers: &[String]) -> Result<()> {
-    signal_all(&table()?, markers, Signal::Kill);
+    signal_all(&table()?, markers, Signal::KILL);
     match wait_until_gone(markers, KILL_LIMIT)?.as_slice() {
         [] => Ok(()),
         left => bail!("these processes cannot be killed: {}", left.join(", ")),
@@ -90,28 +84,18 @@ fn wait_until_gone(markers: &[String], limit: Duration) -> Result<Vec<String>> {
 
 /// Signals the process group that `leader` leads.
 pub(crate) fn signal_group(leader: u32, signal: Signal) {
-    send(signal, &format!("-{leader}"));
+    // It may be gone already.
+    let _ = id(leader).map(|leader| kill_process_group(leader, signal));
 }
 
 fn signal_all(table: &Table, markers: &[String], signal: Signal) {
     for pid in markers.iter().flat_map(|marker| find(table, marker)) {
-        send(signal, &pid.to_string());
+        let _ = id(pid).map(|pid| kill_process(pid, signal));
     }
 }
 
-/// The shell has `kill` built in, so this needs no package; it may fail because the process is gone already.
-fn send(signal: Signal, target: &str) {
-    let name = match signal {
-        Signal::Terminate => "TERM",
-        Signal::Kill => "KILL",
-    };
-    let mut command = Command::new("sh");
-    command.args(["-c", "kill -s \"$1\" -- \"$2\"", "kill", name, target]);
-    let _ = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+fn id(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
 }
 
 fn command_line(pid: u32) -> Option<String> {

@@ -49,57 +49,37 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
-        Turn::Test.take(project)?;
-        if self.arguments.is_empty() {
-            Turn::Chaos.take(project)?;
-        }
+        let _turn = Turn::take(project, "test")?;
+        // What no other test may do: the servers that they share are killed by nobody.
+        let chaos = self
+            .arguments
+            .is_empty()
+            .then(|| Turn::take(project, "chaos"));
+        let chaos = chaos.transpose()?;
         let mut report = Report::default();
-        check_source(project, &mut report)?;
+        let clippy = "clippy --workspace --all-targets -- --deny warnings";
+        check(project, &mut report, "format", "fmt --all --check")?;
+        check(project, &mut report, "clippy", clippy)?;
         // Apart, so that the compiler's time does not count as the tests'. This makes the programs too.
-        check(
-            project,
-            &mut report,
-            ("compile", &["test", "--workspace", "--no-run"]),
-        )?;
-        // An earlier run that was killed may have left its servers behind.
-        self.servers(project).discard()?;
-        let servers = self.servers(project);
+        check(project, &mut report, "compile", "test --workspace --no-run")?;
+        let servers = Native::for_run(|| Stack::test(project), self.offline)?;
         let started = Instant::now();
         let outcome = self.run_tests(project, &progress, &servers, &mut report);
         servers.discard()?;
         if let Err(error) = outcome {
             project.interrupt.check()?;
             failure::report(&error);
-            report.step("servers", started, false);
+            report.add("servers", started, false, None);
         }
-        if self.arguments.is_empty() {
-            self.break_servers(project, &mut report)?;
+        if let Some(turn) = chaos {
+            let started = Instant::now();
+            report::announce("chaos");
+            let outcome = Chaos::short(self.offline).run_in(&turn, project);
+            project.interrupt.check()?;
+            let code = outcome.unwrap_or_else(|error| failure::report(&error));
+            report.add("chaos", started, code == ExitCode::SUCCESS, None);
         }
         Ok(report.conclude())
-    }
-
-    /// What no other test may do: the servers that they share are killed by nobody.
-    fn break_servers(&self, project: &Project, report: &mut Report) -> Result<()> {
-        let started = Instant::now();
-        report::announce("chaos");
-        let outcome = Chaos::short(self.offline).run(project);
-        project.interrupt.check()?;
-        let is_good = match outcome {
-            Ok(code) => code == ExitCode::SUCCESS,
-            Err(error) => {
-                failure::report(&error);
-                false
-            }
-        };
-        report.step("chaos", started, is_good);
-        Ok(())
-    }
-
-    fn servers(&self, project: &Project) -> Native {
-        Native {
-            stack: Stack::test(project),
-            offline: self.offline,
-        }
     }
 
     fn run_tests(
@@ -115,7 +95,7 @@ impl Test {
         let splitting = splitting::mongod(project, progress, self.offline, &mongod)?;
         let rabbitmq = programs::rabbitmq_server(project, progress, self.offline)?;
         servers::start(project, progress, servers, Vec::new())?;
-        report.step("servers", started, true);
+        report.add("servers", started, true, None);
         let environment = [
             ("CDC_TEST_MONGO_URI", servers.stack.mongo_uri().into()),
             ("CDC_TEST_AMQP_URI", servers.stack.amqp_uri().into()),
@@ -138,7 +118,7 @@ impl Test {
             let started = Instant::now();
             report::announce(name);
             let (passed, counts) = run_suite(project, command)?;
-            report.suite(name, started, passed, counts);
+            report.add(name, started, passed, Some(counts));
         }
         Ok(())
     }
@@ -151,27 +131,14 @@ const SUITES: [(&str, &[&str]); 3] = [
     ("integration tests", &["--test", "*"]),
 ];
 
-fn check_source(project: &Project, report: &mut Report) -> Result<()> {
-    check(project, report, ("format", &["fmt", "--all", "--check"]))?;
-    let clippy = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ];
-    check(project, report, ("clippy", &clippy))
-}
-
 /// Runs cargo as one step; it may fail without ending the others.
-fn check(project: &Project, report: &mut Report, (name, arguments): (&str, &[&str])) -> Result<()> {
+fn check(project: &Project, report: &mut Report, name: &str, arguments: &str) -> Result<()> {
     let mut command = project.cargo();
-    command.args(arguments);
+    command.args(arguments.split(' '));
     let started = Instant::now();
     report::announce(name);
     let status = child::status(command, &project.interrupt, STEP_LIMIT)?;
-    report.step(name, started, status.success());
+    report.add(name, started, status.success(), None);
     Ok(())
 }
 

@@ -1,52 +1,45 @@
 //! One run of a kind at a time: a second one would take the first one's servers away.
 
-use std::{fs, process};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    process,
+};
 
 use anyhow::{Context, Result};
+use rustix::fs::{FlockOperation, flock};
 
-use crate::{failure::Failure, process::table, project::Project};
+use crate::{failure::Failure, project::Project};
 
-/// What takes turns in a checkout.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Turn {
-    /// `cargo xtask test`.
-    Test,
-    /// `cargo xtask chaos`, and the last step of `test`.
-    Chaos,
-    /// `cargo xtask bench`.
-    Bench,
+/// A lock of this checkout, which ends with this value or with the process.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Turn {
+    _file: File,
 }
 
 impl Turn {
-    /// Takes the turn, which ends with this process.
+    /// Takes the turn of the command `name`.
     ///
     /// # Errors
-    /// When another run of this kind goes on in this checkout.
-    pub(crate) fn take(self, project: &Project) -> Result<()> {
-        let name = match self {
-            Self::Test => "test",
-            Self::Chaos => "chaos",
-            Self::Bench => "bench",
-        };
+    /// When another run of this command goes on in this checkout.
+    pub(crate) fn take(project: &Project, name: &str) -> Result<Self> {
         let path = project.target.join(format!("{name}-run.pid"));
-        let holder = fs::read_to_string(&path)
-            .ok()
-            .and_then(|pid| pid.trim().parse::<u32>().ok());
-        let processes = table()?;
-        // After a crash the pid may be someone else's.
-        let is_run = |pid: &u32| {
-            let line = processes.get(pid);
-            let runs = ["xtask test", "xtask chaos", "xtask bench"];
-            line.is_some_and(|line| runs.iter().any(|run| line.contains(run)))
-        };
-        if let Some(pid) = holder.filter(|pid| *pid != process::id()).filter(is_run) {
+        let context = || format!("write {}", path.display());
+        let mut options = File::options();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).with_context(context)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).with_context(context)?;
             return Err(Failure::new(format!(
                 "another {name} run of this checkout goes on (pid {pid})"
             ))
             .hint("wait for it, or stop it with Ctrl-C")
             .into());
         }
-        fs::write(&path, process::id().to_string())
-            .with_context(|| format!("write {}", path.display()))
+        file.set_len(0).with_context(context)?;
+        write!(file, "{}", process::id()).with_context(context)?;
+        Ok(Self { _file: file })
     }
 }

@@ -40,6 +40,17 @@ pub(crate) struct Native {
 }
 
 impl Native {
+    /// Servers for one run, which throws them away; what an earlier run that was killed has left behind is gone.
+    pub(crate) fn for_run(stack: impl Fn() -> Stack, offline: bool) -> Result<Self> {
+        let servers = || Self {
+            stack: stack(),
+            offline,
+        };
+        servers().discard()?;
+        // Anew, since a port may have become free.
+        Ok(servers())
+    }
+
     /// Every server's marker, the one to stop first in front.
     fn markers(&self) -> Vec<String> {
         let members =

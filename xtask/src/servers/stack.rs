@@ -77,8 +77,6 @@ impl Stack {
             port("MONGO_PORT_3", 30003)?,
         ];
         Ok(Self {
-            name: "local",
-            folder: project.target.join("local"),
             mongo_ports,
             amqp_port: port("RABBITMQ_PORT", 5673)?,
             management_port: port("RABBITMQ_MANAGEMENT_PORT", 15673)?,
@@ -86,10 +84,8 @@ impl Stack {
                 setting("RABBITMQ_DEFAULT_USERNAME"),
                 setting("RABBITMQ_DEFAULT_PASSWORD"),
             ),
-            vhost: project
-                .setting("RABBITMQ_VHOST")
-                .unwrap_or_else(|| "/".to_owned()),
-            room: Room::USUAL,
+            vhost: project.setting("RABBITMQ_VHOST").unwrap_or("/".to_owned()),
+            ..Self::at("local", &project.target.join("local"), 0)
         })
     }
 
@@ -115,7 +111,16 @@ impl Stack {
     }
 
     fn first_free(name: &'static str, folder: &Path, first: u16) -> Self {
-        let stack = |offset| Self {
+        let offsets = (0..TEST_STACKS).map(|number| first + number * TEST_OFFSET);
+        let free = offsets
+            .map(|offset| Self::at(name, folder, offset))
+            .find(|stack| stack.ports().iter().all(|port| ports::is_free(*port)));
+        // If none is, starting the first one says who holds its ports.
+        free.unwrap_or_else(|| Self::at(name, folder, first))
+    }
+
+    fn at(name: &'static str, folder: &Path, offset: u16) -> Self {
+        Self {
             name,
             folder: folder.to_owned(),
             mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
@@ -124,13 +129,7 @@ impl Stack {
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
             room: Room::USUAL,
-        };
-        let offsets = (0..TEST_STACKS).map(|number| first + number * TEST_OFFSET);
-        let free = offsets
-            .map(stack)
-            .find(|stack| stack.ports().iter().all(|port| ports::is_free(*port)));
-        // If none is, starting the first one says who holds its ports.
-        free.unwrap_or_else(|| stack(first))
+        }
     }
 
     /// Everything of the broker.

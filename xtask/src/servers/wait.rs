@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    child::{self, Running},
+    child::Running,
     failure::Failure,
     interrupt::Interrupt,
     progress::{Line, Progress},
@@ -90,12 +90,8 @@ impl Awaited<'_> {
         log: PathBuf,
         (doing, reached): Reading,
     ) -> Result<Self> {
-        let file = child::create_log(&log)?;
-        command
-            .stdout(file.try_clone().context("share the log")?)
-            .stderr(file);
         let line = progress.line(name);
-        let mut running = Running::start(command)?;
+        let mut running = Running::start_logged(command, &log)?;
         let check = move || {
             let status = running.poll()?;
             let output = fs::read(&log).with_context(|| format!("read {}", log.display()))?;

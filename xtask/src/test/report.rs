@@ -28,14 +28,20 @@ pub(crate) fn announce(name: &str) {
 }
 
 impl Report {
-    /// Adds a step that is good or bad.
-    pub(crate) fn step(&mut self, name: &str, started: Instant, is_good: bool) {
-        self.add(name, started, is_good, None);
-    }
-
-    /// Adds a step that counted tests.
-    pub(crate) fn suite(&mut self, name: &str, started: Instant, is_good: bool, counts: Counts) {
-        self.add(name, started, is_good, Some(counts));
+    /// Adds a step that is good or bad, and what it counted if it ran tests.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        started: Instant,
+        is_good: bool,
+        counts: Option<Counts>,
+    ) {
+        self.steps.push(Step {
+            name: name.to_owned(),
+            took: started.elapsed(),
+            is_good,
+            counts,
+        });
     }
 
     /// Prints a line per step and the sums; says whether all is good.
@@ -67,15 +73,6 @@ impl Report {
             .for_each(|counts| sum += counts);
         sum
     }
-
-    fn add(&mut self, name: &str, started: Instant, is_good: bool, counts: Option<Counts>) {
-        self.steps.push(Step {
-            name: name.to_owned(),
-            took: started.elapsed(),
-            is_good,
-            counts,
-        });
-    }
 }
 
 impl Step {
@@ -99,13 +96,9 @@ mod tests {
 
     fn report(is_good: bool, passed: u64, failed: u64) -> Report {
         let mut report = Report::default();
-        report.step("format", Instant::now(), is_good);
-        report.suite(
-            "unit tests",
-            Instant::now(),
-            true,
-            Counts { passed, failed },
-        );
+        report.add("format", Instant::now(), is_good, None);
+        let counts = Counts { passed, failed };
+        report.add("unit tests", Instant::now(), true, Some(counts));
         report
     }
 
@@ -120,15 +113,11 @@ mod tests {
     #[test]
     fn suites_are_summed() {
         let mut report = report(true, 2, 0);
-        report.suite(
-            "doc tests",
-            Instant::now(),
-            true,
-            Counts {
-                passed: 3,
-                failed: 1,
-            },
-        );
+        let counts = Counts {
+            passed: 3,
+            failed: 1,
+        };
+        report.add("doc tests", Instant::now(), true, Some(counts));
         assert_eq!(
             report.counts(),
             Counts {

@@ -25,17 +25,20 @@ pub(super) fn why_not(
 ) -> Result<Option<String>> {
     for image in missing(project) {
         if offline {
-            return Ok(Some(refusal(&image)));
+            let text = format!("the image {image} is not here and --offline forbids to pull it");
+            return Ok(Some(text));
         }
-        if !is_offered(project, &image) {
-            project.interrupt.check()?;
-            return Ok(Some(format!(
-                "the image {image} is not here and no registry offers it"
-            )));
+        let is_offered = is_offered(project, &image);
+        project.interrupt.check()?;
+        if !is_offered {
+            let text = format!("the image {image} is not here and no registry offers it");
+            return Ok(Some(text));
         }
-        if let Err(error) = pull(project, progress, &image) {
-            project.interrupt.check()?;
-            return Ok(Some(format!("{error:#}")));
+        progress.say(&format!("pulling the image {image}"));
+        // With docker's own progress.
+        let pull = project.command(cmd!(project.shell, "docker pull {image}"));
+        if !child::status(pull, &project.interrupt, PULL_LIMIT)?.success() {
+            return Ok(Some(format!("the image {image} cannot be pulled")));
         }
     }
     Ok(None)
@@ -43,13 +46,11 @@ pub(super) fn why_not(
 
 /// Pulls those that are not here.
 pub(super) fn ensure(project: &Project, progress: &Progress, offline: bool) -> Result<()> {
-    for image in missing(project) {
-        if offline {
-            return Err(Failure::new(refusal(&image)).into());
-        }
-        pull(project, progress, &image)?;
-    }
-    Ok(())
+    why_not(project, progress, offline)?.map_or(Ok(()), |why| {
+        Err(Failure::new(why)
+            .hint("name another with MONGO_IMAGE or RABBITMQ_IMAGE, or use `--backend native`")
+            .into())
+    })
 }
 
 fn missing(project: &Project) -> Vec<String> {
@@ -74,21 +75,4 @@ fn is_offered(project: &Project, image: &str) -> bool {
         REGISTRY_LIMIT,
     )
     .is_some()
-}
-
-/// Pulls `image`, with docker's own progress.
-fn pull(project: &Project, progress: &Progress, image: &str) -> Result<()> {
-    progress.say(&format!("pulling the image {image}"));
-    let pull = cmd!(project.shell, "docker pull {image}");
-    let status = child::status(project.command(pull), &project.interrupt, PULL_LIMIT)?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Failure::new(format!("the image {image} cannot be pulled"))
-        .hint("name another with MONGO_IMAGE or RABBITMQ_IMAGE, or use `--backend native`")
-        .into())
-}
-
-fn refusal(image: &str) -> String {
-    format!("the image {image} is not here and --offline forbids to pull it")
 }

@@ -9,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    child::{self, Running},
+    child::Running,
     failure::{Failure, log_tail},
     progress::Progress,
     servers::wait::{Awaited, State},
@@ -50,11 +50,8 @@ impl Server {
 
     /// Starts it; it ends with what is returned unless that is detached.
     pub(super) fn start<'a>(mut self, progress: &Progress) -> Result<(Started, Awaited<'a>)> {
-        let log = child::create_log(&self.log)?;
-        self.command
-            .stdout(log.try_clone().context("share the log")?)
-            .stderr(log);
-        let process = Rc::new(RefCell::new(Running::start(&mut self.command)?));
+        let process = Running::start_logged(&mut self.command, &self.log)?;
+        let process = Rc::new(RefCell::new(process));
         let deadline = Instant::now() + FIRST_LIMIT;
         while self.is_needed_by_next && !(self.answers)() && Instant::now() < deadline {
             thread::sleep(FIRST_POLL);

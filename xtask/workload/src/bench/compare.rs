@@ -48,6 +48,13 @@ pub(super) fn same_format(report: &serde_json::Value) -> Result<()> {
 
 /// The change of each median, for people.
 pub(super) fn changes(now: &Report, earlier: &Report) -> String {
+    let (old, new) = (lines(earlier), lines(now));
+    let pair = |(name, before): &(String, Spread)| {
+        let (_, after) = new.iter().find(|(other, _)| other == name)?;
+        Some(row(name, *before, *after))
+    };
+    let rows: Vec<_> = old.iter().filter_map(pair).collect();
+    let (gone, added) = (old.len() - rows.len(), new.len() - rows.len());
     let head = [
         Words("figure"),
         Figures("earlier"),
@@ -55,18 +62,7 @@ pub(super) fn changes(now: &Report, earlier: &Report) -> String {
         Figures("change"),
         Words("note"),
     ];
-    let mut grid = Grid::new(&head);
-    let (old, new) = (lines(earlier), lines(now));
-    let (mut gone, mut added) = (0, new.len());
-    for (name, before) in &old {
-        match new.iter().find(|(other, _)| other == name) {
-            Some((_, after)) => {
-                added -= 1;
-                grid.push(row(name, *before, *after));
-            }
-            None => gone += 1,
-        }
-    }
+    let grid = Grid::new(head, rows);
     let notes = notes(now, earlier, gone, added);
     let mut lines = vec![format!("\nChange since {}", earlier.date)];
     lines.push(grid.text().trim_end().to_owned());

@@ -17,18 +17,15 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Without rows.
-    pub(super) fn new(head: &[Column]) -> Self {
+    /// Each row has as many cells as the head.
+    pub(super) fn new<const N: usize>(
+        head: [Column; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Self {
         Self {
-            head: head.to_vec(),
-            rows: Vec::new(),
+            head: head.into(),
+            rows: rows.into_iter().map(Vec::from).collect(),
         }
-    }
-
-    /// With a row of as many cells as the head has.
-    pub(super) fn push<const N: usize>(&mut self, row: [String; N]) {
-        debug_assert_eq!(N, self.head.len(), "a row is as long as the head");
-        self.rows.push(Vec::from(row));
     }
 
     /// Whether there is nothing under the head.
@@ -108,10 +105,9 @@ mod tests {
     use super::*;
 
     fn grid() -> Grid {
-        let mut grid = Grid::new(&[Column::Words("who"), Column::Figures("µs")]);
-        grid.push(["engine".to_owned(), "7.00".to_owned()]);
-        grid.push(["a|b <c>".to_owned(), "12,345".to_owned()]);
-        grid
+        let rows = [["engine", "7.00"], ["a|b <c>", "12,345"]];
+        let rows = rows.map(|row| row.map(str::to_owned));
+        Grid::new([Column::Words("who"), Column::Figures("µs")], rows)
     }
 
     #[test]

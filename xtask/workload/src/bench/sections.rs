@@ -1,6 +1,7 @@
 //! The tables of a report.
 
 use super::{
+    bar::Outcome,
     bars,
     cells::{self, NOTHING, delivery, engine_is, mebibytes_of, number_of, queue, ratio, subject},
     grid::{
@@ -9,7 +10,7 @@ use super::{
     },
     number, plot,
     ratios::{self, Figure},
-    report::{FLOORS, Group, PYTHON, Path, QUEUES, Report, Subject},
+    report::{FLOORS, Group, PYTHON, Path, QUEUES, Report, Subject, Writer},
     spread::Spread,
     summary::{self, Key, Summary},
 };
@@ -73,11 +74,8 @@ const DELIVERY: OfRuns = (Words("delivery"), |(_, key, run)| {
 });
 
 fn table<'a, const N: usize>(columns: [OfRuns; N], rows: impl Iterator<Item = Runs<'a>>) -> Grid {
-    let mut grid = Grid::new(&columns.map(|(column, _)| column));
-    for row in rows {
-        grid.push(columns.map(|(_, cell)| cell(row)));
-    }
-    grid
+    let head = columns.map(|(column, _)| column);
+    Grid::new(head, rows.map(|row| columns.map(|(_, cell)| cell(row))))
 }
 
 /// The main comparison.
@@ -111,40 +109,31 @@ fn bytes(summary: &Summary) -> Grid {
 
 /// Both floors at once, or one after the other: what two processors, or one, could reach.
 fn bounds(summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[
+    let row = |wanted| {
+        let source = summary.main(Subject::Source, None)?;
+        let sink = summary.main(Subject::Sink, Some(wanted))?;
+        Some([
+            queue(Some(wanted)).to_owned(),
+            number::whole((source.time + sink.time).recip()),
+            number::whole(source.time.max(sink.time).recip()),
+        ])
+    };
+    let head = [
         Words("queue"),
         Figures("one after the other, events/s"),
         Figures("side by side, events/s"),
-    ]);
-    let source = summary.main(Subject::Source, None);
-    for wanted in QUEUES {
-        let sink = summary.main(Subject::Sink, Some(wanted));
-        if let Some((source, sink)) = source.zip(sink) {
-            grid.push([
-                queue(Some(wanted)).to_owned(),
-                number::whole((source.time + sink.time).recip()),
-                number::whole(source.time.max(sink.time).recip()),
-            ]);
-        }
-    }
-    grid
+    ];
+    Grid::new(head, QUEUES.into_iter().filter_map(row))
 }
 
 /// Latencies, and what the engine adds to the floor.
 fn latency(summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[
-        Figures("inserts/s"),
-        Words("path"),
-        Figures("p50 ms"),
-        Figures("p90 ms"),
-        Figures("p99 ms"),
-        Figures("max ms"),
-    ]);
+    let mut rows = Vec::new();
     for (&(per_second, path), found) in &summary.latencies {
         let cells = [found.p50, found.p90, found.p99, found.max].map(Spread::short);
         let [p50, p90, p99, max] = cells;
         let rate = number::whole(f64::from(per_second));
-        grid.push([
+        rows.push([
             rate.clone(),
             cells::path(path).to_owned(),
             p50,
@@ -155,15 +144,19 @@ fn latency(summary: &Summary) -> Grid {
         if let (Path::Floor, Some((p50, p99))) = (path, ratios::latency(summary, per_second)) {
             let [p50, p99] = [p50, p99].map(ratio);
             let none = || NOTHING.to_owned();
-            grid.push([rate, "engine / floor".to_owned(), p50, none(), p99, none()]);
+            rows.push([rate, "engine / floor".to_owned(), p50, none(), p99, none()]);
         }
     }
-    grid
+    let percentiles = ["p50 ms", "p90 ms", "p99 ms", "max ms"].map(Figures);
+    let [p50, p90, p99, max] = percentiles;
+    Grid::new(
+        [Figures("inserts/s"), Words("path"), p50, p90, p99, max],
+        rows,
+    )
 }
 
 /// What is measured besides.
 fn besides(report: &Report, summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[Words("engine"), Figures("figure")]);
     let start = summary.start_ms.map(Spread::short);
     let megabytes = number::float(report.binary_bytes) / 1e6;
     let binary = (report.binary_bytes > 0).then(|| format!("{megabytes:.2}"));
@@ -172,78 +165,76 @@ fn besides(report: &Report, summary: &Summary) -> Grid {
         ("memory when idle, MiB", summary.idle_kib.map(mebibytes_of)),
         ("stripped binary, MB", binary),
     ];
-    for (name, figure) in rows {
-        grid.push([name.to_owned(), figure.unwrap_or("not measured".to_owned())]);
-    }
-    grid
+    let none = || "not measured".to_owned();
+    let rows = rows.map(|(name, figure)| [name.to_owned(), figure.unwrap_or_else(none)]);
+    Grid::new([Words("engine"), Figures("figure")], rows)
 }
 
 /// The writer beside `serde_json`.
 fn writer(report: &Report) -> Grid {
-    let mut grid = Grid::new(&[
-        Words("document"),
-        Figures("writer ns"),
-        Figures("serde_json ns"),
-        Figures("times as fast"),
-    ]);
-    for writer in &report.writer {
-        grid.push([
+    let row = |writer: &Writer| {
+        [
             number::bytes(writer.document_bytes),
             number::whole(writer.ours_ns),
             number::whole(writer.serde_json_ns),
             number::short(writer.serde_json_ns / writer.ours_ns),
-        ]);
-    }
-    grid
+        ]
+    };
+    let figures = ["writer ns", "serde_json ns", "times as fast"].map(Figures);
+    let [ours, theirs, times] = figures;
+    Grid::new(
+        [Words("document"), ours, theirs, times],
+        report.writer.iter().map(row),
+    )
 }
 
 fn bars(report: &Report, summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[
-        Words("bar"),
-        Words("must be"),
-        Figures("figure"),
-        Figures("samples"),
-        Words("verdict"),
-        Words("scope"),
-    ]);
-    for outcome in bars::outcomes(report, summary) {
-        grid.push([
+    let row = |outcome: Outcome| {
+        [
             outcome.bar.name.to_owned(),
             outcome.bar.bound(),
             outcome.figure(),
             outcome.spread(),
             outcome.verdict().to_owned(),
             outcome.bar.scope().to_owned(),
-        ]);
-    }
-    grid
+        ]
+    };
+    let head = [
+        Words("bar"),
+        Words("must be"),
+        Figures("figure"),
+        Figures("samples"),
+        Words("verdict"),
+        Words("scope"),
+    ];
+    Grid::new(head, bars::outcomes(report, summary).into_iter().map(row))
 }
 
 /// The ratios, whether or not they have a bar.
 pub(super) fn ratios(summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[Words("ratio"), Figures("of medians (samples)")]);
-    let mut push = |name: String, figure: Option<Figure>| {
-        if let Some(figure) = figure {
-            grid.push([name, ratio(figure)]);
-        }
-    };
+    let mut rows: Vec<(String, Option<Figure>)> = Vec::new();
     for wanted in QUEUES {
         let name = queue(Some(wanted));
         let parts = ratios::parts_to_engine(summary, wanted);
-        push(format!("(source + sink) / engine, {name}"), parts);
-        push(
-            format!("processor time, engine / sink alone, {name}"),
-            ratios::processor_time(summary, wanted),
+        rows.push((format!("(source + sink) / engine, {name}"), parts));
+        let time = ratios::processor_time(summary, wanted);
+        rows.push((format!("processor time, engine / sink alone, {name}"), time));
+        rows.extend(
+            [Subject::SinkBare, Subject::Sink]
+                .into_iter()
+                .chain(PYTHON)
+                .map(|other| {
+                    let figure = ratios::engine_to(summary, other, Some(wanted));
+                    (format!("engine / {}, {name}", subject(other)), figure)
+                }),
         );
-        for other in [Subject::SinkBare, Subject::Sink].into_iter().chain(PYTHON) {
-            let figure = ratios::engine_to(summary, other, Some(wanted));
-            push(format!("engine / {}, {name}", subject(other)), figure);
-        }
     }
     for wanted in [Subject::Engine, Subject::Sink] {
         let growth = ratios::growth(summary, wanted, 100_000, 1_000_000);
         let name = format!("rate at 1 M events / at 100 k, {}", subject(wanted));
-        push(name, growth.map(|(rate, _)| rate));
+        rows.push((name, growth.map(|(rate, _)| rate)));
     }
-    grid
+    let rows = rows.into_iter();
+    let rows = rows.filter_map(|(name, figure)| Some([name, ratio(figure?)]));
+    Grid::new([Words("ratio"), Figures("of medians (samples)")], rows)
 }
