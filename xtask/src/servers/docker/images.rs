@@ -24,21 +24,13 @@ pub(super) fn why_not(
     offline: bool,
 ) -> Result<Option<String>> {
     for image in missing(project) {
-        if offline {
-            let text = format!("the image {image} is not here and --offline forbids to pull it");
-            return Ok(Some(text));
-        }
-        let is_offered = is_offered(project, &image);
-        project.interrupt.check()?;
-        if !is_offered {
+        if !offline && !is_offered(project, &image) {
+            project.interrupt.check()?;
             let text = format!("the image {image} is not here and no registry offers it");
             return Ok(Some(text));
         }
-        progress.say(&format!("pulling the image {image}"));
-        // With docker's own progress.
-        let pull = project.command(cmd!(project.shell, "docker pull {image}"));
-        if !child::status(pull, &project.interrupt, PULL_LIMIT)?.success() {
-            return Ok(Some(format!("the image {image} cannot be pulled")));
+        if let Some(why) = pull(project, progress, offline, &image)? {
+            return Ok(Some(why));
         }
     }
     Ok(None)
@@ -46,11 +38,32 @@ pub(super) fn why_not(
 
 /// Pulls those that are not here.
 pub(super) fn ensure(project: &Project, progress: &Progress, offline: bool) -> Result<()> {
-    why_not(project, progress, offline)?.map_or(Ok(()), |why| {
-        Err(Failure::new(why)
-            .hint("name another with MONGO_IMAGE or RABBITMQ_IMAGE, or use `--backend native`")
-            .into())
-    })
+    for image in missing(project) {
+        if let Some(why) = pull(project, progress, offline, &image)? {
+            return Err(Failure::new(why)
+                .hint("name another with MONGO_IMAGE or RABBITMQ_IMAGE, or use `--backend native`")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Pulls `image`, with docker's own progress; says why it cannot.
+fn pull(
+    project: &Project,
+    progress: &Progress,
+    offline: bool,
+    image: &str,
+) -> Result<Option<String>> {
+    if offline {
+        let text = format!("the image {image} is not here and --offline forbids to pull it");
+        return Ok(Some(text));
+    }
+    progress.say(&format!("pulling the image {image}"));
+    let pull = project.command(cmd!(project.shell, "docker pull {image}"));
+    let status = child::status(pull, &project.interrupt, PULL_LIMIT)?;
+    let text = format!("the image {image} cannot be pulled");
+    Ok((!status.success()).then_some(text))
 }
 
 fn missing(project: &Project) -> Vec<String> {

