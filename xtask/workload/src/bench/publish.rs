@@ -1,4 +1,4 @@
-//! A report's page: what README shows, the plots, and the report itself beside them.
+//! A report's page: what a page shows, the plots, and the report itself beside them.
 
 use std::{
     env, fs,
@@ -15,7 +15,7 @@ pub(super) const FOLDER: &str = "xtask/bench";
 /// The project's page with the block, from the project's folder.
 const PAGE: &str = "docs/performance.md";
 /// The page of a folder that has one of its own.
-const README: &str = "README.md";
+const OWN_PAGE: &str = "README.md";
 /// The lines between which the block is.
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->\n";
@@ -48,7 +48,7 @@ pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<Pat
 
 /// The page that shows what is in `folder`, seen from `here`, and what its links to files there begin with.
 fn page_of(folder: &Path, here: &Path) -> Result<(PathBuf, String)> {
-    let own = folder.join(README);
+    let own = folder.join(OWN_PAGE);
     if own.is_file() {
         return Ok((own, String::new()));
     }
