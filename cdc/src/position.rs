@@ -11,7 +11,7 @@ pub const CATCHING_UP_SECONDS: u32 = 15;
 /// Where reading begins or goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Position {
-    /// At this cluster time, for a pipeline that has not seen an event yet.
+    /// At this cluster time, where there is no token: before the first event, or among events that are not wanted.
     At(Timestamp),
     /// After the event, or the idle stretch, that the token names.
     After {

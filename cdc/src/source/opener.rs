@@ -127,26 +127,38 @@ impl Opener {
         self.pace.slow();
     }
 
-    /// What to hand over of `item`, and what becomes of the stream. An invalidate is always read, because the stream can
-    /// only be opened again after it.
+    /// What to hand over of `item`, and what becomes of the stream.
+    ///
+    /// An invalidate is always read, because the stream can only be opened again after it. Any other event that is not
+    /// wanted is of a sample. The server finds its token only in a stream that has the sample too, so its cluster time
+    /// is the position: what is wanted of that very instant comes again.
     pub(super) fn wanted(&mut self, item: Item, now: Timestamp) -> (Item, Next) {
-        let (operation, is_wanted) = match &item {
-            Item::Event(event) => (Some(event.operation()), self.scope.wants(event)),
-            Item::Idle(_) | Item::Skipped(_) => (None, false),
+        let Item::Event(event) = &item else {
+            let next = self.next(&item, false, now);
+            return (item, next);
         };
-        let changes_pace = self.pace.is_skimming() && {
-            let behind = item.position().seconds_before(now);
-            self.pace.read(is_wanted, CATCHING_UP_SECONDS <= behind)
-        };
-        let next = match operation {
-            Some(Operation::Invalidate) => Next::Ended,
-            _ if changes_pace => Next::Repaced,
-            _ => Next::GoesOn,
-        };
-        if is_wanted || operation.is_none() {
+        let is_wanted = self.scope.wants(event);
+        if event.operation() == Operation::Invalidate {
+            let after = Item::Idle(item.position());
+            return (if is_wanted { item } else { after }, Next::Ended);
+        }
+        let next = self.next(&item, is_wanted, now);
+        if is_wanted {
             (item, next)
         } else {
-            (Item::Idle(item.position()), next)
+            (Item::Idle(Position::At(event.cluster_time())), next)
+        }
+    }
+
+    fn next(&mut self, item: &Item, is_wanted: bool, now: Timestamp) -> Next {
+        if !self.pace.is_skimming() {
+            return Next::GoesOn;
+        }
+        let is_far_behind = CATCHING_UP_SECONDS <= item.position().seconds_before(now);
+        if self.pace.read(is_wanted, is_far_behind) {
+            Next::Repaced
+        } else {
+            Next::GoesOn
         }
     }
 
