@@ -7,7 +7,7 @@ mod documents;
 
 use std::{hint::black_box, time::Duration};
 
-use cdc::encode::{JsonMode, document, event, extended_json};
+use cdc::encode::{Format, JsonMode, extended_json};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use self::documents::SIZES;
@@ -46,30 +46,18 @@ fn format(criterion: &mut Criterion) {
     for bytes in SIZES {
         let insert = change_events::insert(&documents::document(bytes));
         group.throughput(Throughput::Bytes(bytes as u64));
-        let mut out = Vec::new();
-        group.bench_function(BenchmarkId::new("document", bytes), |bencher| {
-            bencher.iter(|| {
-                out.clear();
-                let insert = black_box(&insert);
-                document::write(
-                    insert.full_document(),
-                    insert.document_key(),
-                    change_events::COLLECTION,
-                    JsonMode::Relaxed,
-                    &mut out,
-                )
-                .expect("the document is BSON");
-                black_box(out.len())
+        for (name, format) in Format::NAMES {
+            let (shape, mut out) = (format.shape(), Vec::new());
+            group.bench_function(BenchmarkId::new(name, bytes), |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    shape
+                        .write(black_box(&insert), JsonMode::Relaxed, &mut out)
+                        .expect("the event is BSON");
+                    black_box(out.len())
+                });
             });
-        });
-        group.bench_function(BenchmarkId::new("event", bytes), |bencher| {
-            bencher.iter(|| {
-                out.clear();
-                event::write(black_box(&insert).raw(), JsonMode::Relaxed, &mut out)
-                    .expect("the event is BSON");
-                black_box(out.len())
-            });
-        });
+        }
     }
     group.finish();
 }

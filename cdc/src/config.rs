@@ -186,6 +186,7 @@ fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::C
         format: messages.format,
         mode: messages.json_mode,
         routing_key,
+        exchange: messages.exchange,
     }
 }
 

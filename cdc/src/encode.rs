@@ -5,15 +5,17 @@ pub mod document;
 pub mod event;
 pub mod extended_json;
 mod routing_key;
+mod shape;
 
 use std::sync::Arc;
 
-use bson::RawDocument;
-
-pub use self::routing_key::RoutingKey;
+pub use self::{
+    routing_key::RoutingKey,
+    shape::{Format, Shape},
+};
 use crate::{
     event::{ChangeEvent, Namespace},
-    message::{Content, Message, MessageId, ParkReason, Parked},
+    message::{Message, MessageId, ParkReason, Target, Value},
     retry::chain,
 };
 
@@ -26,15 +28,8 @@ pub struct Config {
     pub mode: JsonMode,
     /// Routing key of every message.
     pub routing_key: RoutingKey,
-}
-
-/// Form of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// The document, its collection and its id.
-    Document,
-    /// The whole change event.
-    Event,
+    /// Exchange that messages are meant for, which those that are parked tell.
+    pub exchange: String,
 }
 
 /// Dialect of Extended JSON v2:
@@ -58,12 +53,6 @@ pub enum Error {
     RoutingKeyTooLong(usize),
 }
 
-impl Format {
-    /// The forms and their names.
-    pub const NAMES: [(&'static str, Self); 2] =
-        [("document", Self::Document), ("event", Self::Event)];
-}
-
 impl JsonMode {
     /// The dialects and their names.
     pub const NAMES: [(&'static str, Self); 2] =
@@ -75,21 +64,10 @@ impl JsonMode {
 /// # Errors
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
-    let place = event.namespace();
-    let mut body;
-    match config.format {
-        Format::Document => {
-            let document = event.full_document();
-            body = room_for(document.map_or(0, |document| document.as_bytes().len()));
-            write_document(event, place, document, config.mode, &mut body)?;
-        }
-        Format::Event => {
-            body = room_for(event.raw().len());
-            event::write(event.raw(), config.mode, &mut body)?;
-        }
-    }
-    let routing_key = config.routing_key.render(place, event.operation())?;
-    Ok(message(event, place, routing_key, body))
+    let shape = config.format.shape();
+    let mut body = room_for(shape.bytes(event));
+    shape.write(event, config.mode, &mut body)?;
+    message(event, config, body)
 }
 
 /// The message that tells of `event` without the full document, for a broker that takes no message of
@@ -103,35 +81,26 @@ pub fn trimmed(
     untrimmed_bytes: usize,
 ) -> Result<Message, Error> {
     let mut body = Vec::new();
-    let place = event.namespace();
-    match config.format {
-        Format::Document => write_document(event, place, None, config.mode, &mut body)?,
-        Format::Event => event::write_trimmed(event.raw(), config.mode, &mut body)?,
-    }
-    let routing_key = config.routing_key.render(place, event.operation())?;
-    Ok(Message {
-        trimmed_bytes: Some(untrimmed_bytes),
-        ..message(event, place, routing_key, body)
-    })
+    let shape = config.format.shape();
+    shape.write_trimmed(event, config.mode, &mut body)?;
+    let mut message = message(event, config, body)?;
+    let bytes = i64::try_from(untrimmed_bytes).unwrap_or(i64::MAX);
+    let header = ("cdc-trimmed-bytes", Value::Number(bytes));
+    message.more_headers.push(header);
+    Ok(message)
 }
 
-/// The message that carries `event` as the server sent it, since it cannot be encoded because of `error`.
+/// The message for the parking queue that carries `event` as the server sent it, since it cannot be encoded because of
+/// `error`.
 pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
-    let place = event.namespace();
-    let routing_key = config.routing_key.render(place, event.operation());
-    Message {
-        content: Content::Bson,
-        parked: Some(Parked {
-            reason: ParkReason::Poison,
-            detail: chain(error),
-        }),
-        ..message(
-            event,
-            place,
-            routing_key.unwrap_or_default(),
-            event.raw().to_vec(),
-        )
-    }
+    let key = config
+        .routing_key
+        .render(event.namespace(), event.operation());
+    let message = Message {
+        content_type: "application/bson",
+        ..envelope(event, key.unwrap_or_default(), event.raw().to_vec())
+    };
+    message.park(ParkReason::Poison, chain(error), &config.exchange)
 }
 
 /// An empty body for so many bytes of BSON.
@@ -140,17 +109,6 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
 /// collection and the id. More would only be memory in flight.
 fn room_for(bytes: usize) -> Vec<u8> {
     Vec::with_capacity(bytes + bytes / 3 + 64)
-}
-
-fn write_document(
-    event: &ChangeEvent,
-    place: Namespace<'_>,
-    full_document: Option<&RawDocument>,
-    mode: JsonMode,
-    body: &mut Vec<u8>,
-) -> Result<(), extended_json::Error> {
-    let collection = place.collection.unwrap_or_default();
-    document::write(full_document, event.document_key(), collection, mode, body)
 }
 
 /// What its `Display` writes, in one allocation.
@@ -166,22 +124,26 @@ fn namespace(
     }
 }
 
-fn message(
-    event: &ChangeEvent,
-    place: Namespace<'_>,
-    routing_key: Arc<str>,
-    body: Vec<u8>,
-) -> Message {
+fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Message, Error> {
+    let key = config
+        .routing_key
+        .render(event.namespace(), event.operation())?;
+    Ok(Message {
+        content_type: config.format.shape().content_type(),
+        ..envelope(event, key, body)
+    })
+}
+
+fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Message {
     Message {
         message_id: MessageId::from_token(event.token()),
-        routing_key,
+        target: Target::Main(routing_key),
         operation: event.operation(),
-        namespace: namespace(place),
+        namespace: namespace(event.namespace()),
         cluster_time: event.cluster_time(),
         wall_time_ms: event.wall_time_ms(),
-        content: Content::Json,
+        content_type: "",
+        more_headers: Vec::new(),
         body,
-        trimmed_bytes: None,
-        parked: None,
     }
 }

@@ -1,11 +1,11 @@
-//! What we publish: a routing key, properties and a body. Pure data, no I/O.
+//! What is published: an envelope and a body. Pure data, no I/O; a sink only translates it.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bson::{RawDocument, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::Operation;
+use crate::{event::Operation, position::time_text};
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -14,8 +14,8 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 pub struct Message {
     /// Stable identity that consumers deduplicate on.
     pub message_id: MessageId,
-    /// At most 255 bytes, a limit of AMQP 0-9-1.
-    pub routing_key: Arc<str>,
+    /// Where it goes.
+    pub target: Target,
     /// Operation of the change event.
     pub operation: Operation,
     /// `database.collection`, or `database` alone for an operation on the whole database.
@@ -24,32 +24,30 @@ pub struct Message {
     pub cluster_time: Timestamp,
     /// When the change happened, by the server's wall clock, in milliseconds since 1970; absent before MongoDB 6.0.
     pub wall_time_ms: Option<i64>,
-    /// What the body is.
-    pub content: Content,
+    /// Media type of the body.
+    pub content_type: &'static str,
+    /// Headers beside those that every message has; see [`Message::headers`].
+    pub more_headers: Vec<(&'static str, Value<'static>)>,
     /// The body's bytes.
     pub body: Vec<u8>,
-    /// How many bytes the body had before the full document was left out of it.
-    pub trimmed_bytes: Option<usize>,
-    /// Why it goes to the parking queue instead of its own place.
-    pub parked: Option<Parked>,
 }
 
-/// Form of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// Extended JSON, UTF-8.
-    Json,
-    /// The change event as the server sent it, where it cannot be told as JSON.
-    Bson,
-}
-
-/// Why a message is parked.
+/// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parked {
-    /// The kind of reason.
-    pub reason: ParkReason,
-    /// The reason in words, at most a few hundred bytes; never a document's content.
-    pub detail: String,
+pub enum Target {
+    /// Its own place, by this routing key of at most 255 bytes, a limit of AMQP 0-9-1.
+    Main(Arc<str>),
+    /// The parking queue.
+    Parked,
+}
+
+/// Value of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Number(i64),
 }
 
 /// Kinds of reasons to park a message.
@@ -71,13 +69,49 @@ pub enum ParkReason {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageId([u8; 16]);
 
-impl Content {
-    /// Its media type.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Bson => "application/bson",
-        }
+impl Message {
+    /// The headers, those that every message has first.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+        let cluster_time = time_text(self.cluster_time);
+        let wall_time = self.wall_time_ms.map(Value::Number);
+        [
+            ("cdc-namespace", Value::Text(self.namespace.as_str().into())),
+            ("cdc-operation", Value::Text(self.operation.as_str().into())),
+            ("cdc-cluster-time", Value::Text(cluster_time.into())),
+        ]
+        .into_iter()
+        .chain(wall_time.map(|value| ("cdc-wall-time-ms", value)))
+        .chain(self.more_headers.iter().cloned())
+    }
+
+    /// Wall time in whole seconds since 1970; the cluster time's seconds where the server gives no wall time.
+    pub fn seconds(&self) -> u64 {
+        let seconds = self.wall_time_ms.map(|millis| millis.div_euclid(1000));
+        seconds
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .unwrap_or_else(|| u64::from(self.cluster_time.time))
+    }
+
+    /// The same for the parking queue, with why, and with the place that it was meant for.
+    ///
+    /// `detail` is the reason in words, at most a few hundred bytes; never a document's content.
+    #[must_use]
+    pub fn park(&self, reason: ParkReason, detail: impl Into<String>, exchange: &str) -> Self {
+        let routing_key = match &self.target {
+            Target::Main(key) => key.to_string(),
+            Target::Parked => String::new(),
+        };
+        let headers = [
+            ("cdc-park-reason", reason.as_str().to_owned()),
+            ("cdc-park-detail", detail.into()),
+            ("cdc-park-exchange", exchange.to_owned()),
+            ("cdc-park-routing-key", routing_key),
+        ];
+        let mut parked = self.clone();
+        parked.target = Target::Parked;
+        let headers = headers.map(|(name, text)| (name, Value::Text(text.into())));
+        parked.more_headers.extend(headers);
+        parked
     }
 }
 

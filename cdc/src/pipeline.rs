@@ -104,7 +104,6 @@ struct Entry {
 #[derive(Debug)]
 pub struct Pipeline {
     config: Config,
-    exchange: String,
     intake: Intake,
     window: Window<Entry>,
     sink: Sink,
@@ -133,8 +132,6 @@ pub struct Stages {
     pub encode: encode::Config,
     /// Where messages go.
     pub sink: Sink,
-    /// Exchange that messages are meant for, for errors.
-    pub exchange: String,
     /// What the engine counts.
     pub metrics: Metrics,
     /// What is in its way.
@@ -152,7 +149,6 @@ impl Pipeline {
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (metrics, health) = (stages.metrics, stages.health);
         Self {
-            exchange: stages.exchange,
             intake: Intake::new(
                 stages.source,
                 stages.encode,

@@ -5,7 +5,7 @@ mod change_events;
 #[path = "../benches/documents.rs"]
 mod documents;
 
-use cdc::encode::{self, Config, Format, JsonMode, RoutingKey, document, event, extended_json};
+use cdc::encode::{self, Config, Format, JsonMode, RoutingKey, extended_json};
 
 use self::documents::SIZES;
 
@@ -54,15 +54,13 @@ fn a_warm_writer_allocates_nothing() {
 fn a_warm_body_allocates_nothing() {
     for bytes in SIZES {
         let insert = change_events::insert(&documents::document(bytes));
-        let (full, key) = (insert.full_document(), insert.document_key());
         for mode in MODES {
-            check(&format!("document, {bytes} bytes, {mode:?}"), |out| {
-                document::write(full, key, change_events::COLLECTION, mode, out)
-                    .expect("it is BSON");
-            });
-            check(&format!("event, {bytes} bytes, {mode:?}"), |out| {
-                event::write(insert.raw(), mode, out).expect("it is BSON");
-            });
+            for format in [Format::DOCUMENT, Format::EVENT] {
+                check(&format!("{format:?}, {bytes} bytes, {mode:?}"), |out| {
+                    let shape = format.shape();
+                    shape.write(&insert, mode, out).expect("it is BSON");
+                });
+            }
         }
     }
 }
@@ -71,12 +69,13 @@ fn a_warm_body_allocates_nothing() {
 fn a_message_allocates_its_parts_once() {
     for bytes in SIZES {
         let insert = change_events::insert(&documents::document(bytes));
-        for format in [Format::Document, Format::Event] {
+        for format in [Format::DOCUMENT, Format::EVENT] {
             for (mode, growths) in GROWTHS_MAX {
                 let config = Config {
                     format,
                     mode,
                     routing_key: RoutingKey::parse("test_queue").expect("a constant"),
+                    exchange: String::new(),
                 };
                 let count = allocations(|| {
                     encode::encode(&insert, &config).expect("it is BSON");

@@ -75,7 +75,7 @@ const EDGES: [(&str, &[&str]); 21] = [
     ),
     ("lease", &["amqp"]),
     ("checkpoint", &["mongo", "position", "retry"]),
-    ("message", &["event"]),
+    ("message", &["event", "position"]),
     ("event", &["position", "raw_bson"]),
     ("amqp", &["retry"]),
     ("mongo", &["retry"]),

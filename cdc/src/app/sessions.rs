@@ -83,7 +83,6 @@ impl Sessions {
             source,
             encode: self.config.encode.clone(),
             sink: Sink::Amqp(Box::new(link)),
-            exchange: self.config.publish.topology.exchange.clone(),
             metrics: self.metrics.clone(),
             health: self.health.clone(),
         };

@@ -38,7 +38,7 @@ fn nothing_set_means_the_documented_defaults() {
     );
     assert_eq!(
         (config.encode.format, config.encode.mode),
-        (Format::Document, JsonMode::Relaxed)
+        (Format::DOCUMENT, JsonMode::Relaxed)
     );
     assert_eq!(config.startup_timeout, Duration::from_secs(30));
     assert_eq!(

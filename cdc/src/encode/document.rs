@@ -6,14 +6,50 @@ mod tests;
 use bson::{RawDocument, spec::ElementType};
 
 use super::{
-    JsonMode,
+    JsonMode, Shape,
     extended_json::{Object, all_or_nothing},
 };
-use crate::raw_bson::{Cursor, Error, Field};
+use crate::{
+    event::ChangeEvent,
+    raw_bson::{Cursor, Error, Field},
+};
 
 const ID: &str = "_id";
 const TYPE: &str = "type";
 const ENTRY_ID: &str = "entry_id";
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Document;
+
+impl Shape for Document {
+    fn bytes(&self, event: &ChangeEvent) -> usize {
+        event
+            .full_document()
+            .map_or(0, |document| document.as_bytes().len())
+    }
+
+    fn write(&self, event: &ChangeEvent, mode: JsonMode, body: &mut Vec<u8>) -> Result<(), Error> {
+        let collection = event.namespace().collection.unwrap_or_default();
+        write(
+            event.full_document(),
+            event.document_key(),
+            collection,
+            mode,
+            body,
+        )
+    }
+
+    fn write_trimmed(
+        &self,
+        event: &ChangeEvent,
+        mode: JsonMode,
+        body: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let collection = event.namespace().collection.unwrap_or_default();
+        write(None, event.document_key(), collection, mode, body)
+    }
+}
 
 /// Writes the body for a document of `collection` to the end of `out`.
 ///

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{checkpoint, encode, message::Message, sink, source};
+use crate::{
+    checkpoint, encode,
+    event::ChangeEvent,
+    message::{Message, MessageId},
+    sink, source,
+};
 
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
@@ -11,12 +16,12 @@ pub enum Error {
     #[error(transparent)]
     Source(#[from] source::Error),
     /// An event that has no message.
-    #[error("cannot encode the change of `{namespace}` {document_key} at {position}")]
+    #[error("cannot encode message {message_id}, a change of `{namespace}` {position}")]
     Encode {
+        /// The message's id.
+        message_id: String,
         /// Namespace of the change.
         namespace: String,
-        /// `_id` of the document.
-        document_key: String,
         /// Its position.
         position: String,
         /// The cause.
@@ -67,6 +72,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Names the event that has no message, without its document's `_id`, which belongs to the document.
+    pub(super) fn encode(event: &ChangeEvent, source: encode::Error) -> Self {
+        Self::Encode {
+            message_id: MessageId::from_token(event.token()).to_string(),
+            namespace: event.namespace().to_string(),
+            position: event.position().to_string(),
+            source,
+        }
+    }
+
     /// Names the message that is too large.
     pub(super) fn oversize(message: &Message, limit: usize) -> Self {
         let time = message.cluster_time;

@@ -10,7 +10,7 @@ use super::{Entry, Error, OnOversize, OnPoison, Policies};
 use crate::{
     encode,
     event::ChangeEvent,
-    message::{Message, ParkReason, Parked},
+    message::{Message, ParkReason},
     metrics::Metrics,
     position::Position,
     retry::chain,
@@ -70,6 +70,11 @@ impl Intake {
             ended: None,
             metrics,
         }
+    }
+
+    /// How events become messages.
+    pub(super) fn encode(&self) -> &encode::Config {
+        &self.encode
     }
 
     /// Whether to receive more: what was received before has to fit in first, since the window may run out of bytes
@@ -144,7 +149,7 @@ impl Intake {
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
         let message = match encode::encode(event, &self.encode) {
-            Ok(message) if self.is_oversize(&message) => self.oversize(event, &message)?,
+            Ok(message) if self.is_oversize(&message) => self.oversize(event, message)?,
             Ok(message) => return Ok(message),
             Err(error) => self.poison(event, error)?,
         };
@@ -155,33 +160,26 @@ impl Intake {
     }
 
     fn poison(&self, event: &ChangeEvent, error: encode::Error) -> Result<Message, Error> {
-        let error = Error::Encode {
-            namespace: event.namespace().to_string(),
-            document_key: key_text(event),
-            position: event.position().to_string(),
-            source: error,
-        };
-        let (OnPoison::Park, Error::Encode { source, .. }) = (self.policies.on_poison, &error)
-        else {
-            return Err(error);
-        };
-        warn!(error = chain(&error), "parked");
-        self.metrics.parked(ParkReason::Poison);
-        Ok(encode::poison(event, &self.encode, source))
+        let parked = encode::poison(event, &self.encode, &error);
+        let error = Error::encode(event, error);
+        match self.policies.on_poison {
+            OnPoison::Stop => Err(error),
+            OnPoison::Park => {
+                warn!(error = chain(&error), "parked");
+                self.metrics.parked(ParkReason::Poison);
+                Ok(parked)
+            }
+        }
     }
 
-    fn oversize(&self, event: &ChangeEvent, message: &Message) -> Result<Message, Error> {
+    fn oversize(&self, event: &ChangeEvent, message: Message) -> Result<Message, Error> {
         let bytes = message.body.len();
         let trimmed = || {
-            encode::trimmed(event, &self.encode, bytes).map_err(|source| Error::Encode {
-                namespace: message.namespace.clone(),
-                document_key: key_text(event),
-                position: event.position().to_string(),
-                source,
-            })
+            let trimmed = encode::trimmed(event, &self.encode, bytes);
+            trimmed.map_err(|error| Error::encode(event, error))
         };
         match self.policies.on_oversize {
-            OnOversize::Stop => Ok(message.clone()),
+            OnOversize::Stop => Ok(message),
             OnOversize::Trim => {
                 self.metrics.messages_trimmed.inc();
                 trimmed()
@@ -189,14 +187,8 @@ impl Intake {
             OnOversize::Park => {
                 self.metrics.parked(ParkReason::Oversize);
                 let limit = self.max_message_bytes.unwrap_or_default();
-                let parked = Parked {
-                    reason: ParkReason::Oversize,
-                    detail: format!("{bytes} bytes, the broker takes {limit}"),
-                };
-                Ok(Message {
-                    parked: Some(parked),
-                    ..trimmed()?
-                })
+                let detail = format!("{bytes} bytes, the broker takes {limit}");
+                Ok(trimmed()?.park(ParkReason::Oversize, detail, &self.encode.exchange))
             }
         }
     }
@@ -204,16 +196,5 @@ impl Intake {
     fn is_oversize(&self, message: &Message) -> bool {
         let limit = self.max_message_bytes;
         limit.is_some_and(|limit| limit < message.body.len())
-    }
-}
-
-/// `_id` of the document, as far as it can be written; never a field of the document besides.
-fn key_text(event: &ChangeEvent) -> String {
-    let mut text = Vec::new();
-    let collection = event.namespace().collection.unwrap_or_default();
-    let mode = encode::JsonMode::Relaxed;
-    match encode::document::write(None, event.document_key(), collection, mode, &mut text) {
-        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
-        Err(_) => "(unreadable _id)".to_owned(),
     }
 }

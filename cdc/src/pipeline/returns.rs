@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::{End, Error, OnUnroutable, Pipeline, refusal::Reason};
 use crate::{
-    message::{Message, ParkReason, Parked},
+    message::{Message, ParkReason, Target},
     retry::chain,
     sabotage::{self, Defect},
     sink::Returned,
@@ -25,25 +25,28 @@ impl Pipeline {
         else {
             // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
             let again = self.read_again();
-            let target = format!("exchange {:?}", self.exchange);
+            let target = format!("exchange {:?}", self.intake.encode().exchange);
             return ControlFlow::Break(match policy {
                 OnUnroutable::Stop => Err(unroutable(returned, target)),
                 OnUnroutable::Retry | OnUnroutable::Park => Ok(again),
             });
         };
-        let was_parked = entry.message.parked.is_some();
-        let target = match &entry.message.parked {
-            Some(_) => "the parking queue".to_owned(),
-            None => format!(
-                "exchange {:?}, routing key {:?}, change of `{}`",
-                self.exchange, entry.message.routing_key, entry.message.namespace
+        let exchange = &self.intake.encode().exchange;
+        let target = match &entry.message.target {
+            Target::Parked => "the parking queue".to_owned(),
+            Target::Main(key) => format!(
+                "exchange {exchange:?}, routing key {key:?}, change of `{}`",
+                entry.message.namespace
             ),
         };
+        let was_parked = entry.message.target == Target::Parked;
         match policy {
             _ if was_parked => return ControlFlow::Break(Err(unroutable(returned, target))),
             OnUnroutable::Stop => return ControlFlow::Break(Err(unroutable(returned, target))),
             OnUnroutable::Park => {
-                entry.message = Arc::new(parked(&entry.message, &returned.reason));
+                let reason = returned.reason.as_str();
+                let parked = entry.message.park(ParkReason::Unroutable, reason, exchange);
+                entry.message = Arc::new(parked);
                 self.window.resend(sequence);
                 self.metrics.parked(ParkReason::Unroutable);
                 warn!(error = chain(&unroutable(returned, target)), "parked");
@@ -67,15 +70,5 @@ fn unroutable(returned: Returned, target: String) -> Error {
         message_id: returned.message_id,
         reason: returned.reason,
         target,
-    }
-}
-
-fn parked(message: &Message, detail: &str) -> Message {
-    Message {
-        parked: Some(Parked {
-            reason: ParkReason::Unroutable,
-            detail: detail.to_owned(),
-        }),
-        ..message.clone()
     }
 }

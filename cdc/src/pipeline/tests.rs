@@ -148,12 +148,12 @@ impl Run {
         let stages = Stages {
             source: Source::scripted(chunks),
             encode: encode::Config {
-                format: Format::Document,
+                format: Format::DOCUMENT,
                 mode: JsonMode::Relaxed,
                 routing_key: RoutingKey::default(),
+                exchange: String::new(),
             },
             sink: Sink::Scripted(Box::new(scripted)),
-            exchange: String::new(),
             metrics: Metrics::new("p"),
             health: Health::default(),
         };

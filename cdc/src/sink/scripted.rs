@@ -13,7 +13,10 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{Event, Receipt, Returned, Verdict};
-use crate::{amqp, message::Message};
+use crate::{
+    amqp,
+    message::{Message, Target},
+};
 
 /// Longest time between two things that happen.
 const PAUSE_MS: u64 = 20;
@@ -125,7 +128,7 @@ impl Scripted {
             return;
         };
         let id = message.message_id.to_string();
-        let is_parked = message.parked.is_some();
+        let is_parked = message.target == Target::Parked;
         let verdict = if self.happens(self.odds.nack) {
             self.world().may_reorder = true;
             Verdict::Nacked

@@ -138,7 +138,8 @@ fn an_id_in_a_string_reads_back_as_its_extended_json() {
     let body: serde_json::Value = serde_json::from_str(&text).unwrap();
 
     let mut expected = Vec::new();
-    crate::encode::event::write(id.as_bytes(), JsonMode::Relaxed, &mut expected).unwrap();
+    crate::encode::extended_json::write_bytes(id.as_bytes(), JsonMode::Relaxed, &mut expected)
+        .unwrap();
     assert_eq!(body["entry_id"].as_str().unwrap().as_bytes(), expected);
 }
 

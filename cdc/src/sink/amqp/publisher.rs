@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     amqp::{Connection, Error, Topology},
-    message::Message,
+    message::{Message, Target},
     sink::Receipt,
 };
 
@@ -30,7 +30,7 @@ const OPTIONS: BasicPublishOptions = BasicPublishOptions {
 /// A confirm channel and the messages in flight on it.
 pub(super) struct Publisher {
     connection: Arc<Connection>,
-    target: Arc<Target>,
+    addresses: Arc<Addresses>,
     in_flight: InFlight<Confirm>,
     /// What ended in the last look, kept for its memory.
     outcomes: Vec<Outcome<Answer>>,
@@ -40,7 +40,7 @@ pub(super) struct Publisher {
 }
 
 /// Where messages go. Shared by all in flight, since a clone of the channel alone costs as much as to encode a message.
-struct Target {
+struct Addresses {
     channel: Channel,
     exchange: ShortString,
     parking: ShortString,
@@ -53,7 +53,7 @@ impl Publisher {
         Self {
             events: Box::pin(connection.events()),
             connection: Arc::new(connection),
-            target: Arc::new(Target {
+            addresses: Arc::new(Addresses {
                 channel,
                 exchange: topology.exchange.as_str().into(),
                 parking: parking.unwrap_or_default().into(),
@@ -79,13 +79,13 @@ impl Publisher {
     /// Puts messages in line for the socket, in order, after everything sent before. A connection that is already lost
     /// is reported by [`Publisher::verdicts`].
     pub(super) fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
-        let target = &self.target;
+        let addresses = &self.addresses;
         let publishes = messages.map(|(sequence, message)| {
-            let target = Arc::clone(target);
-            let properties = properties::of(&message, target.exchange.as_str());
+            let addresses = Arc::clone(addresses);
+            let properties = properties::of(&message);
             let publishing = async move {
-                let (exchange, routing_key) = target.place(&message);
-                let publish = target.channel.basic_publish(
+                let (exchange, routing_key) = addresses.of(&message);
+                let publish = addresses.channel.basic_publish(
                     exchange,
                     routing_key,
                     OPTIONS,
@@ -131,7 +131,7 @@ impl Publisher {
                 let cause = self.cause(error);
                 Err(self
                     .connection
-                    .exchange_lost(self.target.exchange.as_str(), cause))
+                    .exchange_lost(self.addresses.exchange.as_str(), cause))
             }
             None => Ok(()),
         }
@@ -190,12 +190,12 @@ impl Publisher {
     }
 }
 
-impl Target {
+impl Addresses {
     /// The exchange and the routing key of `message`.
-    fn place(&self, message: &Message) -> (ShortString, ShortString) {
-        match &message.parked {
-            Some(_) => (ShortString::default(), self.parking.clone()),
-            None => (self.exchange.clone(), (&*message.routing_key).into()),
+    fn of(&self, message: &Message) -> (ShortString, ShortString) {
+        match &message.target {
+            Target::Main(key) => (self.exchange.clone(), (&**key).into()),
+            Target::Parked => (ShortString::default(), self.parking.clone()),
         }
     }
 }
