@@ -24,7 +24,6 @@ mod machine;
 mod number;
 mod page;
 mod plot;
-mod process;
 mod publish;
 mod queue;
 mod ratios;
@@ -42,7 +41,6 @@ mod summary;
 mod system_calls;
 mod tally;
 mod tell;
-mod usage;
 mod writer;
 
 use std::path::PathBuf;

@@ -15,11 +15,9 @@ pub mod settings;
 pub mod broker;
 pub mod store;
 
-pub mod backlog;
 pub mod bench;
 pub mod chaos;
 pub mod local_test;
-pub mod naive_publish;
 pub mod replica_set;
 
 pub mod body;

@@ -12,10 +12,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use workload::{
-    backlog, bench, chaos, hint, hint::Hinted, local_test, naive_publish, replica_set,
-    settings::Settings,
-};
+use workload::{bench, chaos, hint, hint::Hinted, local_test, replica_set, settings::Settings};
 
 /// Exit code for a command line or an environment that cannot be used (`EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
@@ -46,25 +43,11 @@ enum Command {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Insert plain documents as fast as possible
-    Backlog {
-        #[command(flatten)]
-        args: backlog::Args,
-        #[command(flatten)]
-        settings: Settings,
-    },
     /// Break everything around the engine while it works, and check that nothing was lost
     Chaos(chaos::Args),
     /// Measure the engine, its floors and what a user would take instead
     #[command(subcommand)]
     Bench(bench::Command),
-    /// Publish with one connection and one confirm per message, and say how fast that is
-    NaivePublish {
-        #[command(flatten)]
-        args: naive_publish::Args,
-        #[command(flatten)]
-        settings: Settings,
-    },
 }
 
 fn main() -> ExitCode {
@@ -125,10 +108,6 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::LocalTest { args, settings } => local_test::run(&args, &settings).await?,
             Command::Chaos(args) => chaos::run(&args).await?,
             Command::Bench(command) => bench::run(&command).await?,
-            Command::Backlog { args, settings } => say(&backlog::run(&args, &settings).await?),
-            Command::NaivePublish { args, settings } => {
-                say(&naive_publish::run(&args, &settings).await?);
-            }
         }
         Ok(())
     })

@@ -1,9 +1,13 @@
 //! One catch-up run: a backlog is read, or published, or both, by one subject; then its queue is looked at.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use bson::Document;
+use harness::{Engine, Output, Process, Usage};
 use tokio::time::sleep;
 
 use super::{
@@ -11,14 +15,12 @@ use super::{
     child,
     document::Shape,
     engine::{Job, STOP_LIMIT},
-    process::{Process, Voice},
     queue::Queue,
     report::{Run, Subject},
     schedule::Task,
     site::Site,
     system_calls::SystemCalls,
     tally::Tally,
-    usage::Usage,
 };
 
 /// Longest time for one run.
@@ -99,7 +101,7 @@ async fn read_meanwhile(
         let (measured, (tally, _)) = tokio::try_join!(program, queue.follow(tally))?;
         return Ok((measured, tally));
     }
-    let mut process = start_engine(site, start, task, queue).await?;
+    let mut process = start_engine(site, start, task, queue).await?.process;
     let (tally, moment) = queue.follow(tally).await?;
     process.check_alive()?;
     Ok((end(process, moment).await?, tally))
@@ -113,7 +115,7 @@ fn tally(start: &Start, task: &Task) -> Tally {
 pub(super) async fn system_calls(site: &Site, start: &Start, task: &Task) -> Result<Option<u64>> {
     let kind = task.queue.context("an engine needs a queue")?;
     let queue = Queue::declare(&site.amqp_uri, kind).await?;
-    let mut process = start_engine(site, start, task, &queue).await?;
+    let mut process = start_engine(site, start, task, &queue).await?.process;
     let counting = SystemCalls::count(process.pid())?;
     arrived(&queue, task.events, &mut process).await?;
     let calls = counting.finish().await?;
@@ -125,19 +127,20 @@ pub(super) async fn system_calls(site: &Site, start: &Start, task: &Task) -> Res
 /// A floor or a Python program: it says itself when it is done.
 async fn program(site: &Site, backlog: &Backlog, task: &Task, queue: &str) -> Result<Measured> {
     let mut command = site.command(task, backlog, queue);
-    let mut process = Process::start(&mut command, Voice::Output)?;
-    let moment = process.hear(child::DONE, RUN_LIMIT).await?;
+    let mut process = Process::start(command.stdin(Stdio::piped()), Output::Stdout)?;
+    let moment = process.wait_for(child::DONE, 1, RUN_LIMIT).await?;
     let measured = Measured {
         seconds: (moment - process.started).as_secs_f64(),
         usage: Usage::of(process.pid())?,
     };
-    process.release(END_LIMIT).await?;
+    process.close_input();
+    process.succeeds(END_LIMIT).await?;
     Ok(measured)
 }
 
 /// The engine never is done, so its queue is watched.
 async fn engine(site: &Site, start: &Start, task: &Task, queue: &Queue) -> Result<Measured> {
-    let mut process = start_engine(site, start, task, queue).await?;
+    let mut process = start_engine(site, start, task, queue).await?.process;
     let moment = arrived(queue, task.events, &mut process).await?;
     end(process, moment).await
 }
@@ -152,7 +155,7 @@ async fn end(engine: Process, moment: Instant) -> Result<Measured> {
     Ok(measured)
 }
 
-async fn start_engine(site: &Site, start: &Start, task: &Task, queue: &Queue) -> Result<Process> {
+async fn start_engine(site: &Site, start: &Start, task: &Task, queue: &Queue) -> Result<Engine> {
     let engines = &site.engines;
     // The queue's name is new, so the pipeline's is.
     engines

@@ -2,27 +2,23 @@
 
 use std::{
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use bson::{Bson, Document, doc};
+use harness::Engine;
 use mongodb::{Client, Collection, options::WriteConcern};
 use tokio::time::timeout;
 
-use super::{
-    process::{Process, Voice},
-    report::Queue,
-};
+use super::report::Queue;
 use crate::store;
 
-/// Longest time until it watches.
-const WATCH_LIMIT: Duration = Duration::from_secs(30);
+/// Longest time until it works.
+const START_LIMIT: Duration = Duration::from_secs(30);
 /// Longest time to end when asked to.
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(20);
-/// What it logs when it watches.
-const WATCHING: &str = "watching";
 
 /// Starts engines.
 #[derive(Debug)]
@@ -46,7 +42,7 @@ pub(super) struct Job<'a> {
 
 impl Engines {
     /// Starts one; whatever settings we were started with are not its own.
-    pub(super) fn start(&self, job: Job<'_>) -> Result<Process> {
+    pub(super) fn start(&self, job: Job<'_>) -> Result<Engine> {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -71,22 +67,23 @@ impl Engines {
             .env("CDC_FORMAT", job.format)
             .env("CDC_PIPELINE", job.pipeline)
             .env("CDC_CHECKPOINT_DATABASE", &self.checkpoints)
-            .env("CDC_ADMIN_ADDR", "off")
-            .env("RUST_LOG", "info");
-        Process::start(&mut command, Voice::Error)
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        Engine::start(&mut command)
     }
 
-    /// Starts one and waits until it watches; returns the moment too.
-    pub(super) async fn start_watching(&self, job: Job<'_>) -> Result<(Process, Instant)> {
+    /// Starts one and waits until it works; returns the moment too.
+    pub(super) async fn start_ready(&self, job: Job<'_>) -> Result<(Engine, Instant)> {
         let mut engine = self.start(job)?;
-        let moment = engine.hear(WATCHING, WATCH_LIMIT).await?;
+        let moment = engine.leads(START_LIMIT).await?;
         Ok((engine, moment))
     }
 
     /// Lets one run so that its checkpoint says "now", and returns that document.
     pub(super) async fn checkpoint_now(&self, client: &Client, job: Job<'_>) -> Result<Document> {
-        let (engine, _) = self.start_watching(job).await?;
-        engine.terminate(STOP_LIMIT).await?;
+        let (engine, _) = self.start_ready(job).await?;
+        engine.process.terminate(STOP_LIMIT).await?;
         let collection = self.collection(client);
         let finding = collection.find_one(doc! { "_id": job.pipeline });
         let found = timeout(store::ANSWER_TIMEOUT, finding.into_future()).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use harness::Usage;
 use tokio::time::sleep;
 
 use super::{
@@ -11,23 +12,22 @@ use super::{
     report::Queue as Kind,
     schedule::DOCUMENT,
     site::Site,
-    usage::Usage,
 };
 
 /// Starts in one sample.
 const STARTS: u32 = 5;
 
-/// From the start of the process until it watches, with a checkpoint that is there already, in milliseconds.
+/// From the start of the process until it works, with a checkpoint that is there already, in milliseconds.
 pub(super) async fn starts_ms(site: &Site) -> Result<Vec<f64>> {
     let place = Place::new(site).await?;
     // The first one writes the checkpoint.
-    let (first, _) = site.engines.start_watching(place.job()).await?;
-    first.terminate(STOP_LIMIT).await?;
+    let (first, _) = site.engines.start_ready(place.job()).await?;
+    first.process.terminate(STOP_LIMIT).await?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
-        let (engine, moment) = site.engines.start_watching(place.job()).await?;
-        starts.push((moment - engine.started).as_secs_f64() * 1_000.0);
-        engine.terminate(STOP_LIMIT).await?;
+        let (engine, moment) = site.engines.start_ready(place.job()).await?;
+        starts.push((moment - engine.process.started).as_secs_f64() * 1_000.0);
+        engine.process.terminate(STOP_LIMIT).await?;
     }
     place.queue.delete().await;
     Ok(starts)
@@ -36,11 +36,11 @@ pub(super) async fn starts_ms(site: &Site) -> Result<Vec<f64>> {
 /// Resident memory after it had nothing to do for that long, in KiB.
 pub(super) async fn idle_memory_kib(site: &Site, quiet: Duration) -> Result<u64> {
     let place = Place::new(site).await?;
-    let (mut engine, _) = site.engines.start_watching(place.job()).await?;
+    let (mut engine, _) = site.engines.start_ready(place.job()).await?;
     sleep(quiet).await;
-    engine.check_alive()?;
-    let usage = Usage::of(engine.pid())?;
-    engine.terminate(STOP_LIMIT).await?;
+    engine.process.check_alive()?;
+    let usage = Usage::of(engine.process.pid())?;
+    engine.process.terminate(STOP_LIMIT).await?;
     place.queue.delete().await;
     Ok(usage.memory_kib)
 }

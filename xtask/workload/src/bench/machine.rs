@@ -3,25 +3,20 @@
 use std::{collections::BTreeMap, fs, process::Command, thread, time::Duration};
 
 use bson::doc;
+use harness::{
+    Output, Process,
+    http::{self, GUEST},
+};
 use mongodb::Client;
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::time::timeout;
 
-use super::{
-    process::{Process, Voice},
-    report::Machine,
-};
+use super::report::Machine;
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The dependencies of this workspace with their versions.
 const LOCK: &str = include_str!("../../../../Cargo.lock");
-/// Base64 of `guest:guest`, whom a broker of one's own always has.
-const GUEST: &str = "Z3Vlc3Q6Z3Vlc3Q=";
 /// Prints the versions of Python and its packages.
 const PYTHON: &str = "import platform, pymongo, pika; \
     print(platform.python_version(), pymongo.version, pika.__version__)";
@@ -97,8 +92,9 @@ fn locked(lock: &str, package: &str) -> Option<String> {
 }
 
 async fn answer(command: &mut Command) -> Option<String> {
-    let process = Process::start(command, Voice::Output).ok()?;
-    process.rest(LIMIT).await.ok()?.pop()
+    let mut process = Process::start(command, Output::Stdout).ok()?;
+    process.ended(LIMIT).await.ok()?;
+    process.output().lines().next_back().map(str::to_owned)
 }
 
 fn word(text: &str, index: usize) -> Option<String> {
@@ -114,18 +110,9 @@ async fn mongod(client: &Client) -> Option<String> {
 
 /// What the broker's management page says of the broker.
 async fn overview(host: &str, port: u16) -> Option<Value> {
-    let asking = async {
-        let mut stream = TcpStream::connect((host, port)).await.ok()?;
-        let request = format!(
-            "GET /api/overview HTTP/1.0\r\nHost: {host}\r\nAuthorization: Basic {GUEST}\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut page = String::new();
-        stream.read_to_string(&mut page).await.ok()?;
-        let (_, body) = page.split_once("\r\n\r\n")?;
-        serde_json::from_str(body).ok()
-    };
-    timeout(LIMIT, asking).await.ok()?
+    let address = format!("{host}:{port}");
+    let asking = http::request(&address, ("GET", "/api/overview"), GUEST, LIMIT);
+    Some(asking.await.ok()?.json())
 }
 
 #[cfg(test)]

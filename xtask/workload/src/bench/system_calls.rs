@@ -3,9 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use anyhow::Result;
-use rustix::process::Signal;
-
-use super::process::{Process, Voice};
+use harness::{Output, Process, Signal};
 
 const EVENT: &str = "raw_syscalls:sys_enter";
 /// Longest time for `perf` to end.
@@ -20,11 +18,10 @@ impl SystemCalls {
     pub(super) async fn can_be_counted() -> bool {
         let mut command = Command::new("perf");
         command.args(["stat", "-x", ",", "-e", EVENT, "true"]);
-        let Ok(trial) = Process::start(&mut command, Voice::Error) else {
+        let Ok(mut trial) = Process::start(&mut command, Output::Stderr) else {
             return false;
         };
-        let lines = trial.rest(LIMIT).await;
-        lines.is_ok_and(|lines| parse(&lines.join("\n")).is_some())
+        trial.ended(LIMIT).await.is_ok() && parse(&trial.output()).is_some()
     }
 
     /// Counts those of all threads of a process from now on.
@@ -34,14 +31,14 @@ impl SystemCalls {
             .args(["stat", "-x", ",", "-e", EVENT, "-p", &pid.to_string()])
             // In the language that we read.
             .env("LC_ALL", "C");
-        Process::start(&mut command, Voice::Error).map(Self)
+        Process::start(&mut command, Output::Stderr).map(Self)
     }
 
     /// Ends the count.
-    pub(super) async fn finish(self) -> Result<Option<u64>> {
+    pub(super) async fn finish(mut self) -> Result<Option<u64>> {
         self.0.signal(Signal::INT);
-        let lines = self.0.rest(LIMIT).await?;
-        Ok(parse(&lines.join("\n")))
+        self.0.ended(LIMIT).await?;
+        Ok(parse(&self.0.output()))
     }
 }
 

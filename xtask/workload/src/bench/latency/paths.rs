@@ -45,7 +45,7 @@ pub(super) async fn through_engine(site: &Site, load: &Load) -> Result<Vec<u64>>
     let database = queue::name();
     let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
     let deliveries = queue.listen().await?;
-    let engine = site.engines.start_watching(Job {
+    let engine = site.engines.start_ready(Job {
         pipeline: &queue.name,
         database: &database,
         queue: &queue.name,
@@ -56,7 +56,7 @@ pub(super) async fn through_engine(site: &Site, load: &Load) -> Result<Vec<u64>>
     let start = Instant::now() + LEAD;
     let inserting = insert(site, &database, load, load.ticks(start));
     let (arrivals, ()) = tokio::try_join!(consume(deliveries, load), inserting)?;
-    engine.terminate(STOP_LIMIT).await?;
+    engine.process.terminate(STOP_LIMIT).await?;
     queue.delete().await;
     drop_database(site, &database).await?;
     Ok(arrivals.micros(load, start))

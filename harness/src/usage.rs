@@ -9,20 +9,23 @@ const TICKS_PER_SECOND: u32 = 100;
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Usage {
+pub struct Usage {
     /// Processor time in user mode.
-    pub(super) user: Duration,
+    pub user: Duration,
     /// Processor time in the kernel.
-    pub(super) system: Duration,
+    pub system: Duration,
     /// Peak resident memory in KiB.
-    pub(super) peak_memory_kib: u64,
+    pub peak_memory_kib: u64,
     /// Resident memory now in KiB.
-    pub(super) memory_kib: u64,
+    pub memory_kib: u64,
 }
 
 impl Usage {
-    /// Looks at a process that still runs, or has ended and was not waited for.
-    pub(super) fn of(pid: u32) -> Result<Self> {
+    /// Looks at a process that still runs.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn of(pid: u32) -> Result<Self> {
         let read = |name: &str| {
             let path = format!("/proc/{pid}/{name}");
             fs::read_to_string(&path).with_context(|| format!("read {path}"))
@@ -60,7 +63,7 @@ mod tests {
     #[test]
     fn times_are_found_behind_an_odd_name() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 123 45 0 0 20 0 3 0 9 1 2";
-        let status = "Name:\ta\nVmHWM:\t    1500 kB\nVmRSS:\t     700 kB\n";
+        let status = "Name:\ta\nVmPeak:\t  9000 kB\nVmHWM:\t    1500 kB\nVmRSS:\t     700 kB\n";
         let usage = parse(stat, status).unwrap();
         assert_eq!(usage.user, Duration::from_millis(1230));
         assert_eq!(usage.system, Duration::from_millis(450));
