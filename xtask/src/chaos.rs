@@ -203,10 +203,10 @@ mod tests {
     #[test]
     fn the_kinds_of_faults_are_those_of_the_program() {
         let source = include_str!("../workload/src/chaos/fault.rs");
-        let kinds = source
+        let rows = source
             .lines()
-            .filter_map(|line| line.trim().split_once(" => \""));
-        let kinds = kinds.filter_map(|(_, rest)| rest.strip_suffix("\","));
+            .filter_map(|line| line.trim().strip_prefix("row(\""));
+        let kinds = rows.filter_map(|row| Some(row.split_once('"')?.0));
         assert_eq!(kinds.collect::<Vec<_>>(), FAULTS);
         assert!(Line::try_parse_from(["xtask", "--faults=nack,foo"]).is_err());
     }

@@ -5,28 +5,24 @@
 //! was acknowledged must have arrived, in order and unaltered, and nothing besides. The check shares no
 //! code with the engine.
 
-mod admin;
+pub mod change;
 mod consumer;
 mod decode;
-pub mod deed;
 mod engine;
 pub mod fault;
 mod inject;
 pub mod ledger;
 mod logs;
 mod plan;
-mod process;
-mod proxy;
 mod queue;
+mod record;
 pub mod recovery;
 mod report;
 mod run;
 pub mod schedule;
 mod servers;
 mod setup;
-mod step;
 mod work;
-mod world;
 mod writer;
 
 use std::{

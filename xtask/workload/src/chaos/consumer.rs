@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     decode::{self, Raw},
     queue::{self, Queue},
-    world::{Stage, World},
+    record::Record,
 };
 
 /// Longest silence between two looks at whether the run is over.
@@ -24,17 +24,17 @@ const RETRY: Duration = Duration::from_millis(50);
 const ACK_LIMIT: Duration = Duration::from_secs(1);
 
 /// Records everything that arrives until the run is over.
-pub(super) async fn consume(world: Rc<World>, queue: Queue, database: String) -> Result<()> {
-    while world.stage.get() < Stage::Over {
+pub(super) async fn consume(record: Rc<Record>, queue: Queue, database: String) -> Result<()> {
+    while !record.is_over() {
         let Ok((connection, mut deliveries)) = queue.consume().await else {
             sleep(RETRY).await;
             continue;
         };
-        while world.stage.get() < Stage::Over {
+        while !record.is_over() {
             match timeout(LISTEN, deliveries.next()).await {
                 Err(_) => {}
                 Ok(Some(Ok(delivery))) => {
-                    record(&world, &delivery, &database);
+                    note(&record, &delivery, &database);
                     let ack = delivery.ack(BasicAckOptions::default());
                     if !matches!(timeout(ACK_LIMIT, ack).await, Ok(Ok(_))) {
                         break;
@@ -48,27 +48,27 @@ pub(super) async fn consume(world: Rc<World>, queue: Queue, database: String) ->
     Ok(())
 }
 
-fn record(world: &World, delivery: &Delivery, database: &str) {
+fn note(record: &Record, delivery: &Delivery, database: &str) {
     let properties = &delivery.properties;
     let text =
         |value: &Option<ShortString>| value.as_ref().map(ToString::to_string).unwrap_or_default();
-    let message = text(properties.message_id());
+    let id = text(properties.message_id());
     let operation = text(properties.kind());
     let raw = Raw {
         body: &delivery.data,
-        message: &message,
+        id: &id,
         operation: &operation,
         redelivered: delivery.redelivered,
     };
-    let now = world.now();
-    let sighting = decode::decode(raw, database);
-    let mut ledger = world.ledger.borrow_mut();
-    match sighting {
-        Ok(sighting) => {
-            if let Some(sent) = ledger.received(&sighting, now) {
-                let sample = world.recovery.borrow_mut().delivered(sent, now);
+    let now = record.now();
+    let message = decode::decode(raw, database);
+    let mut ledger = record.ledger.borrow_mut();
+    match message {
+        Ok(message) => {
+            if let Some(sent) = ledger.received(&message, now) {
+                let sample = record.recovery.borrow_mut().delivered(sent, now);
                 if let Some(sample) = sample {
-                    world.tell(&format!("    {sample}"));
+                    record.tell(&format!("    {sample}"));
                 }
             }
         }

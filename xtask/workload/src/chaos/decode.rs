@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    deed::{self, COLLECTIONS, DocumentId, Verb},
-    ledger::Sighting,
+    change::{self, COLLECTIONS, DocumentId, Operation},
+    ledger::Message,
 };
 
 /// How much of a foreign message is shown.
@@ -16,7 +16,7 @@ pub(super) struct Raw<'a> {
     /// The body.
     pub(super) body: &'a [u8],
     /// `message_id`, empty if it has none.
-    pub(super) message: &'a str,
+    pub(super) id: &'a str,
     /// `type`.
     pub(super) operation: &'a str,
     /// Whether the broker delivered it before.
@@ -27,40 +27,40 @@ pub(super) struct Raw<'a> {
 ///
 /// # Errors
 /// In words, if it is none that a writer of ours could have caused.
-pub(super) fn decode(raw: Raw<'_>, database: &str) -> Result<Sighting, String> {
+pub(super) fn decode(raw: Raw<'_>, database: &str) -> Result<Message, String> {
     let event: Value =
         serde_json::from_slice(raw.body).map_err(|error| format!("not JSON: {error}"))?;
     read(&event, raw, database).ok_or_else(|| {
         let shown: String = event.to_string().chars().take(SHOWN_CHARS).collect();
-        format!("no change of ours, message {}: {shown}", raw.message)
+        format!("no change of ours, message {}: {shown}", raw.id)
     })
 }
 
-fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Sighting> {
+fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Message> {
     let operation = event["operationType"].as_str()?;
     if event["ns"]["db"] != database || operation != raw.operation {
         return None;
     }
-    let verb = Verb::parse(operation)?;
+    let operation = Operation::parse(operation)?;
     let collection = event["ns"]["coll"].as_str()?;
     let collection = COLLECTIONS.iter().position(|name| *name == collection)?;
     // An updated document is read late and may be a later one: only what was set tells of this change.
-    let fields = match verb {
-        Verb::Update => &event["updateDescription"]["updatedFields"],
+    let fields = match operation {
+        Operation::Update => &event["updateDescription"]["updatedFields"],
         _ => &event["fullDocument"],
     };
-    let content = fields["content"].as_str().map_or(0, deed::fingerprint);
+    let content = fields["content"].as_str().map_or(0, change::fingerprint);
     let number = fields["number"]
         .as_u64()
         .and_then(|number| u32::try_from(number).ok());
-    Some(Sighting {
-        verb,
+    Some(Message {
+        operation,
         collection: u8::try_from(collection).ok()?,
         document: DocumentId::parse(event["documentKey"]["_id"].as_str()?)?,
         number,
         content,
         cluster_time: cluster_time(&event["clusterTime"])?,
-        message: raw.message.to_owned(),
+        id: raw.id.to_owned(),
         redelivered: raw.redelivered,
     })
 }
@@ -73,7 +73,7 @@ fn cluster_time(value: &Value) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chaos::deed::DeedId;
+    use crate::chaos::change::ChangeId;
 
     const UPDATE: &str = r#"{"_id": {"_data": "82"}, "operationType": "update",
         "clusterTime": {"$timestamp": {"t": 7, "i": 2}},
@@ -81,10 +81,10 @@ mod tests {
         "ns": {"db": "chaos", "coll": "moves"}, "documentKey": {"_id": "w1-5"},
         "updateDescription": {"updatedFields": {"number": 8, "content": "new"}, "removedFields": []}}"#;
 
-    fn read(body: &str) -> Result<Sighting, String> {
+    fn read(body: &str) -> Result<Message, String> {
         let raw = Raw {
             body: body.as_bytes(),
-            message: "m",
+            id: "m",
             operation: "update",
             redelivered: false,
         };
@@ -93,17 +93,17 @@ mod tests {
 
     #[test]
     fn an_update_is_known_by_what_it_set() {
-        let expected = Sighting {
-            verb: Verb::Update,
+        let expected = Message {
+            operation: Operation::Update,
             collection: 1,
-            document: DocumentId(DeedId {
+            document: DocumentId(ChangeId {
                 writer: 1,
                 number: 5,
             }),
             number: Some(8),
-            content: deed::fingerprint("new"),
+            content: change::fingerprint("new"),
             cluster_time: (7, 2),
-            message: "m".to_owned(),
+            id: "m".to_owned(),
             redelivered: false,
         };
         assert_eq!(read(UPDATE), Ok(expected));

@@ -1,235 +1,206 @@
 //! The engine under test: kept running whatever ends it, and watched.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::BTreeMap,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{Child, Command, ExitStatus},
+    process::{Command, ExitStatus},
+    rc::Rc,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
-use tokio::time::{Instant, sleep};
+use anyhow::Result;
+use harness::{Process, Proxy, Signal, Usage, engine::Admin};
+use tokio::time::{sleep, timeout};
 
-use super::{
-    admin::Admin,
-    ledger::Flaw,
-    logs::Log,
-    process::{self, Signal},
-    proxy::Proxy,
-    world::{Stage, World},
-};
+use super::{ledger::Flaw, logs::Log, record::Record};
 
 /// Pause between two looks at the process.
 const POLL: Duration = Duration::from_millis(10);
-/// Looks between two measurements of its memory.
-const MEASURE_EVERY: u32 = 10;
 /// Pause before an engine that ended by itself is started again.
-const REST: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(500);
 /// Longest time to end when asked to: the drain's limit and some more.
-pub(super) const STOP_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// One engine over all of its starts.
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) name: String,
-    program: PathBuf,
-    settings: Vec<(&'static str, String)>,
-    folder: PathBuf,
+    pub(super) program: PathBuf,
+    pub(super) settings: Vec<(&'static str, String)>,
+    pub(super) folder: PathBuf,
+    /// Its way to the broker.
     pub(super) proxy: Proxy,
+    pub(super) admin: Admin,
     pub(super) log: Log,
-    admin: Admin,
-    pid: Cell<Option<u32>>,
-    /// How often it has ended.
-    deaths: Cell<u32>,
-    /// Moment of the latest end.
-    pub(super) died: Cell<Duration>,
-    /// Moment of the latest start.
-    pub(super) born: Cell<Duration>,
-    doom: Cell<Doom>,
-    /// How long it stays away after it was ended.
-    away: Cell<Duration>,
-    pub(super) peak_memory: Cell<u64>,
-    /// How often it ended how.
-    pub(super) exits: RefCell<BTreeMap<String, usize>>,
+    pub(super) record: Rc<Record>,
+    pub(super) state: RefCell<State>,
 }
 
-/// What a fault has in store for the process.
+/// What changes from start to start.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    process: Option<Process>,
+    /// The end that it was asked for, and how long it then stays away.
+    asked: Option<(Ending, Duration)>,
+    /// Moments of the latest start and the latest end.
+    pub(super) started: Duration,
+    pub(super) ended: Duration,
+    /// How often it has ended.
+    ends: usize,
+    pub(super) peak_memory_kib: u64,
+    /// How often it ended how.
+    pub(super) exits: BTreeMap<String, usize>,
+}
+
+/// How a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doom {
-    /// Nothing: it has to run.
-    None,
-    /// It is killed.
+pub(super) enum Ending {
+    /// SIGKILL.
     Kill,
-    /// It is asked to end, with all that it needs at hand.
+    /// SIGTERM, with all that it needs at hand.
     Stop,
-    /// It is asked to end while something else fails, so it may not manage to drain.
+    /// SIGTERM while something else fails, so it may not manage to drain.
     StopInTrouble,
 }
 
-/// A process that does not outlive us.
-struct Mortal(Child);
-
-impl Drop for Mortal {
-    fn drop(&mut self) {
-        // It is gone if this fails.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 impl Engine {
-    pub(super) fn new(
-        name: String,
-        program: PathBuf,
-        settings: Vec<(&'static str, String)>,
-        folder: PathBuf,
-        proxy: Proxy,
-        admin: Admin,
-    ) -> Self {
-        Self {
-            log: Log::new(folder.join(format!("{name}.log"))),
-            name,
-            program,
-            admin,
-            settings,
-            folder,
-            proxy,
-            pid: Cell::new(None),
-            deaths: Cell::default(),
-            died: Cell::default(),
-            born: Cell::default(),
-            doom: Cell::new(Doom::None),
-            away: Cell::default(),
-            peak_memory: Cell::default(),
-            exits: RefCell::default(),
-        }
-    }
-
     /// Keeps it running until the run is over.
-    pub(super) async fn keep(&self, world: &World) -> Result<()> {
-        while world.stage.get() < Stage::Over {
-            self.doom.set(Doom::None);
-            let status = self.live(world).await?;
-            self.judge(world, status);
-            sleep(self.away.replace(REST)).await;
+    pub(super) async fn keep(&self) -> Result<()> {
+        while !self.record.is_over() {
+            self.start()?;
+            let status = loop {
+                match self.look()? {
+                    Some(status) => break status,
+                    None => sleep(POLL).await,
+                }
+            };
+            sleep(self.note_end(status)).await;
         }
         Ok(())
     }
 
     /// Whether it runs now.
     pub(super) fn is_running(&self) -> bool {
-        self.pid.get().is_some()
+        self.state.borrow().process.is_some()
     }
 
     /// Whether it is the one that publishes, as far as it says so.
     pub(super) async fn is_leader(&self) -> bool {
-        self.is_running() && self.admin.gauge("cdc_leader").await == Some(1.0)
+        self.is_running() && self.admin.is_leader().await
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.pid.get() {
-            process::signal(pid, signal);
+        if let Some(process) = &self.state.borrow().process {
+            process.signal(signal);
         }
     }
 
-    /// Kills it; returns when it has ended.
+    /// Kills it, to be started again after `away`; returns when it has ended.
     pub(super) async fn kill(&self, away: Duration) {
-        self.end(Doom::Kill, away, Signal::KILL).await;
+        self.end(Ending::Kill, away).await;
     }
 
-    /// Asks it to end; returns when it has.
-    pub(super) async fn stop(&self, world: &World, doom: Doom, away: Duration) {
-        let asked = Instant::now();
-        let deaths = self.deaths.get();
-        let ending = self.end(doom, away, Signal::TERM);
-        if tokio::time::timeout(STOP_LIMIT, ending).await.is_ok() {
-            return;
-        }
-        if self.deaths.get() == deaths {
-            let seconds = asked.elapsed().as_secs();
+    /// Asks it to end, to be started again after `away`; returns when it has ended.
+    pub(super) async fn stop(&self, ending: Ending, away: Duration) {
+        let before = self.state.borrow().ends;
+        let in_time = timeout(STOP_LIMIT, self.end(ending, away)).await.is_ok();
+        if !in_time && self.state.borrow().ends == before {
+            let seconds = STOP_LIMIT.as_secs();
             let text = format!("{} did not end within {seconds} s of SIGTERM", self.name);
-            world.blame(Flaw::EngineFailed, text);
+            self.record.violation(Flaw::EngineFailed, text);
             self.kill(away).await;
         }
     }
 
     /// Returns when it runs, also after it was ended.
-    pub(super) async fn wait_until(&self, state: impl Fn(&Self) -> bool) {
-        while !state(self) {
+    pub(super) async fn wait_until_running(&self) {
+        while !self.is_running() {
             sleep(POLL).await;
         }
     }
 
-    /// Sends a signal that ends it; returns when it is gone.
-    async fn end(&self, doom: Doom, away: Duration, signal: Signal) {
+    async fn end(&self, ending: Ending, away: Duration) {
         // It may have ended by itself just now: the signal is for the next one then.
-        self.wait_until(Self::is_running).await;
-        let before = self.deaths.get();
-        self.doom.set(doom);
-        self.away.set(away);
-        self.signal(signal);
-        self.wait_until(|engine| before < engine.deaths.get()).await;
+        self.wait_until_running().await;
+        let before = self.state.borrow().ends;
+        self.state.borrow_mut().asked = Some((ending, away));
+        self.signal(ending.signal());
+        while self.state.borrow().ends == before {
+            sleep(POLL).await;
+        }
     }
 
-    /// One life of the process.
-    async fn live(&self, world: &World) -> Result<ExitStatus> {
+    fn start(&self) -> Result<()> {
         let mut command = Command::new(&self.program);
         command
             .arg("run")
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder);
-        let mut process = Mortal(process::start(&mut command, &self.log.path)?);
-        let pid = process.0.id();
-        self.born.set(world.now());
-        self.pid.set(Some(pid));
-        let mut looks = 0;
-        loop {
-            if let Some(status) = process.0.try_wait().context("wait for the engine")? {
-                self.pid.set(None);
-                self.deaths.set(self.deaths.get() + 1);
-                self.died.set(world.now());
-                self.log.mark(world.now());
-                return Ok(status);
-            }
-            if looks % MEASURE_EVERY == 0 {
-                let peak = process::peak_memory(pid).unwrap_or_default();
-                self.peak_memory.set(self.peak_memory.get().max(peak));
-                self.log.mark(world.now());
-            }
-            looks += 1;
-            sleep(POLL).await;
-        }
+        let process = Process::start_logged(&mut command, &self.log.path)?;
+        let mut state = self.state.borrow_mut();
+        state.started = self.record.now();
+        state.process = Some(process);
+        Ok(())
     }
 
-    fn judge(&self, world: &World, status: ExitStatus) {
+    /// Looks at the process: how it has ended, or what it uses.
+    fn look(&self) -> Result<Option<ExitStatus>> {
+        self.log.mark(self.record.now());
+        let mut state = self.state.borrow_mut();
+        let Some(process) = &mut state.process else {
+            return Ok(None);
+        };
+        let status = process.exit()?;
+        if status.is_none() {
+            // None of a process that is ending just now.
+            let usage = Usage::of(process.pid()).unwrap_or_default();
+            state.peak_memory_kib = state.peak_memory_kib.max(usage.peak_memory_kib);
+        }
+        Ok(status)
+    }
+
+    /// Judges how it ended; returns how long it stays away.
+    fn note_end(&self, status: ExitStatus) -> Duration {
+        let mut state = self.state.borrow_mut();
+        state.process = None;
+        state.ends += 1;
+        state.ended = self.record.now();
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("exit {code}"),
             (None, Some(signal)) => format!("signal {signal}"),
             (None, None) => "unknown".to_owned(),
         };
-        let doom = self.doom.get();
-        let is_fine = match doom {
-            Doom::None => false,
-            Doom::Kill => status.signal() == Some(Signal::KILL.as_raw()),
-            Doom::Stop => status.success(),
-            Doom::StopInTrouble => matches!(status.code(), Some(0 | 1)),
+        let asked = state.asked.take();
+        let why = match asked {
+            Some((Ending::Kill, _)) => "on SIGKILL",
+            Some(_) => "on SIGTERM",
+            None => "by itself",
         };
-        if !is_fine {
-            let when = match doom {
-                Doom::None => "by itself",
-                Doom::Kill => "before it was killed",
-                Doom::Stop | Doom::StopInTrouble => "when asked to end",
-            };
-            let text = format!("{} ended {when}: {how}", self.name);
-            world.blame(Flaw::EngineFailed, text);
+        let text = format!("{how} {why}");
+        if !asked.is_some_and(|(ending, _)| ending.allows(status)) {
+            let text = format!("{} ended: {text}", self.name);
+            self.record.violation(Flaw::EngineFailed, text);
         }
-        let key = match doom {
-            Doom::None => format!("{how} by itself"),
-            Doom::Kill => format!("{how} on SIGKILL"),
-            Doom::Stop | Doom::StopInTrouble => format!("{how} on SIGTERM"),
-        };
-        *self.exits.borrow_mut().entry(key).or_default() += 1;
+        *state.exits.entry(text).or_default() += 1;
+        asked.map_or(PAUSE, |(_, away)| away)
+    }
+}
+
+impl Ending {
+    fn signal(self) -> Signal {
+        match self {
+            Self::Kill => Signal::KILL,
+            Self::Stop | Self::StopInTrouble => Signal::TERM,
+        }
+    }
+
+    fn allows(self, status: ExitStatus) -> bool {
+        match self {
+            Self::Kill => status.signal() == Some(Signal::KILL.as_raw()),
+            Self::Stop => status.success(),
+            Self::StopInTrouble => matches!(status.code(), Some(0 | 1)),
+        }
     }
 }

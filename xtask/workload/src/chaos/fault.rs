@@ -1,43 +1,15 @@
-//! The kinds of faults: their names, what they hit and how long they last.
+//! The kinds of faults. All that the driver knows of one is its row in [`KINDS`]; what it does is a method of the
+//! injector.
 
 use std::{ops::RangeInclusive, str::FromStr};
 
-/// One kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// SIGKILL to the engine.
-    EngineKill,
-    /// SIGTERM to the engine, and a new start.
-    EngineStop,
-    /// SIGSTOP and SIGCONT to the engine.
-    EnginePause,
-    /// SIGKILL to the broker, and a new start.
-    BrokerKill,
-    /// A graceful stop of the broker, and a new start.
-    BrokerRestart,
-    /// A memory alarm.
-    BrokerAlarm,
-    /// The operator closes all connections.
-    BrokerClose,
-    /// The engine's connections to the broker are cut; for a while no new ones come through.
-    NetCut,
-    /// Nothing moves between engine and broker.
-    NetStall,
-    /// SIGKILL to the primary, and a new start.
-    MongoKill,
-    /// The primary steps down.
-    MongoStepdown,
-    /// SIGSTOP and SIGCONT to the primary.
-    MongoPause,
-    /// Two of the three members are killed for a while.
-    MongoMajority,
-    /// All members are stopped and started.
-    MongoRestartAll,
-    /// The engine's exchange loses its binding.
-    Unroutable,
-    /// The queue refuses messages.
-    Nack,
-}
+use anyhow::Result;
+use futures_util::{FutureExt, future::LocalBoxFuture};
+
+use super::{
+    inject::{Injector, Return},
+    schedule::Fault,
+};
 
 /// What a fault hits; two faults never hit the same at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,100 +24,114 @@ pub enum Target {
     Mongo,
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 16] = [
-        Self::EngineKill,
-        Self::EngineStop,
-        Self::EnginePause,
-        Self::BrokerKill,
-        Self::BrokerRestart,
-        Self::BrokerAlarm,
-        Self::BrokerClose,
-        Self::NetCut,
-        Self::NetStall,
-        Self::MongoKill,
-        Self::MongoStepdown,
-        Self::MongoPause,
-        Self::MongoMajority,
-        Self::MongoRestartAll,
-        Self::Unroutable,
-        Self::Nack,
-    ];
+/// One kind of fault: an index into [`KINDS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind(usize);
 
-    /// The name that `--faults` takes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EngineKill => "engine-kill",
-            Self::EngineStop => "engine-stop",
-            Self::EnginePause => "engine-pause",
-            Self::BrokerKill => "broker-kill",
-            Self::BrokerRestart => "broker-restart",
-            Self::BrokerAlarm => "broker-alarm",
-            Self::BrokerClose => "broker-close",
-            Self::NetCut => "net-cut",
-            Self::NetStall => "net-stall",
-            Self::MongoKill => "mongo-kill",
-            Self::MongoStepdown => "mongo-stepdown",
-            Self::MongoPause => "mongo-pause",
-            Self::MongoMajority => "mongo-majority",
-            Self::MongoRestartAll => "mongo-restart-all",
-            Self::Unroutable => "unroutable",
-            Self::Nack => "nack",
+struct Row {
+    name: &'static str,
+    target: Target,
+    /// How long what it hits stays away, in milliseconds, on top of the time that a start takes.
+    lasts_ms: (u64, u64),
+    inject: Inject,
+    is_default: bool,
+    needs_servers: bool,
+}
+
+type Inject = for<'a> fn(&'a Injector, Fault) -> LocalBoxFuture<'a, Result<Return>>;
+
+#[rustfmt::skip]
+static KINDS: [Row; 16] = [
+    // SIGKILL to the engine; SIGTERM, and a new start; SIGSTOP and SIGCONT.
+    row("engine-kill", Target::Engine, (0, 1_000), |on, fault| on.kill_engine(fault).boxed_local()),
+    row("engine-stop", Target::Engine, (0, 1_000), |on, fault| on.stop_engine(fault).boxed_local()),
+    row("engine-pause", Target::Engine, (1_000, 15_000), |on, fault| on.pause_engine(fault).boxed_local()),
+    // SIGKILL to the broker, and a new start; a graceful stop, and a new start; a memory alarm; all connections closed
+    // by the operator.
+    row("broker-kill", Target::Broker, (0, 3_000), |on, fault| on.kill_broker(fault).boxed_local()),
+    row("broker-restart", Target::Broker, (0, 3_000), |on, fault| on.restart_broker(fault).boxed_local()),
+    row("broker-alarm", Target::Broker, (2_000, 8_000), |on, fault| on.alarm_broker(fault).boxed_local()),
+    row("broker-close", Target::Broker, (0, 1_000), |on, _| on.close_connections().boxed_local()),
+    // The engine's connections to the broker are cut, and for a while no new ones come through; nothing moves on them.
+    row("net-cut", Target::Network, (0, 1_000), |on, fault| on.cut_network(fault).boxed_local()),
+    row("net-stall", Target::Network, (1_000, 12_000), |on, fault| on.stall_network(fault).boxed_local()),
+    // SIGKILL to the primary, and a new start; it steps down; SIGSTOP and SIGCONT; two of the three members are killed
+    // for a while; all are stopped and started.
+    row("mongo-kill", Target::Mongo, (0, 3_000), |on, fault| on.kill_primary(fault).boxed_local()),
+    row("mongo-stepdown", Target::Mongo, (0, 1_000), |on, fault| on.step_down(fault).boxed_local()),
+    row("mongo-pause", Target::Mongo, (1_000, 15_000), |on, fault| on.pause_primary(fault).boxed_local()),
+    row("mongo-majority", Target::Mongo, (2_000, 8_000), |on, fault| on.kill_majority(fault).boxed_local()),
+    row("mongo-restart-all", Target::Mongo, (0, 3_000), |on, fault| on.restart_set(fault).boxed_local()),
+    // The engine's exchange loses its binding, which changes how the engine publishes.
+    row("unroutable", Target::Broker, (500, 3_000), |on, fault| on.unbind_queue(fault).boxed_local())
+        .only_by_name().on_any_servers(),
+    // The queue refuses messages, which changes what the contract promises.
+    row("nack", Target::Broker, (500, 3_000), |on, fault| on.fill_queue(fault).boxed_local()).only_by_name(),
+];
+
+const fn row(name: &'static str, target: Target, lasts_ms: (u64, u64), inject: Inject) -> Row {
+    Row {
+        name,
+        target,
+        lasts_ms,
+        inject,
+        is_default: true,
+        needs_servers: matches!(target, Target::Broker | Target::Mongo),
+    }
+}
+
+impl Row {
+    /// It is not among the faults of a run that names none.
+    const fn only_by_name(self) -> Self {
+        Self {
+            is_default: false,
+            ..self
         }
     }
 
+    /// It does no harm to servers that others use too.
+    const fn on_any_servers(self) -> Self {
+        Self {
+            needs_servers: false,
+            ..self
+        }
+    }
+}
+
+impl Kind {
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..KINDS.len()).map(Self)
+    }
+
+    /// The name that `--faults` takes.
+    pub fn name(self) -> &'static str {
+        KINDS[self.0].name
+    }
+
     /// Whether it is among the faults of a run that names none.
-    ///
-    /// The others change what the contract promises (nack) or how the engine publishes (unroutable).
     pub fn is_default(self) -> bool {
-        !matches!(self, Self::Unroutable | Self::Nack)
+        KINDS[self.0].is_default
     }
 
     /// Whether it needs servers that are ours to kill.
     pub fn needs_servers(self) -> bool {
-        match self.target() {
-            Target::Engine | Target::Network => false,
-            Target::Broker => self != Self::Unroutable,
-            Target::Mongo => true,
-        }
+        KINDS[self.0].needs_servers
     }
 
     /// What it hits.
     pub fn target(self) -> Target {
-        match self {
-            Self::EngineKill | Self::EngineStop | Self::EnginePause => Target::Engine,
-            Self::BrokerKill
-            | Self::BrokerRestart
-            | Self::BrokerAlarm
-            | Self::BrokerClose
-            | Self::Unroutable
-            | Self::Nack => Target::Broker,
-            Self::NetCut | Self::NetStall => Target::Network,
-            Self::MongoKill
-            | Self::MongoStepdown
-            | Self::MongoPause
-            | Self::MongoMajority
-            | Self::MongoRestartAll => Target::Mongo,
-        }
+        KINDS[self.0].target
     }
 
     /// How long what it hits stays away, in milliseconds, on top of the time that a start takes.
-    pub fn duration_ms(self) -> RangeInclusive<u64> {
-        match self {
-            Self::EngineKill
-            | Self::EngineStop
-            | Self::NetCut
-            | Self::BrokerClose
-            | Self::MongoStepdown => 0..=1_000,
-            Self::BrokerKill | Self::BrokerRestart | Self::MongoKill | Self::MongoRestartAll => {
-                0..=3_000
-            }
-            Self::EnginePause | Self::MongoPause => 1_000..=15_000,
-            Self::NetStall => 1_000..=12_000,
-            Self::BrokerAlarm | Self::MongoMajority => 2_000..=8_000,
-            Self::Unroutable | Self::Nack => 500..=3_000,
-        }
+    pub fn lasts_ms(self) -> RangeInclusive<u64> {
+        KINDS[self.0].lasts_ms.0..=KINDS[self.0].lasts_ms.1
+    }
+
+    /// Lets it happen; returns when it is over.
+    pub(super) async fn inject(self, on: &Injector, fault: Fault) -> Result<Return> {
+        (KINDS[self.0].inject)(on, fault).await
     }
 }
 
@@ -153,9 +139,9 @@ impl FromStr for Kind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        let found = Self::all().find(|kind| kind.name() == name);
         found.ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
+            let names: Vec<_> = Self::all().map(Self::name).collect();
             format!("no such fault; there are {}", names.join(", "))
         })
     }
@@ -167,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_found_by_its_name() {
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             assert_eq!(kind.name().parse(), Ok(kind));
         }
         let complaint = "engine-kil".parse::<Kind>().unwrap_err();

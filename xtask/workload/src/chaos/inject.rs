@@ -12,12 +12,14 @@ use tokio::{
 };
 
 use super::{
+    engine::Engine,
     fault::Target,
     ledger::Flaw,
     queue::Queue,
+    record::Record,
     recovery::Measure,
     schedule::{Fault, Schedule},
-    world::World,
+    servers::Servers,
 };
 
 /// Pause between two looks at whether something has recovered.
@@ -27,7 +29,7 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 
 /// When what a fault hit is back.
 #[derive(Debug, Clone, Copy)]
-enum Return {
+pub(super) enum Return {
     /// At this moment.
     At(Measure, Duration),
     /// That is or will be noted elsewhere.
@@ -36,19 +38,29 @@ enum Return {
     NoMatter,
 }
 
-/// Injects faults into a world.
+/// Injects faults.
 #[derive(Debug, Clone)]
 pub(super) struct Injector {
-    pub(super) world: Rc<World>,
-    pub(super) queue: Rc<Queue>,
+    record: Rc<Record>,
+    engines: Vec<Rc<Engine>>,
+    /// None where the servers belong to somebody else.
+    servers: Option<Rc<Servers>>,
+    queue: Queue,
     busy: Rc<RefCell<HashSet<Target>>>,
 }
 
 impl Injector {
-    pub(super) fn new(world: Rc<World>, queue: Queue) -> Self {
+    pub(super) fn new(
+        record: Rc<Record>,
+        engines: Vec<Rc<Engine>>,
+        servers: Option<Rc<Servers>>,
+        queue: Queue,
+    ) -> Self {
         Self {
-            world,
-            queue: Rc::new(queue),
+            record,
+            engines,
+            servers,
+            queue,
             busy: Rc::default(),
         }
     }
@@ -62,11 +74,11 @@ impl Injector {
                 self.wait_for_recovery(length).await;
             }
             self.wait_for_target(fault.kind.target()).await;
-            if length <= self.world.now() {
+            if length <= self.record.now() {
                 break;
             }
             let injector = self.clone();
-            going_on.spawn_local(async move { injector.inject(fault).await });
+            going_on.spawn_local(injector.inject(fault));
             while let Some(done) = going_on.try_join_next() {
                 done.context("inject a fault")??;
             }
@@ -80,15 +92,15 @@ impl Injector {
     /// Waits until a change arrives that was made after the last fault; not to is a violation.
     async fn wait_for_recovery(&self, length: Duration) {
         let has_ended = || self.busy.borrow().is_empty();
-        while !has_ended() && self.world.now() < length {
+        while !has_ended() && self.record.now() < length {
             sleep(POLL).await;
         }
         let deadline = Instant::now() + RECOVERY_LIMIT;
-        while !self.world.recovery.borrow().has_recovered() && self.world.now() < length {
+        while !self.record.recovery.borrow().has_recovered() && self.record.now() < length {
             if deadline < Instant::now() {
                 let seconds = RECOVERY_LIMIT.as_secs();
                 let what = format!("no change arrived within {seconds} s after the last fault");
-                self.world.blame(Flaw::Stuck, what);
+                self.record.violation(Flaw::Stuck, what);
                 return;
             }
             sleep(POLL).await;
@@ -101,31 +113,26 @@ impl Injector {
         }
     }
 
-    async fn inject(&self, fault: Fault) -> Result<()> {
+    async fn inject(self, fault: Fault) -> Result<()> {
         let kind = fault.kind;
         self.busy.borrow_mut().insert(kind.target());
-        *self.world.faults.borrow_mut().entry(kind).or_default() += 1;
-        let begun = self.world.now();
-        self.world.recovery.borrow_mut().begin(kind, begun);
-        self.world.tell(&format!(
+        *self.record.faults.borrow_mut().entry(kind).or_default() += 1;
+        let begun = self.record.now();
+        self.record.recovery.borrow_mut().begin(kind, begun);
+        self.record.tell(&format!(
             "{} for {} ms",
             kind.name(),
             fault.lasts.as_millis()
         ));
-        let outcome = match kind.target() {
-            Target::Engine => self.hit_engine(fault).await,
-            Target::Broker => self.hit_broker(fault).await,
-            Target::Network => self.hit_network(fault).await,
-            Target::Mongo => self.hit_mongo(fault).await.map(|()| Return::Noted),
-        };
+        let outcome = kind.inject(&self, fault).await;
         self.busy.borrow_mut().remove(&kind.target());
-        let mut recovery = self.world.recovery.borrow_mut();
+        let mut recovery = self.record.recovery.borrow_mut();
         match outcome.with_context(|| format!("inject {}", kind.name()))? {
             Return::At(measure, at) => recovery.back(kind, measure, at),
             Return::Noted => {}
             Return::NoMatter => recovery.forget(kind),
         }
-        recovery.end(self.world.now());
+        recovery.end(self.record.now());
         Ok(())
     }
 }

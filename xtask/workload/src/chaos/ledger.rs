@@ -7,7 +7,7 @@
 //! every later change of its writer; changes of one transaction or batch keep their order even if the
 //! answer was lost; and the cluster's clock never goes back from one change to the next.
 
-mod notice;
+mod message;
 mod order;
 mod verdict;
 
@@ -17,21 +17,21 @@ use std::{
     time::Duration,
 };
 
-pub use self::notice::{Answer, Copies, Sighting, Together};
+pub use self::message::{Answer, Copies, Message, Together};
 use self::order::Order;
 pub use self::verdict::{Flaw, Tally, Violation};
-use super::deed::{Deed, DeedId, DocumentId, Verb, Writer};
+use super::change::{Change, ChangeId, DocumentId, Operation, WriterId};
 
 /// Violations that are kept with their text; all are counted.
 const KEPT: usize = 50;
 
-/// The record of all writers' deeds and of all messages.
+/// The record of all writers' changes and of all messages.
 #[derive(Debug)]
 pub struct Ledger {
     judged: Copies,
     writers: Vec<Vec<Record>>,
     deletes: HashMap<DocumentId, u32>,
-    messages: HashMap<String, DeedId>,
+    messages: HashMap<String, ChangeId>,
     groups: u32,
     order: Order,
     received: u64,
@@ -42,7 +42,7 @@ pub struct Ledger {
 
 #[derive(Debug)]
 struct Record {
-    deed: Deed,
+    change: Change,
     group: u32,
     together: Together,
     answer: Answer,
@@ -74,31 +74,26 @@ impl Ledger {
         }
     }
 
-    /// The number of the writer's next deed.
+    /// Notes changes that are about to be sent in one go, and returns their numbers.
     ///
     /// # Panics
-    /// If a writer has made 2^32 deeds.
-    pub fn next_number(&self, writer: Writer) -> u32 {
-        u32::try_from(self.writers[usize::from(writer)].len()).expect("fewer than 2^32 deeds")
-    }
-
-    /// Notes deeds that are about to be sent in one go, and returns their numbers.
+    /// If a writer has made 2^32 changes.
     pub fn sending(
         &mut self,
-        writer: Writer,
-        deeds: &[Deed],
+        writer: WriterId,
+        changes: &[Change],
         together: Together,
         sent: Duration,
     ) -> Range<u32> {
         let first = self.next_number(writer);
         self.groups += 1;
-        for deed in deeds {
+        for change in changes {
             let number = self.next_number(writer);
-            if deed.verb == Verb::Delete {
-                self.deletes.insert(deed.document, number);
+            if change.operation == Operation::Delete {
+                self.deletes.insert(change.document, number);
             }
             self.writers[usize::from(writer)].push(Record {
-                deed: *deed,
+                change: *change,
                 group: self.groups,
                 together,
                 answer: Answer::Pending,
@@ -106,14 +101,14 @@ impl Ledger {
                 arrived: None,
             });
         }
-        self.tally.written += deeds.len();
+        self.tally.written += changes.len();
         first..self.next_number(writer)
     }
 
-    /// Notes the database's answer to deeds that were sent.
-    pub fn answered(&mut self, writer: Writer, numbers: Range<u32>, answer: Answer) {
+    /// Notes the database's answer to changes that were sent.
+    pub fn answered(&mut self, writer: WriterId, numbers: Range<u32>, answer: Answer) {
         for number in numbers {
-            let record = &mut self.writers[usize::from(writer)][number as usize];
+            let record = self.record_mut(ChangeId { writer, number });
             record.answer = answer;
             match answer {
                 // A message may be faster than the acknowledgement of its change.
@@ -125,35 +120,37 @@ impl Ledger {
     }
 
     /// Takes one message; returns when its change was sent if this is its first copy.
-    pub fn received(&mut self, sighting: &Sighting, at: Duration) -> Option<Duration> {
+    pub fn received(&mut self, message: &Message, at: Duration) -> Option<Duration> {
         self.received += 1;
-        let Some(id) = self.find(sighting) else {
-            self.blame(Flaw::Unexpected, at, sighting.to_string());
+        let Some(id) = self.find(message) else {
+            self.violation(Flaw::Unexpected, at, message.to_string());
             return None;
         };
-        self.check_name(id, sighting, at);
-        let record = &mut self.writers[usize::from(id.writer)][id.number as usize];
-        let is_altered = record.deed.content != sighting.content;
+        self.check_name(id, message, at);
+        let arrived = Arrived {
+            place: self.received,
+            cluster_time: message.cluster_time,
+        };
+        let judged = self.judged;
+        let record = self.record_mut(id);
+        let is_altered = record.change.content != message.content;
         let sent = record.sent;
         let is_first = record.arrived.is_none();
-        if is_first || self.judged == Copies::Last {
-            record.arrived = Some(Arrived {
-                place: self.received,
-                cluster_time: sighting.cluster_time,
-            });
+        if is_first || judged == Copies::Last {
+            record.arrived = Some(arrived);
         }
         if is_altered {
-            self.blame(Flaw::Altered, at, sighting.to_string());
+            self.violation(Flaw::Altered, at, message.to_string());
         }
         if !is_first {
-            self.tally.replayed += usize::from(!sighting.redelivered);
+            self.tally.replayed += usize::from(!message.redelivered);
             return None;
         }
         self.tally.delivered += 1;
-        let is_awaited = self.answer(id) == Answer::Acknowledged;
+        let is_awaited = self.record(id).answer == Answer::Acknowledged;
         self.outstanding -= usize::from(is_awaited);
-        if self.judged == Copies::First {
-            self.judge_order(id, sighting.cluster_time, at);
+        if judged == Copies::First {
+            self.judge_order(id, message.cluster_time, at);
         }
         Some(sent)
     }
@@ -161,7 +158,7 @@ impl Ledger {
     /// Takes a message that says nothing that a writer of ours could have caused.
     pub fn received_foreign(&mut self, what: String, at: Duration) {
         self.received += 1;
-        self.blame(Flaw::Unexpected, at, what);
+        self.violation(Flaw::Unexpected, at, what);
     }
 
     /// Whether each acknowledged change has arrived.
@@ -193,42 +190,48 @@ impl Ledger {
     }
 
     /// Adds a violation that somebody else has seen, such as an engine that failed.
-    pub fn blame(&mut self, flaw: Flaw, at: Duration, what: String) {
+    pub fn violation(&mut self, flaw: Flaw, at: Duration, what: String) {
         self.tally.count(flaw);
         if self.violations.len() < KEPT {
             self.violations.push(Violation { flaw, at, what });
         }
     }
 
-    fn answer(&self, id: DeedId) -> Answer {
-        self.writers[usize::from(id.writer)][id.number as usize].answer
+    fn next_number(&self, writer: WriterId) -> u32 {
+        u32::try_from(self.writers[usize::from(writer)].len()).expect("fewer than 2^32 changes")
     }
 
-    /// The deed that a message tells of: same document, collection and verb, sent already.
-    fn find(&self, sighting: &Sighting) -> Option<DeedId> {
-        let writer = sighting.document.0.writer;
-        let number = match sighting.verb {
-            Verb::Delete => *self.deletes.get(&sighting.document)?,
-            _ => sighting.number?,
+    fn record(&self, id: ChangeId) -> &Record {
+        &self.writers[usize::from(id.writer)][id.number as usize]
+    }
+
+    fn record_mut(&mut self, id: ChangeId) -> &mut Record {
+        &mut self.writers[usize::from(id.writer)][id.number as usize]
+    }
+
+    /// The change that a message tells of: same document, collection and operation, sent already.
+    fn find(&self, message: &Message) -> Option<ChangeId> {
+        let writer = message.document.0.writer;
+        let number = match message.operation {
+            Operation::Delete => *self.deletes.get(&message.document)?,
+            _ => message.number?,
         };
-        let deed = &self
+        let change = &self
             .writers
             .get(usize::from(writer))?
             .get(number as usize)?
-            .deed;
-        let is_same = deed.verb == sighting.verb
-            && deed.document == sighting.document
-            && deed.collection == sighting.collection;
-        is_same.then_some(DeedId { writer, number })
+            .change;
+        let is_same = change.operation == message.operation
+            && change.document == message.document
+            && change.collection == message.collection;
+        is_same.then_some(ChangeId { writer, number })
     }
 
     /// One change, one `message_id`: the same for each copy, and nobody else's.
-    fn check_name(&mut self, id: DeedId, sighting: &Sighting, at: Duration) {
-        let is_first = self.writers[usize::from(id.writer)][id.number as usize]
-            .arrived
-            .is_none();
-        let is_well_named = !sighting.message.is_empty()
-            && match self.messages.entry(sighting.message.clone()) {
+    fn check_name(&mut self, id: ChangeId, message: &Message, at: Duration) {
+        let is_first = self.record(id).arrived.is_none();
+        let is_well_named = !message.id.is_empty()
+            && match self.messages.entry(message.id.clone()) {
                 Entry::Occupied(owner) => *owner.get() == id,
                 Entry::Vacant(place) => {
                     place.insert(id);
@@ -236,16 +239,16 @@ impl Ledger {
                 }
             };
         if !is_well_named {
-            self.blame(Flaw::Misnamed, at, sighting.to_string());
+            self.violation(Flaw::Misnamed, at, message.to_string());
         }
     }
 
-    fn judge_order(&mut self, id: DeedId, cluster_time: (u32, u32), at: Duration) {
-        let record = &self.writers[usize::from(id.writer)][id.number as usize];
+    fn judge_order(&mut self, id: ChangeId, cluster_time: (u32, u32), at: Duration) {
+        let record = self.record(id);
         let is_final = record.answer == Answer::Acknowledged;
         let disorder = self.order.next(id, record.group, is_final, cluster_time);
         if let Some(disorder) = disorder {
-            self.blame(Flaw::OutOfOrder, at, disorder);
+            self.violation(Flaw::OutOfOrder, at, disorder);
         }
     }
 }

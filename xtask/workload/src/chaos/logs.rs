@@ -44,10 +44,6 @@ impl Log {
         let offset = index.checked_sub(1).map_or(0, |index| lengths[index].1);
         excerpt(&read(&self.path), offset)
     }
-
-    pub(super) fn contains(&self, text: &str) -> bool {
-        String::from_utf8_lossy(&read(&self.path)).contains(text)
-    }
 }
 
 fn read(path: &Path) -> Vec<u8> {

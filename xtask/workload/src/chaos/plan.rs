@@ -1,16 +1,17 @@
 //! What the toolkit tells of the servers that it has started: how to find and start each one.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde::Deserialize;
 
 /// The servers of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Plan {
     pub(super) mongo: Vec<Launch>,
     pub(super) broker: Launch,
@@ -19,7 +20,7 @@ pub(super) struct Plan {
 }
 
 /// How one server is found and started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Launch {
     pub(super) name: String,
     /// Part of its command line that no other process has.
@@ -28,7 +29,7 @@ pub(super) struct Launch {
     pub(super) log: PathBuf,
     program: PathBuf,
     arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    environment: BTreeMap<String, String>,
     folder: PathBuf,
 }
 
@@ -36,8 +37,8 @@ impl Plan {
     /// Reads the file that the toolkit has written.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        let plan: Value = serde_json::from_str(&text).context("read the plan")?;
-        parse(&plan).with_context(|| format!("{} is not a plan of servers", path.display()))
+        let plan = serde_json::from_str(&text);
+        plan.with_context(|| format!("{} is not a plan of servers", path.display()))
     }
 }
 
@@ -58,39 +59,10 @@ impl Launch {
         command
             .env_clear()
             .envs(kept.filter_map(|name| Some((name, std::env::var_os(name)?))))
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(&self.environment)
             .current_dir(&self.folder);
         command
     }
-}
-
-fn parse(plan: &Value) -> Option<Plan> {
-    let mongo = plan["mongo"].as_array()?.iter().map(launch);
-    Some(Plan {
-        mongo: mongo.collect::<Option<_>>()?,
-        broker: launch(&plan["broker"])?,
-        control: plan["control"].as_str()?.into(),
-    })
-}
-
-fn launch(server: &Value) -> Option<Launch> {
-    let text = |name: &str| Some(server[name].as_str()?.to_owned());
-    let arguments = server["arguments"].as_array()?.iter();
-    let environment = server["environment"].as_object()?.iter();
-    Some(Launch {
-        name: text("name")?,
-        marker: text("marker")?,
-        port: u16::try_from(server["port"].as_u64()?).ok()?,
-        log: text("log")?.into(),
-        program: text("program")?.into(),
-        arguments: arguments
-            .map(|argument| Some(argument.as_str()?.to_owned()))
-            .collect::<Option<_>>()?,
-        environment: environment
-            .map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect::<Option<_>>()?,
-        folder: text("folder")?.into(),
-    })
 }
 
 #[cfg(test)]
@@ -104,11 +76,11 @@ mod tests {
         let mut server = json!({"name": "a", "marker": "m", "port": 1, "log": "l", "program": "p",
             "arguments": ["x"], "environment": {"K": "v"}, "folder": "f"});
         let plan = json!({"mongo": [server], "broker": server, "control": "c"});
-        let read = parse(&plan).unwrap();
+        let read: Plan = serde_json::from_value(plan).unwrap();
         assert_eq!(read.mongo[0].marker, "m");
-        assert_eq!(read.broker.environment, [("K".to_owned(), "v".to_owned())]);
-        server["marker"] = Value::Null;
+        assert_eq!(read.broker.environment["K"], "v");
+        server["marker"] = serde_json::Value::Null;
         let broken = json!({"mongo": [server], "broker": server, "control": "c"});
-        assert!(parse(&broken).is_none());
+        assert!(serde_json::from_value::<Plan>(broken).is_err());
     }
 }

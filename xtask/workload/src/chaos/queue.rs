@@ -38,26 +38,23 @@ impl Queue {
     pub(super) async fn declare(&self) -> Result<()> {
         let (connection, channel) = self.open().await?;
         let durable = QueueDeclareOptions::durable();
-        let name = self.name.as_str();
-        channel
-            .queue_declare(name.into(), durable, self.arguments.clone())
-            .await
-            .context("declare the queue")?;
+        let name = self.name.as_str().into();
+        let declaring = channel.queue_declare(name, durable, self.arguments.clone());
+        declaring.await.context("declare the queue")?;
         if !self.exchange.is_empty() {
             let options = ExchangeDeclareOptions {
                 durable: true,
                 ..ExchangeDeclareOptions::default()
             };
-            let exchange = self.exchange.as_str().into();
-            let kind = ExchangeKind::Direct;
-            channel
-                .exchange_declare(exchange, kind, options, FieldTable::default())
-                .await
-                .context("declare the exchange")?;
-            self.bind_on(&channel).await?;
+            let (name, kind) = (self.exchange.as_str().into(), ExchangeKind::Direct);
+            let declaring = channel.exchange_declare(name, kind, options, FieldTable::default());
+            declaring.await.context("declare the exchange")?;
         }
         close(connection).await;
-        Ok(())
+        if self.exchange.is_empty() {
+            return Ok(());
+        }
+        self.bind().await
     }
 
     /// From now on what the engine publishes goes nowhere.
@@ -65,18 +62,21 @@ impl Queue {
         let (connection, channel) = self.open().await?;
         let (queue, exchange) = (self.name.as_str(), self.exchange.as_str());
         let arguments = FieldTable::default();
-        channel
-            .queue_unbind(queue.into(), exchange.into(), queue.into(), arguments)
-            .await
-            .context("unbind the queue")?;
+        let unbinding =
+            channel.queue_unbind(queue.into(), exchange.into(), queue.into(), arguments);
+        unbinding.await.context("unbind the queue")?;
         close(connection).await;
         Ok(())
     }
 
-    /// Undoes [`Self::unbind`].
+    /// Leads what is published to the exchange to the queue.
     pub(super) async fn bind(&self) -> Result<()> {
         let (connection, channel) = self.open().await?;
-        self.bind_on(&channel).await?;
+        let (queue, exchange) = (self.name.as_str().into(), self.exchange.as_str().into());
+        let key = self.name.as_str().into();
+        let options = QueueBindOptions::default();
+        let binding = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
+        binding.await.context("bind the queue")?;
         close(connection).await;
         Ok(())
     }
@@ -95,21 +95,6 @@ impl Queue {
             let _ = channel.exchange_delete(name.into(), options).await;
         }
         close(connection).await;
-    }
-
-    async fn bind_on(&self, channel: &Channel) -> Result<()> {
-        let (queue, exchange) = (self.name.as_str(), self.exchange.as_str());
-        let options = QueueBindOptions::default();
-        channel
-            .queue_bind(
-                queue.into(),
-                exchange.into(),
-                queue.into(),
-                options,
-                FieldTable::default(),
-            )
-            .await
-            .context("bind the queue")
     }
 
     async fn open(&self) -> Result<(Connection, Channel)> {

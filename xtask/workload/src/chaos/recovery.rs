@@ -78,7 +78,7 @@ impl Recovery {
     }
 
     /// Notes that the fault has its effect from now on: what was acknowledged before says nothing.
-    pub fn strike(&mut self, kind: Kind, at: Duration) {
+    pub fn takes_effect(&mut self, kind: Kind, at: Duration) {
         if let Some(waiting) = self.waiting.as_mut().filter(|waiting| waiting.kind == kind) {
             waiting.begun = at;
             waiting.back = None;
@@ -170,12 +170,16 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    fn kind(name: &str) -> Kind {
+        name.parse().unwrap()
+    }
+
     #[test]
     fn only_a_change_made_after_the_return_counts() {
         let mut recovery = Recovery::default();
-        recovery.begin(Kind::BrokerKill, s(1));
+        recovery.begin(kind("broker-kill"), s(1));
         recovery.delivered(s(1), s(2));
-        recovery.back(Kind::BrokerKill, Measure::Recovery, s(5));
+        recovery.back(kind("broker-kill"), Measure::Recovery, s(5));
         recovery.end(s(5));
         recovery.delivered(s(4), s(6));
         assert!(!recovery.has_recovered());
@@ -187,7 +191,7 @@ mod tests {
     #[test]
     fn mongodb_is_back_with_the_first_write_that_is_acknowledged() {
         let mut recovery = Recovery::default();
-        recovery.begin(Kind::MongoKill, s(1));
+        recovery.begin(kind("mongo-kill"), s(1));
         recovery.written(s(1), s(2));
         recovery.written(s(3), s(7));
         recovery.written(s(7), s(8));
@@ -203,10 +207,10 @@ mod tests {
     #[test]
     fn overlapping_faults_are_not_measured() {
         let mut recovery = Recovery::default();
-        recovery.begin(Kind::NetCut, s(1));
-        recovery.back(Kind::NetCut, Measure::Recovery, s(2));
-        recovery.begin(Kind::EngineKill, s(3));
-        recovery.back(Kind::EngineKill, Measure::Takeover, s(3));
+        recovery.begin(kind("net-cut"), s(1));
+        recovery.back(kind("net-cut"), Measure::Recovery, s(2));
+        recovery.begin(kind("engine-kill"), s(3));
+        recovery.back(kind("engine-kill"), Measure::Takeover, s(3));
         recovery.end(s(3));
         recovery.end(s(3));
         recovery.delivered(s(4), s(5));
@@ -217,10 +221,10 @@ mod tests {
     #[test]
     fn a_fault_into_what_has_not_recovered_is_not_measured() {
         let mut recovery = Recovery::default();
-        recovery.begin(Kind::NetCut, s(1));
+        recovery.begin(kind("net-cut"), s(1));
         recovery.end(s(2));
-        recovery.begin(Kind::EngineKill, s(3));
-        recovery.back(Kind::EngineKill, Measure::Recovery, s(3));
+        recovery.begin(kind("engine-kill"), s(3));
+        recovery.back(kind("engine-kill"), Measure::Recovery, s(3));
         recovery.delivered(s(4), s(5));
         assert_eq!(recovery.samples(), []);
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     fault::Kind,
-    ledger::{Tally, Violation},
+    ledger::{Flaw, Tally, Violation},
     recovery::{Measure, Recovery, percentile},
 };
 
@@ -28,13 +28,10 @@ impl Report {
     /// For programs.
     pub(super) fn json(&self) -> Value {
         let tally = &self.tally;
-        let faults: BTreeMap<_, _> = self
-            .faults
-            .iter()
-            .map(|(kind, count)| (kind.name(), *count))
-            .collect();
+        let faults = self.faults.iter();
+        let faults: BTreeMap<_, _> = faults.map(|(kind, count)| (kind.name(), *count)).collect();
         let violations: Vec<_> = self.violations.iter().map(violation).collect();
-        json!({
+        let mut report = json!({
             "seed": self.seed,
             "seconds": self.seconds,
             "engines": self.engines,
@@ -42,13 +39,6 @@ impl Report {
             "unknown": tally.unknown,
             "delivered": tally.delivered,
             "replayed": tally.replayed,
-            "missing": tally.missing,
-            "out_of_order": tally.out_of_order,
-            "unexpected": tally.unexpected,
-            "altered": tally.altered,
-            "misnamed": tally.misnamed,
-            "engine_failed": tally.engine_failed,
-            "stuck": tally.stuck,
             "faults_total": self.faults.values().sum::<usize>(),
             "faults": faults,
             "recovery_ms": self.times(Measure::Recovery),
@@ -57,41 +47,39 @@ impl Report {
             "peak_memory_bytes": self.peak_memory,
             "engine_exits": self.exits,
             "violations": violations,
-        })
+        });
+        for flaw in Flaw::ALL {
+            report[flaw.name()] = tally.of(flaw).into();
+        }
+        report
     }
 
     /// For people.
     pub(super) fn table(&self) -> String {
         let tally = &self.tally;
-        let mut rows = vec![
-            (
-                "written",
-                format!("{} ({} unknown)", tally.written, tally.unknown),
-            ),
-            (
-                "delivered",
-                format!("{} ({} replayed)", tally.delivered, tally.replayed),
-            ),
-            ("missing", tally.missing.to_string()),
-            ("out of order", tally.out_of_order.to_string()),
-            ("unexpected", tally.unexpected.to_string()),
-            ("altered", tally.altered.to_string()),
-            ("misnamed", tally.misnamed.to_string()),
-            ("engine failed", tally.engine_failed.to_string()),
-            ("stuck", tally.stuck.to_string()),
-            ("faults", self.faults.values().sum::<usize>().to_string()),
-        ];
+        let row = |name: &str, value: String| (name.to_owned(), value);
+        let written = format!("{} ({} unknown)", tally.written, tally.unknown);
+        let delivered = format!("{} ({} replayed)", tally.delivered, tally.replayed);
+        let mut rows = vec![row("written", written), row("delivered", delivered)];
+        rows.extend(Flaw::ALL.map(|flaw| {
+            let name = flaw.name().replace('_', " ");
+            (name, tally.of(flaw).to_string())
+        }));
+        rows.push(row(
+            "faults",
+            self.faults.values().sum::<usize>().to_string(),
+        ));
         rows.extend(self.fault_rows());
-        rows.push(("recovery", self.times_text(Measure::Recovery)));
-        rows.push(("takeover", self.times_text(Measure::Takeover)));
+        rows.push(row("recovery", self.times_text(Measure::Recovery)));
+        rows.push(row("takeover", self.times_text(Measure::Takeover)));
         #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
         let mebibytes = self.peak_memory as f64 / f64::from(1 << 20);
-        rows.push(("peak memory", format!("{mebibytes:.1} MiB")));
+        rows.push(row("peak memory", format!("{mebibytes:.1} MiB")));
         let exits = self
             .exits
             .iter()
             .map(|(how, count)| format!("{count} x {how}"));
-        rows.push(("engine exits", exits.collect::<Vec<_>>().join(", ")));
+        rows.push(row("engine exits", exits.collect::<Vec<_>>().join(", ")));
         rows.iter().fold(String::new(), |mut table, (name, value)| {
             let _ = writeln!(table, "{name:<14} {value}");
             table
@@ -99,7 +87,7 @@ impl Report {
     }
 
     /// One row a kind, with the longest time that was measured after it.
-    fn fault_rows(&self) -> Vec<(&'static str, String)> {
+    fn fault_rows(&self) -> Vec<(String, String)> {
         let slowest = self.slowest();
         let row = |(kind, count): (&Kind, &usize)| {
             let name = kind.name();
@@ -108,7 +96,7 @@ impl Report {
                 format!("longest {:.2} s", *millis as f64 / 1_000.0)
             });
             let row = format!("{count:>4} {name:<18} {longest}");
-            ("", row.trim_end().to_owned())
+            (String::new(), row.trim_end().to_owned())
         };
         self.faults.iter().map(row).collect()
     }

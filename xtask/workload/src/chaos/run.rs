@@ -12,23 +12,25 @@ use tokio::{
 };
 
 use super::{
-    Args, consumer,
-    deed::{COLLECTIONS, Writer as Number},
-    engine::Doom,
+    Args,
+    change::{COLLECTIONS, WriterId},
+    consumer,
+    engine::{Ending, Engine},
     fault::Kind,
     inject::Injector,
     ledger::{Copies, Ledger},
     queue::Queue,
+    record::{Record, Stage},
     schedule::Schedule,
+    servers::Servers,
     setup::{self, Names},
-    world::{Stage, World},
     writer::{self, Writer},
 };
 use crate::hint::Hinted;
 
 /// Writers beside the pulse.
-const WRITERS: Number = 4;
-/// Longest wait for an engine to watch.
+const WRITERS: WriterId = 4;
+/// Longest wait for an engine to work.
 const ENGINE_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for everything that was acknowledged to arrive.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
@@ -48,22 +50,22 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
     let names = Names::new();
     let queue = setup::queue(args, &names, &kinds)?;
     queue.declare().await?;
-    let engines = setup::engines(args, &names, &queue).await?;
-    let judged = if kinds.contains(&Kind::Nack) {
+    let judged = if kinds.iter().any(|kind| kind.name() == "nack") {
         Copies::Last
     } else {
         Copies::First
     };
     let ledger = Ledger::new(usize::from(WRITERS) + 1, judged);
-    let servers = setup::servers(args).await?;
-    let world = Rc::new(World::new(ledger, engines, servers));
+    let record = Rc::new(Record::new(ledger));
     let run = Run {
+        engines: setup::engines(args, &names, &queue, &record).await?,
         args,
         seed,
         names,
         queue,
         kinds,
-        world,
+        record,
+        servers: setup::servers(args).await?,
     };
     let mut asked_to_stop = signal(SignalKind::terminate()).context("listen to signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("listen to signals")?;
@@ -82,43 +84,50 @@ struct Run<'a> {
     names: Names,
     queue: Queue,
     kinds: Vec<Kind>,
-    world: Rc<World>,
+    record: Rc<Record>,
+    engines: Vec<Rc<Engine>>,
+    /// Here, since those that a fault has started end when this is dropped. None where they belong to somebody else.
+    servers: Option<Rc<Servers>>,
 }
 
 impl Run<'_> {
     /// Everything up to the moment when nothing moves any more.
     async fn carry_out(&self) -> Result<()> {
         let mut engines = JoinSet::new();
-        for engine in &self.world.engines {
-            let (engine, world) = (Rc::clone(engine), Rc::clone(&self.world));
-            engines.spawn_local(async move { engine.keep(&world).await });
+        for engine in self.engines.iter().map(Rc::clone) {
+            engines.spawn_local(async move { engine.keep().await });
         }
         self.make_collections().await?;
         self.wait_for_engine().await?;
         let mut consumer = JoinSet::new();
         let database = self.names.database.clone();
         consumer.spawn_local(consumer::consume(
-            Rc::clone(&self.world),
+            Rc::clone(&self.record),
             self.queue.clone(),
             database,
         ));
         let mut writers = self.start_writers().await?;
-        let injector = Injector::new(Rc::clone(&self.world), self.queue.clone());
+        let injector = Injector::new(
+            Rc::clone(&self.record),
+            self.engines.clone(),
+            self.servers.clone(),
+            self.queue.clone(),
+        );
         let schedule = Schedule::new(self.seed, &self.kinds);
-        let length = self.world.now() + Duration::from_secs_f64(self.args.minutes * 60.0);
+        let length = self.record.now() + Duration::from_secs_f64(self.args.minutes * 60.0);
         tokio::select! {
             outcome = injector.run(schedule, length) => outcome?,
             outcome = first_end(&mut engines) => outcome?,
             outcome = first_end(&mut consumer) => outcome?,
         }
-        self.world
+        self.record
             .tell("no more faults, waiting for everything to arrive");
-        self.world.stage.set(Stage::Settling);
+        self.record.stage.set(Stage::Settling);
         drain(&mut writers).await?;
         self.settle().await;
-        for engine in &self.world.engines {
-            self.world.stage.set(Stage::Over);
-            engine.stop(&self.world, Doom::Stop, Duration::ZERO).await;
+        self.record.stage.set(Stage::Over);
+        for engine in &self.engines {
+            engine.stop(Ending::Stop, Duration::ZERO).await;
         }
         drain(&mut engines).await?;
         drain(&mut consumer).await
@@ -136,24 +145,25 @@ impl Run<'_> {
 
     async fn wait_for_engine(&self) -> Result<()> {
         let deadline = Instant::now() + ENGINE_LIMIT;
-        let engines = &self.world.engines;
-        while !engines.iter().any(|engine| engine.log.contains("watching")) {
-            if deadline < Instant::now() {
-                let log = engines[0].log.path.display();
-                bail!(Hinted::new("no engine watches", format!("look at {log}")));
+        while Instant::now() < deadline {
+            for engine in &self.engines {
+                if engine.is_leader().await {
+                    return Ok(());
+                }
             }
             sleep(POLL).await;
         }
-        Ok(())
+        let log = self.engines[0].log.path.display();
+        bail!(Hinted::new("no engine works", format!("look at {log}")))
     }
 
     async fn start_writers(&self) -> Result<JoinSet<Result<()>>> {
         let mut writers = JoinSet::new();
         for number in 0..=WRITERS {
-            let world = Rc::clone(&self.world);
+            let record = Rc::clone(&self.record);
             let uri = &self.args.mongo_uri;
             let database = &self.names.database;
-            let writer = Writer::connect(number, uri, database, self.seed, world).await?;
+            let writer = Writer::connect(number, uri, database, self.seed, record).await?;
             if number == 0 {
                 writers.spawn_local(writer.pulse());
             } else {
@@ -168,7 +178,7 @@ impl Run<'_> {
         let deadline = Instant::now() + SETTLE_LIMIT;
         let mut heard = (0, Instant::now());
         loop {
-            let received = self.world.ledger.borrow().received_count();
+            let received = self.record.ledger.borrow().received_count();
             if heard.0 != received {
                 heard = (received, Instant::now());
             }
@@ -177,16 +187,16 @@ impl Run<'_> {
             }
             sleep(POLL).await;
         }
-        let left = self.world.ledger.borrow().outstanding();
+        let left = self.record.ledger.borrow().outstanding();
         if 0 < left {
             let text = format!("{left} changes have not arrived");
-            self.world.tell(&text);
+            self.record.tell(&text);
         }
     }
 
     /// After how much silence nothing more will come.
     fn longest_silence(&self) -> Duration {
-        let ledger = self.world.ledger.borrow();
+        let ledger = self.record.ledger.borrow();
         match (ledger.is_settled(), ledger.has_newest()) {
             (true, _) => SILENCE,
             (false, true) => GAP_SILENCE,

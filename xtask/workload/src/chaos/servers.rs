@@ -1,20 +1,21 @@
 //! The servers of a run as processes: killed, paused, started again.
 
-use std::{cell::RefCell, process::Child, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use bson::doc;
+use harness::{
+    Process, Signal,
+    process::{self, send},
+    server,
+};
 use mongodb::Client;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, sleep, timeout},
 };
 
-use super::{
-    plan::{Launch, Plan},
-    process::{self, Signal},
-};
+use super::plan::{Launch, Plan};
 
 /// Pause between two looks at a server.
 const POLL: Duration = Duration::from_millis(20);
@@ -37,8 +38,8 @@ pub(super) struct Servers {
 #[derive(Debug)]
 pub(super) struct Server {
     launch: Launch,
-    /// What we have started, to be reaped.
-    children: RefCell<Vec<Child>>,
+    /// Of the latest start, if it was ours.
+    process: RefCell<Option<Process>>,
 }
 
 /// The broker, with its administration program.
@@ -63,32 +64,26 @@ impl Servers {
 
     /// The primary, or any member if there is none now.
     pub(super) async fn primary(&self) -> usize {
-        let hello = self.admin("hello").await;
-        let primary = hello.ok().and_then(|hello| {
-            let host = hello.get_str("primary").ok()?;
-            host.rsplit(':').next()?.parse::<u16>().ok()
+        let admin = self.admin.database("admin");
+        let asking = admin.run_command(doc! { "hello": 1 });
+        let hello = timeout(ANSWER_LIMIT, asking.into_future()).await;
+        let port = hello.ok().and_then(|hello| {
+            let hello = hello.ok()?;
+            let (_, port) = hello.get_str("primary").ok()?.rsplit_once(':')?;
+            port.parse().ok()
         });
-        let index = self
-            .mongo
-            .iter()
-            .position(|member| Some(member.launch.port) == primary);
-        index.unwrap_or_default()
+        let mut members = self.mongo.iter();
+        let primary = members.position(|member| Some(member.launch.port) == port);
+        primary.unwrap_or_default()
     }
 
     /// Has the primary step down. It answers with an error when it has closed our connection too.
-    pub(super) async fn step_down(&self) -> Result<()> {
+    pub(super) async fn step_down(&self) {
         let command =
             doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2, "force": true };
         let admin = self.admin.database("admin");
         // No answer is fine: the step down has begun or there is no primary.
         let _ = timeout(ANSWER_LIMIT, admin.run_command(command)).await;
-        Ok(())
-    }
-
-    async fn admin(&self, command: &str) -> Result<bson::Document> {
-        let database = self.admin.database("admin");
-        let answer = timeout(ANSWER_LIMIT, database.run_command(doc! { command: 1 })).await;
-        Ok(answer.context("no answer")??)
     }
 }
 
@@ -96,13 +91,13 @@ impl Server {
     fn new(launch: Launch) -> Self {
         Self {
             launch,
-            children: RefCell::default(),
+            process: RefCell::default(),
         }
     }
 
     pub(super) fn signal(&self, signal: Signal) {
         for pid in process::find(&self.launch.marker) {
-            process::signal(pid, signal);
+            send(pid, signal);
         }
     }
 
@@ -123,20 +118,17 @@ impl Server {
 
     /// Starts it; returns when it answers.
     pub(super) async fn start(&self) -> Result<()> {
-        let child = process::start(&mut self.launch.command(), &self.launch.log)?;
-        self.children.borrow_mut().push(child);
+        let name = &self.launch.name;
+        let process = Process::start_logged(&mut self.launch.command(), &self.launch.log)?;
+        *self.process.borrow_mut() = Some(process);
         let deadline = Instant::now() + LIMIT;
         while !self.answers().await {
-            if deadline < Instant::now() {
-                bail!("{} does not answer", self.launch.name);
+            if let Some(process) = &mut *self.process.borrow_mut() {
+                let alive = process.check_alive();
+                alive
+                    .with_context(|| format!("start {name}, see {}", self.launch.log.display()))?;
             }
-            if self.has_ended() {
-                bail!(
-                    "{} ended, see {}",
-                    self.launch.name,
-                    self.launch.log.display()
-                );
-            }
+            ensure!(Instant::now() < deadline, "{name} does not answer");
             sleep(POLL).await;
         }
         Ok(())
@@ -145,33 +137,24 @@ impl Server {
     async fn wait_until_gone(&self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         while !process::find(&self.launch.marker).is_empty() {
-            if deadline < Instant::now() {
-                bail!("{} does not end", self.launch.name);
-            }
+            ensure!(
+                Instant::now() < deadline,
+                "{} does not end",
+                self.launch.name
+            );
             sleep(POLL).await;
         }
-        self.has_ended();
+        *self.process.borrow_mut() = None;
         Ok(())
     }
 
-    /// Reaps what has ended; whether the last one that we have started has.
-    fn has_ended(&self) -> bool {
-        let mut children = self.children.borrow_mut();
-        children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        children.is_empty()
-    }
-
     async fn answers(&self) -> bool {
-        let greeting = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.launch.port)).await?;
-            if self.launch.name.starts_with("mongo") {
-                return Ok(());
-            }
-            // An open port is not enough: the broker listens before it can serve.
-            stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
-            stream.read_exact(&mut [0; 11]).await.map(drop)
-        };
-        matches!(timeout(ANSWER_LIMIT, greeting).await, Ok(Ok(())))
+        let port = self.launch.port;
+        if !self.launch.name.starts_with("mongo") {
+            return server::is_broker_up(port).await;
+        }
+        let connecting = TcpStream::connect(("127.0.0.1", port));
+        matches!(timeout(ANSWER_LIMIT, connecting).await, Ok(Ok(_)))
     }
 }
 
@@ -180,20 +163,9 @@ impl Broker {
     pub(super) async fn control(&self, arguments: &[&str]) -> Result<()> {
         let launch = &self.server.launch;
         let mut command = launch.beside(&self.control);
-        command.args(arguments);
         let log = launch.log.with_file_name("control.log");
-        let mut child = process::start(&mut command, &log)?;
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            match child.try_wait().context("wait for rabbitmqctl")? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => bail!("rabbitmqctl failed ({status}), see {}", log.display()),
-                None if deadline < Instant::now() => {
-                    child.kill().context("kill rabbitmqctl")?;
-                    bail!("rabbitmqctl does not end");
-                }
-                None => sleep(POLL).await,
-            }
-        }
+        let mut process = Process::start_logged(command.args(arguments), &log)?;
+        let ended = process.succeeds(LIMIT).await;
+        ended.with_context(|| format!("see {}", log.display()))
     }
 }

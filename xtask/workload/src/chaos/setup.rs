@@ -1,19 +1,31 @@
-//! Puts a world together: servers as the plan says, engines behind proxies, a queue.
+//! Puts a run together: servers as the plan says, engines behind proxies, a queue.
 
-use std::net::SocketAddr;
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use anyhow::{Context, Result};
 use bson::oid::ObjectId;
+use harness::{Proxy, engine::Admin};
 use lapin::{
     types::{AMQPValue, FieldTable},
     uri::AMQPUri,
 };
 
 use super::{
-    Args, QueueType, admin::Admin, engine::Engine, fault::Kind, plan::Plan, proxy::Proxy,
-    queue::Queue, servers::Servers, writer,
+    Args, QueueType,
+    engine::{Engine, State},
+    fault::Kind,
+    logs::Log,
+    plan::Plan,
+    queue::Queue,
+    record::Record,
+    servers::Servers,
+    writer,
 };
 use crate::hint::Hinted;
+
+/// How long the way to the broker is. Without it hardly anything would be on its way when a fault comes; all of it
+/// there, so that what is not confirmed has not arrived either.
+const LATENCY: Duration = Duration::from_millis(15);
 
 /// Names of what this run makes on servers that it may share with others.
 #[derive(Debug, Clone)]
@@ -41,7 +53,7 @@ impl Names {
 pub(super) fn kinds(args: &Args) -> Result<Vec<Kind>> {
     let can = |kind: &Kind| args.plan.is_some() || !kind.needs_servers();
     if args.faults.is_empty() {
-        let all = Kind::ALL.into_iter().filter(|kind| kind.is_default());
+        let all = Kind::all().filter(|kind| kind.is_default());
         return Ok(all.filter(can).collect());
     }
     match args.faults.iter().find(|kind| !can(kind)) {
@@ -54,12 +66,12 @@ pub(super) fn kinds(args: &Args) -> Result<Vec<Kind>> {
     }
 }
 
-pub(super) async fn servers(args: &Args) -> Result<Option<Servers>> {
+pub(super) async fn servers(args: &Args) -> Result<Option<Rc<Servers>>> {
     let Some(path) = &args.plan else {
         return Ok(None);
     };
     let admin = writer::client(&args.mongo_uri).await?;
-    Ok(Some(Servers::new(Plan::read(path)?, admin)))
+    Ok(Some(Rc::new(Servers::new(Plan::read(path)?, admin))))
 }
 
 pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue> {
@@ -68,7 +80,7 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
         let quorum = AMQPValue::LongString("quorum".into());
         arguments.insert("x-queue-type".into(), quorum);
     }
-    let uses_exchange = kinds.contains(&Kind::Unroutable);
+    let uses_exchange = kinds.iter().any(|kind| kind.name() == "unroutable");
     Ok(Queue {
         uri: amqp_uri(args)?,
         name: names.queue.clone(),
@@ -82,24 +94,38 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
 }
 
 /// The engines, each with a proxy of its own to the broker.
-pub(super) async fn engines(args: &Args, names: &Names, queue: &Queue) -> Result<Vec<Engine>> {
+pub(super) async fn engines(
+    args: &Args,
+    names: &Names,
+    queue: &Queue,
+    record: &Rc<Record>,
+) -> Result<Vec<Rc<Engine>>> {
     let mut engines = Vec::new();
+    let broker = &queue.uri.authority;
     for number in 1..=args.engines {
-        let target = &queue.uri.authority;
-        let mut addresses = tokio::net::lookup_host((target.host.as_str(), target.port))
+        let target = format!("{}:{}", broker.host, broker.port);
+        let proxy = Proxy::start(target, LATENCY)
             .await
-            .context("find the broker's address")?;
-        let ipv4 = addresses.find(SocketAddr::is_ipv4);
-        let proxy = Proxy::start(ipv4.context("find the broker's address")?).await?;
+            .context("open a proxy")?;
+        let admin = Admin::free();
         let mut settings = settings(args, names, queue);
-        settings.push(("RABBITMQ_URI", through(args, &proxy)?));
+        let mut through = queue.uri.clone();
+        through.authority.host = proxy.address.ip().to_string();
+        through.authority.port = proxy.address.port();
+        settings.push(("RABBITMQ_URI", through.to_string()));
+        settings.push(("CDC_ADMIN_ADDR", admin.address.clone()));
         let name = format!("engine{number}");
-        let folder = args.folder.clone();
-        let admin = Admin::reserve().await?;
-        settings.push(("CDC_ADMIN_ADDR", admin.address.to_string()));
-        let program = args.engine.clone();
-        let engine = Engine::new(name, program, settings, folder, proxy, admin);
-        engines.push(engine);
+        engines.push(Rc::new(Engine {
+            log: Log::new(args.folder.join(format!("{name}.log"))),
+            name,
+            program: args.engine.clone(),
+            settings,
+            folder: args.folder.clone(),
+            proxy,
+            admin,
+            record: Rc::clone(record),
+            state: RefCell::new(State::default()),
+        }));
     }
     Ok(engines)
 }
@@ -131,14 +157,4 @@ fn amqp_uri(args: &Args) -> Result<AMQPUri> {
     // The parser's message may repeat the URI and with it the password.
     let parsed: Result<AMQPUri, String> = args.amqp_uri.parse();
     parsed.map_err(|_| anyhow::anyhow!("--amqp-uri cannot be parsed"))
-}
-
-/// The broker's address with the proxy's in its place.
-fn through(args: &Args, proxy: &Proxy) -> Result<String> {
-    let (scheme, rest) = args.amqp_uri.split_once("://").context("read --amqp-uri")?;
-    let (login, rest) = rest.rsplit_once('@').unwrap_or(("guest:guest", rest));
-    let path = rest
-        .split_once('/')
-        .map_or(String::new(), |(_, path)| format!("/{path}"));
-    Ok(format!("{scheme}://{login}@{}{path}", proxy.address))
 }

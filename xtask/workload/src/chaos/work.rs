@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bson::{Document, doc};
 use rand::{RngExt, rngs::StdRng};
 
 use super::{
-    deed::{COLLECTIONS, Deed, DocumentId, Verb},
+    change::{self, COLLECTIONS, Change, ChangeId, DocumentId, Operation, WriterId},
     ledger::Together,
 };
 
@@ -16,20 +17,17 @@ const FEWEST_DOCUMENTS: usize = 10;
 /// Length of a document of the pulse.
 const PULSE_LENGTH: usize = 100;
 
-/// One change to make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Act {
-    pub(super) verb: Verb,
-    pub(super) collection: u8,
-    /// Of an insert, the one to come.
-    pub(super) document: Option<DocumentId>,
-    /// Bytes of its content.
-    pub(super) length: usize,
+/// One change with its content.
+#[derive(Debug)]
+pub(super) struct Write {
+    number: u32,
+    content: String,
+    pub(super) change: Change,
 }
 
 /// How a writer writes for a while.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mood {
+pub(super) struct Phase {
     pub(super) turns: usize,
     /// Most documents in one insert.
     pub(super) batch: usize,
@@ -39,13 +37,16 @@ pub(super) struct Mood {
     pub(super) lull: Duration,
 }
 
-/// The documents of one writer that certainly exist and that it may change.
-#[derive(Debug, Default)]
+/// What one writer does, and the documents that certainly exist and that it may change.
+#[derive(Debug)]
 pub(super) struct Work {
+    writer: WriterId,
+    /// Number of its next change.
+    next: u32,
     documents: Vec<(u8, DocumentId)>,
 }
 
-impl Mood {
+impl Phase {
     pub(super) fn choose(rng: &mut StdRng) -> Self {
         let is_burst = rng.random_ratio(1, 4);
         let lull_ms = if rng.random_ratio(1, 5) { 2_000 } else { 0 };
@@ -58,75 +59,113 @@ impl Mood {
     }
 }
 
-impl Act {
-    pub(super) fn pulse() -> Self {
+impl Work {
+    pub(super) fn new(writer: WriterId) -> Self {
         Self {
-            verb: Verb::Insert,
-            collection: 0,
-            document: None,
-            length: PULSE_LENGTH,
+            writer,
+            next: 0,
+            documents: Vec::new(),
         }
     }
-}
 
-impl Work {
+    /// One small document.
+    pub(super) fn pulse(&mut self) -> Write {
+        self.write(Operation::Insert, 0, None, PULSE_LENGTH)
+    }
+
     /// What to do in one go. The documents it touches are taken out until [`Work::keep`].
-    pub(super) fn choose(&mut self, rng: &mut StdRng, batch: usize) -> (Vec<Act>, Together) {
+    pub(super) fn choose(&mut self, rng: &mut StdRng, batch: usize) -> (Vec<Write>, Together) {
         match rng.random_range(0..10) {
             0..=1 if self.documents.len() < MOST_DOCUMENTS => {
                 let collection = any_collection(rng);
                 let count = rng.random_range(2..=batch);
-                let acts = (0..count).map(|_| insert(rng, collection));
-                (acts.collect(), Together::Batch)
+                let inserts = (0..count)
+                    .map(|_| self.write(Operation::Insert, collection, None, length(rng)));
+                (inserts.collect(), Together::Batch)
             }
             2 => {
                 let count = rng.random_range(2..6);
-                let acts = (0..count).map(|_| self.act(rng));
-                (acts.collect(), Together::Transaction)
+                let writes = (0..count).map(|_| self.any_write(rng));
+                (writes.collect(), Together::Transaction)
             }
-            _ => (vec![self.act(rng)], Together::Batch),
+            _ => (vec![self.any_write(rng)], Together::Batch),
         }
     }
 
     /// Gives the documents back, now that what was done to them is certain.
-    pub(super) fn keep(&mut self, deeds: &[Deed]) {
-        let living = deeds.iter().filter(|deed| deed.verb != Verb::Delete);
+    pub(super) fn keep(&mut self, changes: &[Change]) {
+        let living = changes
+            .iter()
+            .filter(|change| change.operation != Operation::Delete);
         self.documents
-            .extend(living.map(|deed| (deed.collection, deed.document)));
+            .extend(living.map(|change| (change.collection, change.document)));
     }
 
-    fn act(&mut self, rng: &mut StdRng) -> Act {
-        let verb = match self.documents.len() {
-            ..FEWEST_DOCUMENTS => Verb::Insert,
-            MOST_DOCUMENTS.. => Verb::Delete,
+    fn any_write(&mut self, rng: &mut StdRng) -> Write {
+        let operation = match self.documents.len() {
+            ..FEWEST_DOCUMENTS => Operation::Insert,
+            MOST_DOCUMENTS.. => Operation::Delete,
             _ => match rng.random_range(0..10) {
-                0..4 => Verb::Insert,
-                4..7 => Verb::Update,
-                7..8 => Verb::Replace,
-                _ => Verb::Delete,
+                0..4 => Operation::Insert,
+                4..7 => Operation::Update,
+                7..8 => Operation::Replace,
+                _ => Operation::Delete,
             },
         };
-        if verb == Verb::Insert {
+        if operation == Operation::Insert {
             let collection = any_collection(rng);
-            return insert(rng, collection);
+            return self.write(operation, collection, None, length(rng));
         }
         let chosen = rng.random_range(0..self.documents.len());
         let (collection, document) = self.documents.swap_remove(chosen);
-        Act {
-            verb,
-            collection,
-            document: Some(document),
-            length: length(rng),
+        self.write(operation, collection, Some(document), length(rng))
+    }
+
+    /// The next change; without a document, of one that it makes.
+    fn write(
+        &mut self,
+        operation: Operation,
+        collection: u8,
+        document: Option<DocumentId>,
+        length: usize,
+    ) -> Write {
+        let id = ChangeId {
+            writer: self.writer,
+            number: self.next,
+        };
+        self.next += 1;
+        let content = match operation {
+            Operation::Delete => String::new(),
+            _ => change::content(id, length),
+        };
+        let fingerprint = match operation {
+            Operation::Delete => 0,
+            _ => change::fingerprint(&content),
+        };
+        Write {
+            number: id.number,
+            content,
+            change: Change {
+                operation,
+                collection,
+                document: document.unwrap_or(DocumentId(id)),
+                content: fingerprint,
+            },
         }
     }
 }
 
-fn insert(rng: &mut StdRng, collection: u8) -> Act {
-    Act {
-        verb: Verb::Insert,
-        collection,
-        document: None,
-        length: length(rng),
+impl Write {
+    /// What an update sets.
+    pub(super) fn fields(&self) -> Document {
+        doc! { "number": i64::from(self.number), "content": &self.content }
+    }
+
+    /// What an insert adds.
+    pub(super) fn document(&self) -> Document {
+        let mut document = doc! { "_id": self.change.document.text() };
+        document.extend(self.fields());
+        document
     }
 }
 
@@ -151,37 +190,28 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::chaos::deed::DeedId;
 
     #[test]
-    fn every_verb_comes_and_no_document_is_touched_twice_at_once() {
+    fn every_operation_comes_and_no_document_is_touched_twice_at_once() {
         let mut rng = StdRng::seed_from_u64(1);
-        let mut work = Work::default();
-        let (mut verbs, mut number) = (HashSet::new(), 0);
+        let mut work = Work::new(0);
+        let (mut operations, mut number) = (HashSet::new(), 0);
         for _ in 0..2_000 {
-            let (acts, _) = work.choose(&mut rng, 60);
-            let touched: Vec<_> = acts.iter().filter_map(|act| act.document).collect();
-            let distinct: HashSet<_> = touched.iter().copied().collect();
-            assert_eq!(distinct.len(), touched.len());
-            let deeds: Vec<Deed> = acts
-                .iter()
-                .map(|act| {
-                    number += 1;
-                    Deed {
-                        verb: act.verb,
-                        collection: act.collection,
-                        document: act
-                            .document
-                            .unwrap_or(DocumentId(DeedId { writer: 0, number })),
-                        content: 0,
-                    }
-                })
-                .collect();
-            verbs.extend(deeds.iter().map(|deed| deed.verb));
-            work.keep(&deeds);
+            let (writes, _) = work.choose(&mut rng, 60);
+            let changes: Vec<_> = writes.iter().map(|write| write.change).collect();
+            let documents: HashSet<_> = changes.iter().map(|change| change.document).collect();
+            assert_eq!(documents.len(), changes.len());
+            assert!(
+                (number..)
+                    .zip(&writes)
+                    .all(|(number, write)| write.number == number)
+            );
+            number = work.next;
+            operations.extend(changes.iter().map(|change| change.operation));
+            work.keep(&changes);
             assert!(work.documents.len() < MOST_DOCUMENTS + 100);
         }
-        assert_eq!(verbs.len(), 4);
+        assert_eq!(operations.len(), 4);
     }
 
     #[test]

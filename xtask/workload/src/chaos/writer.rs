@@ -5,18 +5,17 @@ use std::{rc::Rc, time::Duration};
 use anyhow::{Context, Result};
 use bson::{Document, doc};
 use mongodb::{
-    Client, ClientSession, Collection, Database,
+    Client, ClientSession, Database,
     options::{ClientOptions, DatabaseOptions, WriteConcern},
 };
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    deed::{COLLECTIONS, Deed, DeedId, Verb, Writer as Number},
+    change::{COLLECTIONS, Change, Operation, WriterId},
     ledger::{Answer, Together},
-    step::Step,
-    work::{Act, Mood, Work},
-    world::{Stage, World},
+    record::Record,
+    work::{Phase, Work, Write},
 };
 
 /// Longest wait for one answer; after that it counts as lost.
@@ -33,22 +32,22 @@ const REST: Duration = Duration::from_millis(100);
 /// One writer.
 #[derive(Debug)]
 pub(super) struct Writer {
-    number: Number,
+    number: WriterId,
     client: Client,
     database: Database,
     work: Work,
     rng: StdRng,
-    world: Rc<World>,
+    record: Rc<Record>,
 }
 
 impl Writer {
     /// A client of its own, on the database of this name.
     pub(super) async fn connect(
-        number: Number,
+        number: WriterId,
         uri: &str,
         database: &str,
         seed: u64,
-        world: Rc<World>,
+        record: Rc<Record>,
     ) -> Result<Self> {
         let client = client(uri).await?;
         let mut options = DatabaseOptions::default();
@@ -57,17 +56,17 @@ impl Writer {
             database: client.database_with_options(database, options),
             client,
             number,
-            work: Work::default(),
+            work: Work::new(number),
             rng: StdRng::seed_from_u64(seed ^ (u64::from(number) << 32)),
-            world,
+            record,
         })
     }
 
     /// Writes without a pause worth the name, one small document at a time.
     pub(super) async fn pulse(mut self) -> Result<()> {
-        while self.world.stage.get() == Stage::Running {
-            let act = Act::pulse();
-            self.perform(&[act], Together::Batch, PULSE_LIMIT).await;
+        while self.record.is_running() {
+            let write = self.work.pulse();
+            self.perform(&[write], Together::Batch, PULSE_LIMIT).await;
             sleep(PULSE).await;
         }
         Ok(())
@@ -75,135 +74,102 @@ impl Writer {
 
     /// Writes everything there is, now much, now little.
     pub(super) async fn write(mut self) -> Result<()> {
-        while self.world.stage.get() == Stage::Running {
-            let mood = Mood::choose(&mut self.rng);
-            for _ in 0..mood.turns {
-                if self.world.stage.get() != Stage::Running {
+        while self.record.is_running() {
+            let phase = Phase::choose(&mut self.rng);
+            for _ in 0..phase.turns {
+                if !self.record.is_running() {
                     break;
                 }
-                let (acts, together) = self.work.choose(&mut self.rng, mood.batch);
-                self.perform(&acts, together, ANSWER_LIMIT).await;
-                sleep(mood.pause).await;
+                let (writes, together) = self.work.choose(&mut self.rng, phase.batch);
+                self.perform(&writes, together, ANSWER_LIMIT).await;
+                sleep(phase.pause).await;
             }
-            self.lull(mood.lull).await;
+            self.lull(phase.lull).await;
         }
         Ok(())
     }
 
     async fn lull(&self, lull: Duration) {
-        let until = self.world.now() + lull;
-        while self.world.stage.get() == Stage::Running && self.world.now() < until {
+        let until = self.record.now() + lull;
+        while self.record.is_running() && self.record.now() < until {
             sleep(REST).await;
         }
     }
 
-    /// Asks the database for `acts` and notes what it answers.
-    async fn perform(&mut self, acts: &[Act], together: Together, limit: Duration) {
-        let first = self.world.ledger.borrow().next_number(self.number);
-        let steps: Vec<Step> = (first..)
-            .zip(acts)
-            .map(|(number, act)| {
-                Step::new(
-                    DeedId {
-                        writer: self.number,
-                        number,
-                    },
-                    *act,
-                )
-            })
-            .collect();
-        let deeds: Vec<Deed> = steps.iter().map(|step| step.deed).collect();
-        let sent = self.world.now();
-        let numbers = {
-            let mut ledger = self.world.ledger.borrow_mut();
-            ledger.sending(self.number, &deeds, together, sent)
-        };
-        let outcome = timeout(limit, self.carry_out(&steps, together)).await;
+    /// Asks the database for `writes` and notes what it answers.
+    async fn perform(&mut self, writes: &[Write], together: Together, limit: Duration) {
+        let changes: Vec<Change> = writes.iter().map(|write| write.change).collect();
+        let sent = self.record.now();
+        let ledger = &self.record.ledger;
+        let numbers = ledger
+            .borrow_mut()
+            .sending(self.number, &changes, together, sent);
+        let outcome = timeout(limit, self.carry_out(writes, together)).await;
         let answer = match outcome {
             Ok(Ok(())) => Answer::Acknowledged,
             Ok(Err(_)) | Err(_) => Answer::Unknown,
         };
-        self.world
-            .ledger
-            .borrow_mut()
-            .answered(self.number, numbers, answer);
+        ledger.borrow_mut().answered(self.number, numbers, answer);
         if answer == Answer::Acknowledged {
-            let now = self.world.now();
-            self.world.recovery.borrow_mut().written(sent, now);
-            self.work.keep(&deeds);
+            let now = self.record.now();
+            self.record.recovery.borrow_mut().written(sent, now);
+            self.work.keep(&changes);
         } else {
             // What these documents are now is not known, so they are never touched again.
             sleep(REST).await;
         }
     }
 
-    async fn carry_out(&self, steps: &[Step], together: Together) -> Result<()> {
-        match (steps, together) {
-            ([step], Together::Batch) => self.one(step, None).await,
-            (steps, Together::Batch) => {
-                let documents = steps.iter().map(Step::document);
-                self.collection(&steps[0]).insert_many(documents).await?;
+    async fn carry_out(&self, writes: &[Write], together: Together) -> Result<()> {
+        let mut session = self.client.start_session().await?;
+        match (writes, together) {
+            ([write], Together::Batch) => self.one(write, &mut session).await,
+            (writes, Together::Batch) => {
+                let documents = writes.iter().map(Write::document);
+                let name = COLLECTIONS[usize::from(writes[0].change.collection)];
+                self.database
+                    .collection(name)
+                    .insert_many(documents)
+                    .await?;
                 Ok(())
             }
-            (steps, Together::Transaction) => {
-                let mut session = self.client.start_session().await?;
-                session
-                    .start_transaction()
-                    .write_concern(WriteConcern::majority())
-                    .await?;
-                for step in steps {
-                    self.one(step, Some(&mut session)).await?;
+            (writes, Together::Transaction) => {
+                let starting = session.start_transaction();
+                starting.write_concern(WriteConcern::majority()).await?;
+                for write in writes {
+                    self.one(write, &mut session).await?;
                 }
-                session.commit_transaction().await?;
-                Ok(())
+                Ok(session.commit_transaction().await?)
             }
         }
     }
 
-    async fn one(&self, step: &Step, session: Option<&mut ClientSession>) -> Result<()> {
-        let collection = self.collection(step);
-        let filter = doc! { "_id": step.deed.document.text() };
-        let touched = match step.deed.verb {
-            Verb::Insert => {
-                let insert = collection.insert_one(step.document());
-                match session {
-                    Some(session) => insert.session(session).await?,
-                    None => insert.await?,
-                };
+    async fn one(&self, write: &Write, session: &mut ClientSession) -> Result<()> {
+        let name = COLLECTIONS[usize::from(write.change.collection)];
+        let collection = self.database.collection::<Document>(name);
+        let filter = doc! { "_id": write.change.document.text() };
+        let fields = write.fields();
+        let touched = match write.change.operation {
+            Operation::Insert => {
+                let inserting = collection.insert_one(write.document());
+                inserting.session(session).await?;
                 1
             }
-            Verb::Update => {
-                let update = collection.update_one(filter, doc! { "$set": step.fields() });
-                match session {
-                    Some(session) => update.session(session).await?,
-                    None => update.await?,
-                }
-                .modified_count
+            Operation::Update => {
+                let updating = collection.update_one(filter, doc! { "$set": fields });
+                updating.session(session).await?.modified_count
             }
-            Verb::Replace => {
-                let replace = collection.replace_one(filter, step.fields());
-                match session {
-                    Some(session) => replace.session(session).await?,
-                    None => replace.await?,
-                }
-                .modified_count
+            Operation::Replace => {
+                let replacing = collection.replace_one(filter, fields);
+                replacing.session(session).await?.modified_count
             }
-            Verb::Delete => {
-                let delete = collection.delete_one(filter);
-                match session {
-                    Some(session) => delete.session(session).await?,
-                    None => delete.await?,
-                }
-                .deleted_count
+            Operation::Delete => {
+                let deleting = collection.delete_one(filter);
+                deleting.session(session).await?.deleted_count
             }
         };
         // The document is ours alone and was acknowledged, so it must be there.
         (touched == 1).then_some(()).context("the document is gone")
-    }
-
-    fn collection(&self, step: &Step) -> Collection<Document> {
-        let name = COLLECTIONS[usize::from(step.deed.collection)];
-        self.database.collection(name)
     }
 }
 

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use harness::{Proxy, Signal};
 use tokio::time::sleep;
 
 use super::{Injector, Return};
 use crate::chaos::{
-    engine::{Doom, Engine},
-    fault::Kind,
-    process::Signal,
-    proxy::Mode,
+    engine::{Ending, Engine},
     recovery::Measure,
     schedule::Fault,
 };
@@ -25,91 +23,105 @@ const WITH_HOST: u8 = 2;
 const ISOLATION: Duration = Duration::from_millis(1_300);
 
 impl Injector {
-    pub(super) async fn hit_engine(&self, fault: Fault) -> Result<Return> {
-        let engine = self.choose_engine(fault).await;
-        let was_leader = engine.is_leader().await;
-        match fault.kind {
-            Kind::EngineKill => {
-                if fault.pick.is_multiple_of(WITH_HOST) {
-                    self.isolate(engine).await;
+    pub(in crate::chaos) async fn kill_engine(&self, fault: Fault) -> Result<Return> {
+        let (engine, was_leader) = self.choose_engine(fault).await;
+        if fault.pick.is_multiple_of(WITH_HOST) {
+            isolate(engine).await;
+        }
+        engine.kill(fault.lasts).await;
+        Ok(self.wait_for_start(engine, was_leader, fault).await)
+    }
+
+    pub(in crate::chaos) async fn stop_engine(&self, fault: Fault) -> Result<Return> {
+        let (engine, was_leader) = self.choose_engine(fault).await;
+        let is_calm = self.record.recovery.borrow().is_measuring();
+        let ending = if is_calm {
+            Ending::Stop
+        } else {
+            Ending::StopInTrouble
+        };
+        engine.stop(ending, fault.lasts).await;
+        Ok(self.wait_for_start(engine, was_leader, fault).await)
+    }
+
+    pub(in crate::chaos) async fn pause_engine(&self, fault: Fault) -> Result<Return> {
+        let (engine, _) = self.choose_engine(fault).await;
+        engine.signal(Signal::STOP);
+        sleep(fault.lasts).await;
+        engine.signal(Signal::CONT);
+        Ok(self.back_now())
+    }
+
+    pub(in crate::chaos) async fn cut_network(&self, fault: Fault) -> Result<Return> {
+        self.hit_network(fault, Proxy::down).await
+    }
+
+    pub(in crate::chaos) async fn stall_network(&self, fault: Fault) -> Result<Return> {
+        self.hit_network(fault, Proxy::stall).await
+    }
+
+    async fn hit_network(&self, fault: Fault, begin: fn(&Proxy)) -> Result<Return> {
+        let chosen = usize::from(fault.pick) % self.engines.len();
+        let hit = |end: fn(&Proxy)| {
+            for (index, engine) in self.engines.iter().enumerate() {
+                if index == chosen || fault.pick.is_multiple_of(ALL_ENGINES) {
+                    end(&engine.proxy);
                 }
-                engine.kill(fault.lasts).await;
             }
-            Kind::EngineStop => {
-                let is_calm = self.world.recovery.borrow().is_measuring();
-                let doom = if is_calm {
-                    Doom::Stop
-                } else {
-                    Doom::StopInTrouble
-                };
-                engine.stop(&self.world, doom, fault.lasts).await;
-            }
-            _ => {
-                engine.signal(Signal::STOP);
-                sleep(fault.lasts).await;
-                engine.signal(Signal::CONT);
-                return Ok(Return::At(Measure::Recovery, self.world.now()));
+        };
+        hit(begin);
+        sleep(fault.lasts).await;
+        hit(Proxy::pass);
+        Ok(self.back_now())
+    }
+
+    /// Mostly the leader, since nothing happens when a standby ends; says whether it is.
+    async fn choose_engine(&self, fault: Fault) -> (&Engine, bool) {
+        if !fault.pick.is_multiple_of(ANY_ENGINE) {
+            for engine in &self.engines {
+                if engine.is_leader().await {
+                    return (engine, true);
+                }
             }
         }
-        let has_standby = 1 < self.world.engines.len();
+        let engine = &self.engines[usize::from(fault.pick) % self.engines.len()];
+        (engine, engine.is_leader().await)
+    }
+
+    /// Waits until an engine that has ended runs again.
+    async fn wait_for_start(&self, engine: &Engine, was_leader: bool, fault: Fault) -> Return {
+        let has_standby = 1 < self.engines.len();
         if has_standby && was_leader {
             // Noted at once: the other engine does not wait for this one to be started again.
-            let mut recovery = self.world.recovery.borrow_mut();
-            recovery.back(fault.kind, Measure::Takeover, engine.died.get());
+            let ended = engine.state.borrow().ended;
+            let mut recovery = self.record.recovery.borrow_mut();
+            recovery.back(fault.kind, Measure::Takeover, ended);
         }
-        engine.wait_until(Engine::is_running).await;
-        Ok(match (has_standby, was_leader) {
+        engine.wait_until_running().await;
+        match (has_standby, was_leader) {
             (true, true) => Return::Noted,
             (true, false) => Return::NoMatter,
-            (false, _) => Return::At(Measure::Recovery, engine.born.get()),
-        })
-    }
-
-    /// Lets nothing out for a while and then loses it, as when a host falls off the network before it dies.
-    ///
-    /// So what is sent and not confirmed is lost although the checkpoint was saved meanwhile.
-    async fn isolate(&self, engine: &Engine) {
-        if engine.proxy.mode() == Mode::Pass {
-            // The last confirms still come, so that the first unconfirmed message is one that did not get out.
-            engine.proxy.set(Mode::Mute);
-            sleep(ISOLATION).await;
-            engine.proxy.cut();
-            engine.proxy.set(Mode::Pass);
-        } else {
-            engine.proxy.cut();
+            (false, _) => Return::At(Measure::Recovery, engine.state.borrow().started),
         }
     }
 
-    /// Mostly the leader, since nothing happens when a standby ends.
-    async fn choose_engine(&self, fault: Fault) -> &Engine {
-        let engines = &self.world.engines;
-        if !fault.pick.is_multiple_of(ANY_ENGINE) {
-            for engine in engines {
-                if engine.is_leader().await {
-                    return engine;
-                }
-            }
-        }
-        &engines[usize::from(fault.pick) % engines.len()]
+    pub(super) fn back_now(&self) -> Return {
+        Return::At(Measure::Recovery, self.record.now())
     }
+}
 
-    pub(super) async fn hit_network(&self, fault: Fault) -> Result<Return> {
-        let engines = &self.world.engines;
-        let chosen = usize::from(fault.pick) % engines.len();
-        let is_hit = |index: usize| index == chosen || fault.pick.is_multiple_of(ALL_ENGINES);
-        let set = |mode: Mode| {
-            let hit = engines
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| is_hit(*index));
-            hit.for_each(|(_, engine)| engine.proxy.set(mode));
-        };
-        set(match fault.kind {
-            Kind::NetCut => Mode::Down,
-            _ => Mode::Stall,
-        });
-        sleep(fault.lasts).await;
-        set(Mode::Pass);
-        Ok(Return::At(Measure::Recovery, self.world.now()))
+/// Lets nothing out for a while and then loses it, as when a host falls off the network before it dies.
+///
+/// So what is sent and not confirmed is lost although the checkpoint was saved meanwhile.
+async fn isolate(engine: &Engine) {
+    let is_passing = engine.proxy.is_passing();
+    if is_passing {
+        // The last confirms still come, so that the first unconfirmed message is one that did not get out.
+        engine.proxy.mute();
+        sleep(ISOLATION).await;
+    }
+    engine.proxy.cut();
+    if is_passing {
+        engine.proxy.pass();
     }
 }

@@ -2,123 +2,131 @@
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
+use harness::Signal;
 use tokio::time::sleep;
 
 use super::{Injector, Return};
 use crate::chaos::{
-    fault::Kind,
-    process::Signal,
-    recovery::Measure,
     schedule::Fault,
-    servers::{Server, Servers},
+    servers::{Broker, Server, Servers},
 };
 
 impl Injector {
-    pub(super) async fn hit_broker(&self, fault: Fault) -> Result<Return> {
-        if fault.kind == Kind::Unroutable {
-            self.queue.unbind().await?;
-            sleep(fault.lasts).await;
-            self.queue.bind().await?;
-        } else {
-            self.hit_broker_process(fault).await?;
-        }
-        Ok(Return::At(Measure::Recovery, self.world.now()))
+    pub(in crate::chaos) async fn kill_broker(&self, fault: Fault) -> Result<Return> {
+        let server = &self.broker()?.server;
+        server.kill().await?;
+        sleep(fault.lasts).await;
+        server.start().await?;
+        Ok(self.back_now())
     }
 
-    async fn hit_broker_process(&self, fault: Fault) -> Result<()> {
-        let broker = &self.servers()?.broker;
-        match fault.kind {
-            Kind::BrokerKill => {
-                broker.server.kill().await?;
-                sleep(fault.lasts).await;
-                broker.server.start().await
-            }
-            Kind::BrokerRestart => {
-                broker.server.stop().await?;
-                sleep(fault.lasts).await;
-                broker.server.start().await
-            }
-            Kind::BrokerClose => {
-                broker
-                    .control(&["close_all_connections", "closed by chaos"])
-                    .await
-            }
-            Kind::BrokerAlarm => {
-                const COMMAND: &str = "set_vm_memory_high_watermark";
-                broker.control(&[COMMAND, "0.000001"]).await?;
-                sleep(fault.lasts).await;
-                broker.control(&[COMMAND, "0.4"]).await
-            }
-            _ => {
-                let full = r#"{"max-length": 0, "overflow": "reject-publish"}"#;
-                let queues = ["--apply-to", "queues"];
-                let set = ["set_policy", queues[0], queues[1], "chaos", ".*", full];
-                broker.control(&set).await?;
-                sleep(fault.lasts).await;
-                broker.control(&["clear_policy", "chaos"]).await
-            }
-        }
+    pub(in crate::chaos) async fn restart_broker(&self, fault: Fault) -> Result<Return> {
+        let server = &self.broker()?.server;
+        server.stop().await?;
+        sleep(fault.lasts).await;
+        server.start().await?;
+        Ok(self.back_now())
     }
 
-    pub(super) async fn hit_mongo(&self, fault: Fault) -> Result<()> {
+    pub(in crate::chaos) async fn alarm_broker(&self, fault: Fault) -> Result<Return> {
+        const COMMAND: &str = "set_vm_memory_high_watermark";
+        let broker = self.broker()?;
+        broker.control(&[COMMAND, "0.000001"]).await?;
+        sleep(fault.lasts).await;
+        broker.control(&[COMMAND, "0.4"]).await?;
+        Ok(self.back_now())
+    }
+
+    pub(in crate::chaos) async fn close_connections(&self) -> Result<Return> {
+        let close = ["close_all_connections", "closed by chaos"];
+        self.broker()?.control(&close).await?;
+        Ok(self.back_now())
+    }
+
+    pub(in crate::chaos) async fn unbind_queue(&self, fault: Fault) -> Result<Return> {
+        self.queue.unbind().await?;
+        sleep(fault.lasts).await;
+        self.queue.bind().await?;
+        Ok(self.back_now())
+    }
+
+    pub(in crate::chaos) async fn fill_queue(&self, fault: Fault) -> Result<Return> {
+        let full = r#"{"max-length": 0, "overflow": "reject-publish"}"#;
+        let set = ["set_policy", "--apply-to", "queues", "chaos", ".*", full];
+        let broker = self.broker()?;
+        broker.control(&set).await?;
+        sleep(fault.lasts).await;
+        broker.control(&["clear_policy", "chaos"]).await?;
+        Ok(self.back_now())
+    }
+
+    pub(in crate::chaos) async fn kill_primary(&self, fault: Fault) -> Result<Return> {
+        self.kill_members(&[0], fault).await
+    }
+
+    /// The primary and one of the others, or both others.
+    pub(in crate::chaos) async fn kill_majority(&self, fault: Fault) -> Result<Return> {
+        self.kill_members(&[usize::from(fault.pick % 2), 2], fault)
+            .await
+    }
+
+    pub(in crate::chaos) async fn step_down(&self, fault: Fault) -> Result<Return> {
+        // A primary that is asked to go goes when it is ready.
+        self.servers()?.step_down().await;
+        Ok(self.takes_effect(fault))
+    }
+
+    pub(in crate::chaos) async fn pause_primary(&self, fault: Fault) -> Result<Return> {
+        let servers = self.servers()?;
+        let primary = &servers.mongo[servers.primary().await];
+        primary.signal(Signal::STOP);
+        let noted = self.takes_effect(fault);
+        sleep(fault.lasts).await;
+        primary.signal(Signal::CONT);
+        Ok(noted)
+    }
+
+    pub(in crate::chaos) async fn restart_set(&self, fault: Fault) -> Result<Return> {
+        let members = &self.servers()?.mongo;
+        try_join_all(members.iter().map(Server::stop)).await?;
+        let noted = self.takes_effect(fault);
+        sleep(fault.lasts).await;
+        try_join_all(members.iter().map(Server::start)).await?;
+        Ok(noted)
+    }
+
+    /// Kills members, counted from the primary on.
+    async fn kill_members(&self, offsets: &[usize], fault: Fault) -> Result<Return> {
         let servers = self.servers()?;
         let primary = servers.primary().await;
-        let member = |offset: usize| &servers.mongo[(primary + offset) % servers.mongo.len()];
-        match fault.kind {
-            Kind::MongoKill => self.kill(&[member(0)], fault).await,
-            Kind::MongoStepdown => {
-                // A primary that is asked to go goes when it is ready.
-                servers.step_down().await?;
-                self.strike(fault);
-                Ok(())
-            }
-            Kind::MongoPause => {
-                member(0).signal(Signal::STOP);
-                self.strike(fault);
-                sleep(fault.lasts).await;
-                member(0).signal(Signal::CONT);
-                Ok(())
-            }
-            // The primary and one of the others, or both others.
-            Kind::MongoMajority => {
-                let two = [member(usize::from(fault.pick % 2)), member(2)];
-                self.kill(&two, fault).await
-            }
-            _ => self.restart_all(servers, fault).await,
-        }
-    }
-
-    async fn kill(&self, members: &[&Server], fault: Fault) -> Result<()> {
-        for member in members {
+        let count = servers.mongo.len();
+        let members = || {
+            let members = offsets.iter();
+            members.map(|offset| &servers.mongo[(primary + offset) % count])
+        };
+        for member in members() {
             member.kill().await?;
         }
-        self.strike(fault);
+        let noted = self.takes_effect(fault);
         sleep(fault.lasts).await;
-        start(members.iter().copied()).await
-    }
-
-    async fn restart_all(&self, servers: &Servers, fault: Fault) -> Result<()> {
-        let stopping = servers.mongo.iter().map(Server::stop);
-        try_join_all(stopping).await?;
-        self.strike(fault);
-        sleep(fault.lasts).await;
-        start(servers.mongo.iter()).await
+        try_join_all(members().map(Server::start)).await?;
+        Ok(noted)
     }
 
     /// From now on a write that is acknowledged means that there is a primary again.
-    fn strike(&self, fault: Fault) {
-        let now = self.world.now();
-        self.world.recovery.borrow_mut().strike(fault.kind, now);
+    fn takes_effect(&self, fault: Fault) -> Return {
+        let now = self.record.now();
+        let mut recovery = self.record.recovery.borrow_mut();
+        recovery.takes_effect(fault.kind, now);
+        Return::Noted
     }
 
     fn servers(&self) -> Result<&Servers> {
-        let servers = self.world.servers.as_ref();
+        let servers = self.servers.as_deref();
         servers.context("this fault needs servers of our own")
     }
-}
 
-/// Starts all at once; returns when all answer.
-async fn start(servers: impl Iterator<Item = &Server>) -> Result<()> {
-    try_join_all(servers.map(Server::start)).await?;
-    Ok(())
+    fn broker(&self) -> Result<&Broker> {
+        Ok(&self.servers()?.broker)
+    }
 }

@@ -1,6 +1,6 @@
 //! The order in which changes arrive, as far as it can be known from outside.
 
-use crate::chaos::deed::DeedId;
+use crate::chaos::change::ChangeId;
 
 /// What has passed so far.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(super) struct Order {
     clock: (u32, u32),
 }
 
-/// The latest deed of a writer that has passed.
+/// The latest change of a writer that has passed.
 #[derive(Debug, Clone, Copy)]
 struct Latest {
     number: u32,
@@ -26,11 +26,11 @@ impl Order {
 
     /// Lets the next change pass; says what is wrong if it comes too late.
     ///
-    /// `is_final` means that the database had acknowledged it: then every later deed of its writer was
+    /// `is_final` means that the database had acknowledged it: then every later change of its writer was
     /// sent after it had happened. One whose answer was lost may have happened after later ones.
     pub(super) fn next(
         &mut self,
-        id: DeedId,
+        id: ChangeId,
         group: u32,
         is_final: bool,
         clock: (u32, u32),
@@ -47,7 +47,7 @@ impl Order {
         }
         let before = self.clock;
         self.clock = before.max(clock);
-        let DeedId { writer, number } = id;
+        let ChangeId { writer, number } = id;
         if let Some(latest) = late {
             return Some(format!(
                 "change {number} of writer {writer} came after its change {}",

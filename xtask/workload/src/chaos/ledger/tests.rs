@@ -1,32 +1,32 @@
 use super::*;
-use crate::chaos::deed::DocumentId;
+use crate::chaos::change::DocumentId;
 
 const NOW: Duration = Duration::ZERO;
 
-fn id(writer: Writer, number: u32) -> DeedId {
-    DeedId { writer, number }
+fn id(writer: WriterId, number: u32) -> ChangeId {
+    ChangeId { writer, number }
 }
 
-/// An insert as the writer's next deed.
-fn insert(writer: Writer, number: u32) -> Deed {
-    Deed {
-        verb: Verb::Insert,
+/// An insert as the writer's next change.
+fn insert(writer: WriterId, number: u32) -> Change {
+    Change {
+        operation: Operation::Insert,
         collection: 1,
         document: DocumentId(id(writer, number)),
         content: u64::from(number) + 100,
     }
 }
 
-/// The message of `deed`, `number` among its writer's.
-fn message(deed: Deed, number: u32, clock: u32) -> Sighting {
-    Sighting {
-        verb: deed.verb,
-        collection: deed.collection,
-        document: deed.document,
-        number: (deed.verb != Verb::Delete).then_some(number),
-        content: deed.content,
+/// The message of `change`, `number` among its writer's.
+fn message(change: Change, number: u32, clock: u32) -> Message {
+    Message {
+        operation: change.operation,
+        collection: change.collection,
+        document: change.document,
+        number: (change.operation != Operation::Delete).then_some(number),
+        content: change.content,
         cluster_time: (clock, 1),
-        message: format!("{}/{number}", deed.document.0.writer),
+        id: format!("{}/{number}", change.document.0.writer),
         redelivered: false,
     }
 }
@@ -57,12 +57,10 @@ fn only(flaw: Flaw, count: usize) -> Tally {
 
 /// The verdict, without what is no flaw.
 fn flaws(ledger: Ledger) -> Tally {
+    let (tally, _) = ledger.conclude();
     Tally {
-        written: 0,
-        unknown: 0,
-        delivered: 0,
-        replayed: 0,
-        ..ledger.conclude().0
+        flaws: tally.flaws,
+        ..Tally::default()
     }
 }
 
@@ -72,8 +70,8 @@ fn a_faithful_engine_has_no_flaw() {
     assert_eq!(ledger.outstanding(), 6);
     for number in 0..3 {
         for writer in 0..2 {
-            let sighting = message(insert(writer, number), number, number);
-            assert_eq!(ledger.received(&sighting, NOW), Some(NOW));
+            let message = message(insert(writer, number), number, number);
+            assert_eq!(ledger.received(&message, NOW), Some(NOW));
         }
     }
     assert!(ledger.is_settled());
@@ -140,8 +138,8 @@ fn a_change_whose_answer_was_lost_may_come_late() {
 #[test]
 fn a_batch_keeps_its_order_even_if_its_answer_was_lost() {
     let mut ledger = Ledger::new(1, Copies::First);
-    let deeds = [insert(0, 0), insert(0, 1)];
-    let sent = ledger.sending(0, &deeds, Together::Batch, NOW);
+    let changes = [insert(0, 0), insert(0, 1)];
+    let sent = ledger.sending(0, &changes, Together::Batch, NOW);
     ledger.answered(0, sent, Answer::Unknown);
     for number in [1, 0] {
         ledger.received(&message(insert(0, number), number, 1), NOW);
@@ -178,37 +176,37 @@ fn a_message_that_nobody_wrote_is_unexpected() {
     for writer in 0..2 {
         ledger.received(&message(insert(writer, 0), 0, 0), NOW);
     }
-    // Never sent, another collection, another verb, another document, no number, an unknown writer.
+    // Never sent, another collection, another operation, another document, no number, an unknown writer.
     ledger.received(&message(insert(0, 1), 1, 0), NOW);
     let real = message(insert(0, 0), 0, 0);
     let wrong = [
-        Sighting {
+        Message {
             collection: 2,
             ..real.clone()
         },
-        Sighting {
-            verb: Verb::Update,
+        Message {
+            operation: Operation::Update,
             ..real.clone()
         },
-        Sighting {
-            verb: Verb::Delete,
+        Message {
+            operation: Operation::Delete,
             ..real.clone()
         },
-        Sighting {
+        Message {
             document: DocumentId(id(0, 5)),
             ..real.clone()
         },
-        Sighting {
+        Message {
             number: None,
             ..real.clone()
         },
-        Sighting {
+        Message {
             document: DocumentId(id(9, 0)),
             ..real
         },
     ];
-    for sighting in &wrong {
-        assert_eq!(ledger.received(sighting, NOW), None);
+    for message in &wrong {
+        assert_eq!(ledger.received(message, NOW), None);
     }
     ledger.received_foreign("noise".to_owned(), NOW);
     assert_eq!(flaws(ledger), only(Flaw::Unexpected, 8));
@@ -218,20 +216,20 @@ fn a_message_that_nobody_wrote_is_unexpected() {
 fn two_changes_never_share_a_message_id_and_one_never_has_two() {
     let mut ledger = written(1, Copies::First);
     let first = message(insert(0, 0), 0, 0);
-    let stolen = Sighting {
-        message: first.message.clone(),
+    let stolen = Message {
+        id: first.id.clone(),
         ..message(insert(1, 0), 0, 0)
     };
-    let renamed = Sighting {
-        message: "new".to_owned(),
+    let renamed = Message {
+        id: "new".to_owned(),
         ..first.clone()
     };
-    let nameless = Sighting {
-        message: String::new(),
+    let nameless = Message {
+        id: String::new(),
         ..first.clone()
     };
-    for sighting in [first, stolen, renamed, nameless] {
-        ledger.received(&sighting, NOW);
+    for message in [first, stolen, renamed, nameless] {
+        ledger.received(&message, NOW);
     }
     assert_eq!(flaws(ledger), only(Flaw::Misnamed, 3));
 }
@@ -242,14 +240,14 @@ fn copies_beyond_the_first_are_replays_unless_the_broker_redelivers() {
     for number in [0, 1, 0, 1] {
         receive(&mut ledger, number);
     }
-    let again = Sighting {
+    let again = Message {
         redelivered: true,
         ..message(insert(0, 0), 0, 0)
     };
     ledger.received(&again, NOW);
     let (tally, _) = ledger.conclude();
     assert_eq!(
-        (tally.delivered, tally.replayed, tally.out_of_order),
+        (tally.delivered, tally.replayed, tally.of(Flaw::OutOfOrder)),
         (2, 2, 0)
     );
 }
@@ -261,7 +259,7 @@ fn after_nacks_the_last_copies_count() {
         for number in numbers {
             receive(&mut ledger, *number);
         }
-        ledger.conclude().0.out_of_order
+        ledger.conclude().0.of(Flaw::OutOfOrder)
     };
     // Number 1 was refused, 2 taken; then both were sent once more.
     assert_eq!(order(Copies::First, &[0, 2, 1, 2]), 1);
@@ -272,13 +270,13 @@ fn after_nacks_the_last_copies_count() {
 #[test]
 fn a_delete_is_known_by_its_document() {
     let mut ledger = Ledger::new(1, Copies::First);
-    let delete = Deed {
-        verb: Verb::Delete,
+    let delete = Change {
+        operation: Operation::Delete,
         content: 0,
         ..insert(0, 0)
     };
-    for deed in [insert(0, 0), delete] {
-        let sent = ledger.sending(0, &[deed], Together::Batch, NOW);
+    for change in [insert(0, 0), delete] {
+        let sent = ledger.sending(0, &[change], Together::Batch, NOW);
         ledger.answered(0, sent, Answer::Acknowledged);
     }
     receive(&mut ledger, 0);

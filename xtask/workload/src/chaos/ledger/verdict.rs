@@ -1,9 +1,9 @@
 //! What the record comes to once everything has settled.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Answer, Copies, Ledger, Order, Record, Together};
-use crate::chaos::deed::{DeedId, Writer};
+use crate::chaos::change::{ChangeId, WriterId};
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,17 @@ pub enum Flaw {
 }
 
 impl Flaw {
+    /// Every one, in the order of reports.
+    pub const ALL: [Self; 7] = [
+        Self::Missing,
+        Self::OutOfOrder,
+        Self::Unexpected,
+        Self::Altered,
+        Self::Misnamed,
+        Self::EngineFailed,
+        Self::Stuck,
+    ];
+
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -51,7 +62,7 @@ pub struct Violation {
 }
 
 /// The counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Changes that were asked of the database.
     pub written: usize,
@@ -61,45 +72,22 @@ pub struct Tally {
     pub delivered: usize,
     /// Further copies, not counting what the broker redelivered.
     pub replayed: usize,
-    /// See [`Flaw::Missing`].
-    pub missing: usize,
-    /// See [`Flaw::OutOfOrder`].
-    pub out_of_order: usize,
-    /// See [`Flaw::Unexpected`].
-    pub unexpected: usize,
-    /// See [`Flaw::Altered`].
-    pub altered: usize,
-    /// See [`Flaw::Misnamed`].
-    pub misnamed: usize,
-    /// See [`Flaw::EngineFailed`].
-    pub engine_failed: usize,
-    /// See [`Flaw::Stuck`].
-    pub stuck: usize,
+    pub(super) flaws: BTreeMap<Flaw, usize>,
 }
 
 impl Tally {
     pub(super) fn count(&mut self, flaw: Flaw) {
-        let counter = match flaw {
-            Flaw::Missing => &mut self.missing,
-            Flaw::OutOfOrder => &mut self.out_of_order,
-            Flaw::Unexpected => &mut self.unexpected,
-            Flaw::Altered => &mut self.altered,
-            Flaw::Misnamed => &mut self.misnamed,
-            Flaw::EngineFailed => &mut self.engine_failed,
-            Flaw::Stuck => &mut self.stuck,
-        };
-        *counter += 1;
+        *self.flaws.entry(flaw).or_default() += 1;
+    }
+
+    /// How often something is wrong in this way.
+    pub fn of(&self, flaw: Flaw) -> usize {
+        self.flaws.get(&flaw).copied().unwrap_or_default()
     }
 
     /// How much is wrong.
     pub fn violations(&self) -> usize {
-        self.missing
-            + self.out_of_order
-            + self.unexpected
-            + self.altered
-            + self.misnamed
-            + self.engine_failed
-            + self.stuck
+        self.flaws.values().sum()
     }
 }
 
@@ -107,7 +95,7 @@ impl Ledger {
     /// The verdict, once nothing more will arrive.
     pub fn conclude(mut self) -> (Tally, Vec<Violation>) {
         for missing in self.missing() {
-            self.blame(Flaw::Missing, missing.0, missing.1);
+            self.violation(Flaw::Missing, missing.0, missing.1);
         }
         if self.judged == Copies::Last {
             self.judge_last_copies();
@@ -128,8 +116,8 @@ impl Ledger {
                 missing.extend(transaction.iter().filter(must_arrive).map(|record| {
                     let what = format!(
                         "{} of {} by writer {writer}, {}",
-                        record.deed.verb.name(),
-                        record.deed.document.text(),
+                        record.change.operation.name(),
+                        record.change.document.text(),
                         match record.answer {
                             Answer::Acknowledged => "acknowledged",
                             _ => "in a transaction of which a part arrived",
@@ -144,10 +132,10 @@ impl Ledger {
 
     fn judge_last_copies(&mut self) {
         let mut arrivals = Vec::new();
-        for (writer, records) in (Writer::MIN..).zip(&self.writers) {
+        for (writer, records) in (WriterId::MIN..).zip(&self.writers) {
             for (number, record) in (0..).zip(records) {
                 if let Some(arrived) = record.arrived {
-                    let id = DeedId { writer, number };
+                    let id = ChangeId { writer, number };
                     let is_final = record.answer == Answer::Acknowledged;
                     arrivals.push((arrived, id, record.group, is_final, record.sent));
                 }
@@ -157,7 +145,7 @@ impl Ledger {
         let mut order = Order::new(self.writers.len());
         for (arrived, id, group, is_final, sent) in arrivals {
             if let Some(disorder) = order.next(id, group, is_final, arrived.cluster_time) {
-                self.blame(Flaw::OutOfOrder, sent, disorder);
+                self.violation(Flaw::OutOfOrder, sent, disorder);
             }
         }
     }

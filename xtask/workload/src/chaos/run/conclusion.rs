@@ -20,25 +20,26 @@ const SHOWN: usize = 3;
 impl Run<'_> {
     /// Prints the verdict and leaves nothing on the servers.
     pub(super) async fn conclude(self) -> Result<()> {
-        let world = &self.world;
-        let ledger = world.ledger.replace(Ledger::new(0, Copies::First));
+        let record = &self.record;
+        let ledger = record.ledger.replace(Ledger::new(0, Copies::First));
         let (tally, violations) = ledger.conclude();
-        let mut exits = BTreeMap::new();
-        for engine in &world.engines {
-            for (how, count) in engine.exits.borrow().iter() {
+        let (mut exits, mut peak_memory_kib) = (BTreeMap::new(), 0);
+        for engine in &self.engines {
+            let state = engine.state.borrow();
+            peak_memory_kib = state.peak_memory_kib.max(peak_memory_kib);
+            for (how, count) in &state.exits {
                 *exits.entry(how.clone()).or_default() += count;
             }
         }
-        let peaks = world.engines.iter().map(|engine| engine.peak_memory.get());
         let report = Report {
             seed: self.seed,
-            seconds: world.now().as_secs_f64(),
-            engines: world.engines.len(),
+            seconds: record.now().as_secs_f64(),
+            engines: self.engines.len(),
             tally,
             violations,
-            faults: world.faults.take(),
-            recovery: world.recovery.take(),
-            peak_memory: peaks.max().unwrap_or_default(),
+            faults: record.faults.take(),
+            recovery: record.recovery.take(),
+            peak_memory: peak_memory_kib * 1024,
             exits,
         };
         self.print(&report);
@@ -61,7 +62,7 @@ impl Run<'_> {
                 violation.at.as_secs_f64(),
                 violation.what
             );
-            for engine in &self.world.engines {
+            for engine in &self.engines {
                 eprintln!("  {}:", engine.log.path.display());
                 eprintln!("{}", engine.log.around(violation.at));
             }

@@ -6,20 +6,20 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub const COLLECTIONS: [&str; 3] = ["games", "moves", "players"];
 
 /// A writer's number.
-pub type Writer = u16;
+pub type WriterId = u16;
 
-/// One change, known by its writer and its place among that writer's changes.
+/// One change, known by its writer and its sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeedId {
+pub struct ChangeId {
     /// Who made it.
-    pub writer: Writer,
-    /// The how manieth change of that writer it is; part of the document, save for a delete.
+    pub writer: WriterId,
+    /// Sequence number within the writer, from 0; part of the document, save for a delete.
     pub number: u32,
 }
 
 /// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verb {
+pub enum Operation {
     /// A new document.
     Insert,
     /// Some fields of a document.
@@ -30,7 +30,7 @@ pub enum Verb {
     Delete,
 }
 
-impl Verb {
+impl Operation {
     /// The operation's name in a change event.
     pub fn name(self) -> &'static str {
         match self {
@@ -41,17 +41,17 @@ impl Verb {
         }
     }
 
-    /// The verb of this name.
+    /// The operation of this name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Insert, Self::Update, Self::Replace, Self::Delete]
             .into_iter()
-            .find(|verb| verb.name() == name)
+            .find(|operation| operation.name() == name)
     }
 }
 
 /// A document, known by the insert that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DocumentId(pub DeedId);
+pub struct DocumentId(pub ChangeId);
 
 impl DocumentId {
     /// Its `_id`.
@@ -62,7 +62,7 @@ impl DocumentId {
     /// The document with this `_id`.
     pub fn parse(text: &str) -> Option<Self> {
         let (writer, number) = text.strip_prefix('w')?.split_once('-')?;
-        Some(Self(DeedId {
+        Some(Self(ChangeId {
             writer: writer.parse().ok()?,
             number: number.parse().ok()?,
         }))
@@ -71,9 +71,9 @@ impl DocumentId {
 
 /// A change as it is asked of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deed {
+pub struct Change {
     /// What is done.
-    pub verb: Verb,
+    pub operation: Operation,
     /// Index into [`COLLECTIONS`].
     pub collection: u8,
     /// To which document.
@@ -82,8 +82,8 @@ pub struct Deed {
     pub content: u64,
 }
 
-/// Content of `length` bytes that no other deed has, with what JSON must escape in it.
-pub fn content(id: DeedId, length: usize) -> String {
+/// Content of `length` bytes that no other change has, with what JSON must escape in it.
+pub fn content(id: ChangeId, length: usize) -> String {
     let unit = format!("{}.{} \"é\\\n\u{1f3b2} ", id.writer, id.number);
     let mut text = unit.repeat(length / unit.len() + 1);
     let end = (length.min(text.len())..=text.len()).find(|end| text.is_char_boundary(*end));
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_was_written() {
-        let id = DocumentId(DeedId {
+        let id = DocumentId(ChangeId {
             writer: 3,
             number: 4_000_000_000,
         });
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn contents_have_the_length_asked_for_and_differ() {
-        let id = |number| DeedId { writer: 1, number };
+        let id = |number| ChangeId { writer: 1, number };
         for length in [0, 1, 200, 1_000_000] {
             let long = content(id(7), length).len();
             assert!((length..length + 4).contains(&long), "{length}: {long}");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::chaos::deed::{DocumentId, Verb};
+use crate::chaos::change::{DocumentId, Operation};
 
 /// How the database answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Answer {
     Unknown,
 }
 
-/// Whether deeds that are sent together happen together.
+/// Whether changes that are sent together happen together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Together {
     /// One after the other, up to a failure.
@@ -26,9 +26,9 @@ pub enum Together {
 
 /// A message as the consumer decoded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
+pub struct Message {
     /// What was done.
-    pub verb: Verb,
+    pub operation: Operation,
     /// Index of the collection.
     pub collection: u8,
     /// To which document.
@@ -40,7 +40,7 @@ pub struct Sighting {
     /// The cluster's clock at the change.
     pub cluster_time: (u32, u32),
     /// Its `message_id`; empty if it has none.
-    pub message: String,
+    pub id: String,
     /// Whether the broker says that it delivered this very message before.
     pub redelivered: bool,
 }
@@ -54,16 +54,16 @@ pub enum Copies {
     Last,
 }
 
-impl fmt::Display for Sighting {
+impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} of {} in collection {}, number {:?}, message {}, cluster time {:?}",
-            self.verb.name(),
+            self.operation.name(),
             self.document.text(),
             self.collection,
             self.number,
-            self.message,
+            self.id,
             self.cluster_time
         )
     }

@@ -1,20 +1,17 @@
-//! What all parts of a run share.
+//! What the parts of a run share: the clock, the stage, and all that is noted.
 
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    rc::Rc,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{
-    engine::Engine,
     fault::Kind,
     ledger::{Flaw, Ledger},
     recovery::Recovery,
-    servers::Servers,
 };
 
 /// How far the run is.
@@ -28,29 +25,24 @@ pub(super) enum Stage {
     Over,
 }
 
-/// Shared by all parts of a run, which take turns on one thread.
+/// Shared by all parts of a run, which take turns on one thread. Knows none of them.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Record {
     started: Instant,
     pub(super) stage: Cell<Stage>,
     pub(super) ledger: RefCell<Ledger>,
     pub(super) recovery: RefCell<Recovery>,
     pub(super) faults: RefCell<BTreeMap<Kind, usize>>,
-    pub(super) engines: Vec<Rc<Engine>>,
-    /// None where the servers belong to somebody else.
-    pub(super) servers: Option<Servers>,
 }
 
-impl World {
-    pub(super) fn new(ledger: Ledger, engines: Vec<Engine>, servers: Option<Servers>) -> Self {
+impl Record {
+    pub(super) fn new(ledger: Ledger) -> Self {
         Self {
             started: Instant::now(),
             stage: Cell::new(Stage::Running),
             ledger: RefCell::new(ledger),
             recovery: RefCell::default(),
             faults: RefCell::default(),
-            engines: engines.into_iter().map(Rc::new).collect(),
-            servers,
         }
     }
 
@@ -59,14 +51,22 @@ impl World {
         self.started.elapsed()
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        self.stage.get() == Stage::Running
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.stage.get() == Stage::Over
+    }
+
     /// Tells a person what happens.
     pub(super) fn tell(&self, what: &str) {
         eprintln!("{:8.2} s  {what}", self.now().as_secs_f64());
     }
 
     /// Counts a violation that is seen from outside the ledger, and tells of it.
-    pub(super) fn blame(&self, flaw: Flaw, what: String) {
+    pub(super) fn violation(&self, flaw: Flaw, what: String) {
         self.tell(&format!("VIOLATION {}: {what}", flaw.name()));
-        self.ledger.borrow_mut().blame(flaw, self.now(), what);
+        self.ledger.borrow_mut().violation(flaw, self.now(), what);
     }
 }
