@@ -45,8 +45,6 @@ impl Demo {
         let program = cargo::engine(project, profile);
         let mut command = project.command(cmd!(project.shell, "{program} run"));
         point_at(&mut command, &stack);
-        // The admin port may be in use by the engine that someone works with.
-        command.env("CDC_ADMIN_ADDR", "off");
         let mut engine = Engine::start(project, command, &stack.folder.join("cdc.log"))?;
         let delivered = self.insert_and_check(project, &stack);
         let stopped = engine.stop();

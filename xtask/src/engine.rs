@@ -1,19 +1,23 @@
 //! The engine as a child, beside whatever tests it.
 
 use std::{
-    fs,
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{child::Running, failure::Failure, progress::Progress, project::Project};
 
 /// Past the engine's own limit for reaching its servers, so that it can say which it cannot reach.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
+const REQUEST: &[u8] = b"GET /ready HTTP/1.0\r\n\r\n";
+/// Longest wait for one answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// A running engine, its output in a log.
 #[derive(Debug)]
@@ -23,16 +27,19 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts `command` and returns when the engine watches.
+    /// Starts `command` and returns when the engine is ready: it works, or stands by for one that does.
     pub(crate) fn start(project: &Project, mut command: Command, log: &Path) -> Result<Self> {
         let line = Progress::new().line("engine");
         line.note("starting");
+        // One of its own: the usual port may be in use by the engine that someone works with.
+        let admin = free_address().context("find a free port")?;
+        command.env("CDC_ADMIN_ADDR", &admin);
         let mut engine = Self {
             running: Running::start_logged(&mut command, log)?,
             log: log.to_owned(),
         };
-        engine.wait_until_watching(project)?;
-        line.done(&format!("watching, its log is {}", project.relative(log)));
+        engine.wait_until_ready(project, &admin)?;
+        line.done(&format!("ready, its log is {}", project.relative(log)));
         Ok(engine)
     }
 
@@ -45,17 +52,14 @@ impl Engine {
         Err(self.failure(&format!("the engine failed ({status})")))
     }
 
-    fn wait_until_watching(&mut self, project: &Project) -> Result<()> {
+    fn wait_until_ready(&mut self, project: &Project, admin: &str) -> Result<()> {
         let deadline = Instant::now() + READY_LIMIT;
-        while !is_watching(&self.log) {
+        while !is_ready(admin).unwrap_or(false) {
             if let Some(status) = self.running.poll()? {
                 return Err(self.failure(&format!("the engine ended early ({status})")));
             }
             if deadline < Instant::now() {
-                let text = format!(
-                    "the engine does not watch after {} s",
-                    READY_LIMIT.as_secs()
-                );
+                let text = format!("the engine is not ready after {} s", READY_LIMIT.as_secs());
                 return Err(self.failure(&text));
             }
             project.interrupt.pause(POLL)?;
@@ -68,8 +72,42 @@ impl Engine {
     }
 }
 
-fn is_watching(log: &Path) -> bool {
-    // A standby is as good: the engine that has the lock watches.
-    let is_up = |text: String| text.contains("watching") || text.contains("standing by");
-    fs::read_to_string(log).is_ok_and(is_up)
+fn free_address() -> io::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    Ok(listener.local_addr()?.to_string())
+}
+
+/// Asks the admin port.
+fn is_ready(admin: &str) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    stream.write_all(REQUEST)?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    let status = reply.split(' ').nth(1);
+    Ok(status == Some("200"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn only_a_status_of_200_is_ready() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = thread::spawn(move || {
+            for status in ["503 Service Unavailable", "200 OK"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.read_exact(&mut [0; REQUEST.len()]).unwrap();
+                write!(stream, "HTTP/1.0 {status}\r\n\r\n{{}}").unwrap();
+            }
+        });
+        assert!(!is_ready(&address).unwrap());
+        assert!(is_ready(&address).unwrap());
+        server.join().unwrap();
+        assert!(is_ready(&address).is_err());
+    }
 }

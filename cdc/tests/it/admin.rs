@@ -1,10 +1,14 @@
 //! The admin port: counts, liveness, and readiness that tells what is in the way.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use harness::http;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Engine, Proxy, Scenario, amqp_uri, eventually, http};
+use crate::support::{Engine, Scenario, Signal, amqp_uri, eventually, proxy_to};
+
+/// Longest wait for one answer.
+const LIMIT: Duration = Duration::from_millis(500);
 
 /// The value of the series of a pipeline.
 fn value(page: &str, name: &str, pipeline: &str) -> f64 {
@@ -17,19 +21,17 @@ fn value(page: &str, name: &str, pipeline: &str) -> f64 {
 
 #[tokio::test]
 async fn metrics_count_what_was_read_published_confirmed_and_saved() {
-    let mut scenario = Scenario::new("metrics").await;
-    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+    let scenario = Scenario::new("metrics").await;
     let engine = scenario.start().await;
-    let address = engine.admin().await;
     scenario.insert_numbers(0..1_234).await;
     scenario.take_numbers(1_234).await;
     eventually("the checkpoint is saved", async || {
-        let page = http::get(&address, "/metrics").await.body;
+        let page = engine.get("/metrics").await.body;
         value(&page, "cdc_messages_in_flight", &scenario.name) == 0.0
             && value(&page, "cdc_checkpoint_saves_total", &scenario.name) >= 1.0
     })
     .await;
-    let reply = http::get(&address, "/metrics").await;
+    let reply = engine.get("/metrics").await;
     assert_eq!(reply.status, 200);
     let kind = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert!(reply.head.contains(kind), "{}", reply.head);
@@ -57,7 +59,6 @@ async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash()
     let window: u32 = 200;
     let mut scenario = Scenario::new("replayed").await;
     scenario
-        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
         .set("CDC_WINDOW_EVENTS", window.to_string())
         .set("CDC_CHECKPOINT_INTERVAL_MS", "20");
     scenario.start().await.stop().await;
@@ -66,9 +67,8 @@ async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash()
     assert_eq!(scenario.spawn().finish().await.code, None, "it crashes");
     scenario.unset("CDC_TEST_CRASH_AT");
     let engine = scenario.start().await;
-    let address = engine.admin().await;
     let deliveries = scenario.take_until_number(19_999).await;
-    let page = http::get(&address, "/metrics").await.body;
+    let page = engine.get("/metrics").await.body;
     let counted = value(&page, "cdc_messages_replayed_total", &scenario.name);
     let replayed = u32::try_from(deliveries.len() - 20_000).unwrap();
     // The crash may have come before the last of them had left the process.
@@ -83,10 +83,8 @@ async fn what_was_on_its_way_at_the_last_save_counts_as_replayed_after_a_crash()
 async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
     let mut scenario = Scenario::new("ready").await;
     let proxy = scenario.behind_a_proxy("").await;
-    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
     let engine = scenario.start().await;
-    let address = engine.admin().await;
-    let ready = async || http::get(&address, "/ready").await;
+    let ready = async || engine.get("/ready").await;
     eventually("the engine is ready", async || ready().await.status == 200).await;
     let report = ready().await.json();
     assert_eq!(
@@ -106,10 +104,10 @@ async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
     assert!(reason.contains(&proxy.address.to_string()), "{reason}");
     assert!(obstacle["for_seconds"].as_u64().unwrap() < 60, "{report}");
     assert!(!report.to_string().contains("guest:guest"), "{report}");
-    assert_eq!(http::get(&address, "/live").await.status, 200);
+    assert_eq!(engine.get("/live").await.status, 200);
     proxy.pass();
     eventually("it is ready again", async || ready().await.status == 200).await;
-    let page = http::get(&address, "/metrics").await.body;
+    let page = engine.get("/metrics").await.body;
     let series = format!(
         "cdc_reconnects_total{{pipeline=\"{}\",server=\"rabbitmq\"}} 1",
         scenario.name
@@ -122,14 +120,12 @@ async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
 async fn readiness_tells_of_a_mongodb_that_is_away_at_the_start_and_later() {
     let mut scenario = Scenario::new("ready_mongo").await;
     let primary = scenario.primary().await;
-    let proxy = Proxy::start(primary).await;
+    let proxy = proxy_to(primary).await;
     let uri = format!("mongodb://{}/?directConnection=true", proxy.address);
-    scenario
-        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
-        .set("MONGO_DATABASE_HOST", uri + "&serverSelectionTimeoutMS=500");
-    let away = async |admin: &str, role: &str| {
+    scenario.set("MONGO_DATABASE_HOST", uri + "&serverSelectionTimeoutMS=500");
+    let away = async |engine: &Engine, role: &str| {
         eventually("mongodb is in the way", async || {
-            let reply = http::get(admin, "/ready").await;
+            let reply = engine.get("/ready").await;
             let report = reply.json();
             reply.status == 503
                 && report["role"] == role
@@ -139,16 +135,15 @@ async fn readiness_tells_of_a_mongodb_that_is_away_at_the_start_and_later() {
     };
     proxy.down();
     let engine = scenario.spawn();
-    let admin = engine.admin().await;
-    let ready = async || http::get(&admin, "/ready").await.status == 200;
-    away(&admin, "starting").await;
+    let ready = async || engine.get("/ready").await.status == 200;
+    away(&engine, "starting").await;
     proxy.pass();
     eventually("the engine is ready", ready).await;
     proxy.down();
-    away(&admin, "leader").await;
+    away(&engine, "leader").await;
     proxy.pass();
     eventually("it is ready again", ready).await;
-    let page = http::get(&admin, "/metrics").await.body;
+    let page = engine.get("/metrics").await.body;
     let pipeline = &scenario.name;
     let series = format!("cdc_reconnects_total{{pipeline=\"{pipeline}\",server=\"mongodb\"}} 1\n");
     assert!(page.contains(&series), "{page}");
@@ -171,36 +166,33 @@ async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
     scenario.bind(&scenario.name, &exchange, "#").await;
     scenario
         .set("RABBITMQ_EXCHANGE", &exchange)
-        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
         .set("RABBITMQ_URI", format!("{}/%2f?heartbeat=1", amqp_uri()));
     let first = scenario.start().await;
-    let admin = first.admin().await;
-    let second = scenario.spawn();
-    let standby = second.admin().await;
-    let role = async |admin: &str| {
-        let reply = http::get(admin, "/ready").await;
+    let mut second = scenario.spawn();
+    let role = async |engine: &Engine| {
+        let reply = engine.get("/ready").await;
         let role = reply.json()["role"].as_str().unwrap().to_owned();
         (reply.status, role)
     };
     eventually("the second one stands by, ready", async || {
-        role(&standby).await == (200, "standby".to_owned())
+        role(&second).await == (200, "standby".to_owned())
     })
     .await;
     scenario.insert_numbers(0..2_000).await;
     first.wait_for("rabbitmq refused a message").await;
-    first.signal("STOP");
-    second.wait_for("watching").await;
-    first.signal("CONT");
+    first.signal(Signal::STOP);
+    second.leads().await;
+    first.signal(Signal::CONT);
     eventually("the first one stands by, ready", async || {
-        role(&admin).await == (200, "standby".to_owned())
+        role(&first).await == (200, "standby".to_owned())
     })
     .await;
-    let page = http::get(&admin, "/metrics").await.body;
+    let page = first.get("/metrics").await.body;
     for gauge in ["leader", "blocked", "messages_in_flight", "bytes_in_flight"] {
         let zero = value(&page, &format!("cdc_{gauge}"), &scenario.name).abs() < 0.5;
         assert!(zero, "cdc_{gauge} in\n{page}");
     }
-    let page = http::get(&standby, "/metrics").await.body;
+    let page = second.get("/metrics").await.body;
     assert!(value(&page, "cdc_leader", &scenario.name) > 0.5, "{page}");
     scenario.take_numbers(2_000).await;
     assert_eq!(first.stop().await.code, Some(0));
@@ -209,14 +201,16 @@ async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
 
 #[tokio::test]
 async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() {
-    let mut scenario = Scenario::new("http").await;
-    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+    let scenario = Scenario::new("http").await;
     let engine = scenario.start().await;
-    let address = engine.admin().await;
-    assert_eq!(http::get(&address, "/live").await.status, 200);
-    assert_eq!(http::get(&address, "/nowhere").await.status, 404);
+    let address = engine.admin().to_owned();
+    assert_eq!(engine.get("/live").await.status, 200);
+    assert_eq!(engine.get("/nowhere").await.status, 404);
     assert_eq!(
-        http::request(&address, "POST", "/metrics", "").await.status,
+        http::request(&address, ("POST", "/metrics"), "", LIMIT)
+            .await
+            .unwrap()
+            .status,
         405
     );
     // More than are served at once; each says nothing and is shown out after ten seconds.
@@ -225,15 +219,8 @@ async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() 
         idle.push(tokio::net::TcpStream::connect(&address).await.unwrap());
     }
     eventually("there is room again", async || {
-        let ask = tokio::time::timeout(
-            std::time::Duration::from_millis(500),
-            tokio::spawn({
-                let address = address.clone();
-                async move { http::get(&address, "/live").await.status }
-            }),
-        );
-        ask.await
-            .is_ok_and(|status| status.is_ok_and(|status| status == 200))
+        let asking = http::request(&address, ("GET", "/live"), "", LIMIT);
+        asking.await.is_ok_and(|reply| reply.status == 200)
     })
     .await;
     assert_eq!(engine.stop().await.code, Some(0));

@@ -2,7 +2,7 @@
 
 use bson::{Timestamp, doc};
 
-use crate::support::{MongoServer, Scenario, eventually, first_copies, setting};
+use crate::support::{MongoServer, Scenario, Signal, eventually, first_copies, setting};
 
 /// Changes of another collection behind the checkpoint, enough for some seconds of the server's time. The proof with
 /// 8,000,000 sets `CDC_TEST_FOREIGN_CHANGES`.
@@ -100,9 +100,9 @@ async fn a_server_that_is_dead_is_not_taken_for_one_that_is_busy() {
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;
-    server.signal("STOP");
+    server.signal(Signal::STOP);
     engine.wait_for("change stream lost").await;
-    server.signal("CONT");
+    server.signal(Signal::CONT);
     scenario.insert_numbers(10..20).await;
     let deliveries = scenario.take_numbers(10).await;
     assert_eq!(first_copies(&deliveries), (10..20).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
 //! The engine ends at each step of its loop: the next start loses nothing and replays no more than it must.
 
-use crate::support::{Scenario, amqp_uri, eventually, first_copies};
+use crate::support::{Scenario, Signal, amqp_uri, eventually, first_copies};
 
 /// Events in the window of these tests.
 const WINDOW: usize = 64;
@@ -24,7 +24,7 @@ async fn crash(label: &str, point: &str) -> usize {
             scenario.ready().await > 0
         })
         .await;
-        engine.signal("TERM");
+        engine.signal(Signal::TERM);
     }
     let finished = engine.finish().await;
     assert_eq!(
@@ -94,9 +94,13 @@ async fn a_checkpoint_that_is_one_event_early_loses_that_event() {
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;
+    let before = scenario.resting_checkpoint().await;
     proxy.stall();
     scenario.insert_numbers(10..20).await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    eventually("the defect has saved too much", async || {
+        scenario.checkpoint().await.as_ref() != Some(&before)
+    })
+    .await;
     engine.kill().await;
     proxy.down();
     scenario

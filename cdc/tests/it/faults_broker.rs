@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 use bson::doc;
 
 use crate::support::{
-    Broker, Engine, Scenario, Writer, eventually, first_copies, http, mongo_uri, setting,
+    Broker, Engine, Scenario, Signal, Writer, eventually, first_copies, mongo_uri, setting,
 };
 
 /// Far below what any broker needs.
 const MEMORY_LIMIT: [&str; 2] = ["set_vm_memory_high_watermark", "0.0001"];
+
+/// Longest wait of the engines for a confirm.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Documents of 1 MiB that are inserted during an alarm, at most.
 const BACKLOG: i32 = 500;
@@ -17,12 +20,13 @@ const BACKLOG: i32 = 500;
 /// A scenario on the broker of these tests, its engine and a writer that has begun.
 async fn busy(label: &str, broker: &Broker) -> (Scenario, Engine, Writer) {
     let mut scenario = Scenario::at(label, &mongo_uri(), &broker.uri("")).await;
-    scenario
-        .set("CDC_ADMIN_ADDR", "127.0.0.1:0")
-        .set("CDC_CONFIRM_TIMEOUT_MS", "5000");
+    scenario.set(
+        "CDC_CONFIRM_TIMEOUT_MS",
+        CONFIRM_TIMEOUT.as_millis().to_string(),
+    );
     let engine = scenario.start().await;
     let writer = Writer::start(scenario.collection("numbers"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     (scenario, engine, writer)
 }
 
@@ -36,8 +40,8 @@ async fn settle(scenario: &Scenario, engine: Engine, writer: Writer) -> String {
     finished.log
 }
 
-async fn status(admin: &str) -> u16 {
-    http::get(admin, "/ready").await.status
+async fn status(engine: &Engine) -> u16 {
+    engine.get("/ready").await.status
 }
 
 /// The broker goes and comes back under load; whatever its queue held, it holds again.
@@ -48,9 +52,9 @@ async fn restart(
 ) {
     let (mut scenario, engine, writer) = busy(label, &broker).await;
     if is_killed {
-        // A moment without answers first, so that messages are in flight.
-        broker.signal("STOP");
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // A moment without answers first.
+        broker.signal(Signal::STOP);
+        engine.has_in_flight(50).await;
         broker.kill();
     } else {
         broker.stop().await;
@@ -64,7 +68,7 @@ async fn restart(
         "{:?}",
         back.elapsed()
     );
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     scenario.reconnect(&broker.uri("")).await;
     settle(&scenario, engine, writer).await;
 }
@@ -135,7 +139,7 @@ async fn an_exchange_that_is_gone_stops_the_engine_by_its_name_and_loses_nothing
     scenario.bind(&scenario.name, &exchange, "#").await;
     let engine = scenario.start().await;
     let writer = Writer::start(scenario.collection("numbers"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     scenario.delete_exchange(&exchange).await;
     let finished = engine.finish().await;
     assert_eq!(finished.code, Some(1), "{}", finished.log);
@@ -153,22 +157,21 @@ async fn an_exchange_that_is_gone_stops_the_engine_by_its_name_and_loses_nothing
 async fn alarm(label: &str, limit: &[&str]) {
     let mut broker = Broker::exclusive().await;
     let (scenario, engine, writer) = busy(label, &broker).await;
-    let admin = engine.admin().await;
-    eventually("the engine is ready", async || status(&admin).await == 200).await;
+    eventually("the engine is ready", async || status(&engine).await == 200).await;
     broker.limit(limit).await;
     engine
         .wait_for("rabbitmq has blocked this connection")
         .await;
-    eventually("it is not ready", async || status(&admin).await == 503).await;
-    let report = http::get(&admin, "/ready").await.json();
+    eventually("it is not ready", async || status(&engine).await == 503).await;
+    let report = engine.get("/ready").await.json();
     assert_eq!(report["obstacles"][0]["cause"], "blocked", "{report}");
     let series = format!("cdc_blocked{{pipeline=\"{}\"}} 1\n", scenario.name);
-    let page = http::get(&admin, "/metrics").await.body;
+    let page = engine.get("/metrics").await.body;
     assert!(page.contains(&series), "{page}");
     // Longer than the wait for a confirm: an alarm is no lost connection.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::sleep(CONFIRM_TIMEOUT * 5 / 4).await;
     broker.end_alarms().await;
-    eventually("it is ready again", async || status(&admin).await == 200).await;
+    eventually("it is ready again", async || status(&engine).await == 200).await;
     let log = settle(&scenario, engine, writer).await;
     for once in ["rabbitmq has blocked this", "rabbitmq has unblocked this"] {
         assert_eq!(log.matches(once).count(), 1, "{log}");

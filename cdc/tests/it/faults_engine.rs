@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Engine, Finished, Proxy, Scenario, Writer, amqp_uri, first_copies};
+use crate::support::{
+    Engine, Finished, Proxy, Scenario, Signal, Writer, amqp_uri, eventually, first_copies, proxy_to,
+};
 
 /// A heartbeat a second: a silent connection is given up after two or three.
 const HEARTBEAT: &str = "/%2f?heartbeat=1";
@@ -31,11 +33,13 @@ async fn an_engine_that_slept_through_every_timeout_loses_nothing() {
         .set("CDC_CONFIRM_TIMEOUT_MS", "1000");
     let engine = scenario.start().await;
     scenario.insert_numbers(0..2_000).await;
-    engine.signal("STOP");
+    engine.signal(Signal::STOP);
     scenario.insert_numbers(2_000..4_000).await;
-    // The broker gives the connection up meanwhile.
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    engine.signal("CONT");
+    eventually("the broker has given the connection up", async || {
+        !scenario.is_locked().await
+    })
+    .await;
+    engine.signal(Signal::CONT);
     scenario.insert_numbers(4_000..5_000).await;
     let finished = check(&scenario, engine, 5_000).await;
     assert!(finished.log.contains("rabbitmq lost"), "{}", finished.log);
@@ -62,10 +66,10 @@ async fn end_silently(label: &str, end: fn(&Proxy)) {
     scenario.set("CDC_CONFIRM_TIMEOUT_MS", "1500");
     let engine = scenario.start().await;
     let writer = Writer::start(scenario.collection("numbers"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     end(&proxy);
     engine.wait_for("rabbitmq lost").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     let count = writer.stop().await;
     check(&scenario, engine, count).await;
 }
@@ -90,8 +94,9 @@ async fn a_broker_behind_a_stalled_network_is_given_up_and_used_again_when_it_mo
             .insert_numbers(round * 1_000..(round + 1) * 1_000)
             .await;
         proxy.stall();
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        engine.is_held_up_by("rabbitmq").await;
         proxy.pass();
+        engine.is_ready().await;
     }
     check(&scenario, engine, 2_000).await;
 }
@@ -99,7 +104,7 @@ async fn a_broker_behind_a_stalled_network_is_given_up_and_used_again_when_it_mo
 /// Strands the engine's connections to MongoDB, new ones pass; says how long it took until changes arrived again.
 async fn strand_mongodb(label: &str, options: &str) -> (Duration, Finished) {
     let mut scenario = Scenario::new(label).await;
-    let proxy = Proxy::start(scenario.primary().await).await;
+    let proxy = proxy_to(scenario.primary().await).await;
     let uri = format!(
         "mongodb://{}/?directConnection=true{options}",
         proxy.address
@@ -125,21 +130,17 @@ async fn a_silent_mongodb_is_noticed_by_the_drivers_heartbeat() {
     assert!(took < Duration::from_secs(25), "{took:?}\n{}", finished.log);
 }
 
+/// The connection that waits for a reply is silent, and the server answers on others.
 #[tokio::test]
-async fn a_silent_mongodb_is_given_up_after_a_deadline_where_no_heartbeat_tells() {
+async fn a_silent_mongodb_is_read_on_another_connection_where_no_heartbeat_tells() {
     let (took, finished) = strand_mongodb("deaf_mongo", "&heartbeatFrequencyMS=300000").await;
-    assert!(took > Duration::from_secs(25), "{took:?}\n{}", finished.log);
-    assert!(
-        finished.log.contains("change stream lost"),
-        "{}",
-        finished.log
-    );
+    assert!(took < Duration::from_secs(25), "{took:?}\n{}", finished.log);
 }
 
 #[tokio::test]
 async fn mongodb_behind_a_stalled_network_is_given_up_and_read_on_when_it_moves() {
     let mut scenario = Scenario::new("stalled_mongo").await;
-    let proxy = Proxy::start(scenario.primary().await).await;
+    let proxy = proxy_to(scenario.primary().await).await;
     let uri = format!("mongodb://{}/?directConnection=true", proxy.address);
     scenario.set("MONGO_DATABASE_HOST", uri);
     let engine = scenario.start().await;

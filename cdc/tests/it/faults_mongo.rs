@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bson::doc;
 
 use crate::support::{
-    Engine, MongoServer, ReplicaSet, Scenario, Writer, amqp_uri, eventually, first_copies, http,
+    Engine, MongoServer, ReplicaSet, Scenario, Signal, Writer, amqp_uri, eventually, first_copies,
 };
 
 /// Less than an election takes, so that the engine, and not the driver alone, has to try again.
@@ -17,13 +17,13 @@ async fn busy(label: &str, set: &ReplicaSet) -> (Scenario, Engine, Writer) {
     scenario.set("MONGO_DATABASE_HOST", set.uri() + IMPATIENT);
     let engine = scenario.start().await;
     let writer = Writer::start(scenario.collection("numbers"));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     (scenario, engine, writer)
 }
 
 /// Everything that was acknowledged arrived, the first copies in order, and the engine ends well.
 async fn settle(scenario: &Scenario, engine: Engine, writer: Writer) -> String {
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    engine.delivers().await;
     let count = writer.stop().await;
     let deliveries = scenario.take_numbers(usize::try_from(count).unwrap()).await;
     assert_eq!(first_copies(&deliveries), (0..count).collect::<Vec<_>>());
@@ -51,12 +51,12 @@ async fn a_paused_primary_is_left_as_soon_as_there_is_another() {
     let set = ReplicaSet::exclusive().await;
     let (scenario, engine, writer) = busy("primary_paused", &set).await;
     let primary = set.wait_for_primary().await;
-    set.signal(primary, "STOP");
+    set.signal(primary, Signal::STOP);
     let paused = Instant::now();
     engine.wait_for("another member is primary now").await;
     let waited = paused.elapsed();
     engine.wait_for("change stream open again").await;
-    set.signal(primary, "CONT");
+    set.signal(primary, Signal::CONT);
     assert!(waited < Duration::from_secs(25), "{waited:?}");
     settle(&scenario, engine, writer).await;
 }
@@ -67,7 +67,6 @@ async fn a_primary_that_steps_down_again_and_again_loses_nothing() {
     let (scenario, engine, writer) = busy("step_downs", &set).await;
     for _ in 0..4 {
         set.step_down().await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     settle(&scenario, engine, writer).await;
 }
@@ -77,7 +76,7 @@ async fn a_set_whose_members_are_all_killed_is_read_on_when_it_is_back() {
     let mut set = ReplicaSet::exclusive().await;
     let (scenario, engine, writer) = busy("all_killed", &set).await;
     (0..3).for_each(|member| set.kill(member));
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    engine.is_held_up_by("mongodb").await;
     (0..3).for_each(|member| set.start(member));
     set.wait_for_primary().await;
     let back = Instant::now();
@@ -98,18 +97,18 @@ async fn a_majority_that_is_lost_for_a_while_holds_up_and_loses_nothing() {
     let primary = set.wait_for_primary().await;
     let others = [(primary + 1) % 3, (primary + 2) % 3];
     for other in others {
-        set.signal(other, "STOP");
+        set.signal(other, Signal::STOP);
     }
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    set.wait_for_no_primary().await;
     for other in others {
-        set.signal(other, "CONT");
+        set.signal(other, Signal::CONT);
     }
     set.wait_for_primary().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    engine.delivers().await;
     for other in others {
         set.kill(other);
     }
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    set.wait_for_no_primary().await;
     for other in others {
         set.start(other);
     }
@@ -122,18 +121,16 @@ async fn a_locked_checkpoint_holds_up_no_message_and_is_saved_when_it_is_unlocke
     let server = MongoServer::start(&["--replSet", "locked"]).await;
     server.initiate("locked").await;
     let uri = server.uri("directConnection=true");
-    let mut scenario = Scenario::at("locked", &uri, &amqp_uri()).await;
-    scenario.set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+    let scenario = Scenario::at("locked", &uri, &amqp_uri()).await;
     let engine = scenario.start().await;
-    let admin = engine.admin().await;
-    let ready = async || http::get(&admin, "/ready").await;
+    let ready = async || engine.get("/ready").await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;
     // The engine reads what was written while it was paused, and cannot save.
-    engine.signal("STOP");
+    engine.signal(Signal::STOP);
     scenario.insert_numbers(10..1_000).await;
     server.lock(true).await;
-    engine.signal("CONT");
+    engine.signal(Signal::CONT);
     let deliveries = scenario.take_numbers(990).await;
     assert_eq!(first_copies(&deliveries), (10..1_000).collect::<Vec<_>>());
     engine.wait_for("checkpoint not saved, trying again").await;
@@ -152,7 +149,7 @@ async fn a_locked_checkpoint_holds_up_no_message_and_is_saved_when_it_is_unlocke
     assert_eq!(finished.code, Some(0), "{}", finished.log);
     // The checkpoint is past everything: nothing is published again.
     let engine = scenario.start().await;
-    scenario.stays_empty(Duration::from_secs(1)).await;
+    scenario.nothing_comes_before(1_010).await;
     assert_eq!(engine.stop().await.code, Some(0));
 }
 

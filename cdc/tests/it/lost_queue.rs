@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Engine, Proxy, Scenario, eventually, first_copies, http};
+use crate::support::{Engine, Proxy, Scenario, eventually, first_copies};
 
 /// What the engine says of a queue that is gone while it runs.
 const GONE: &str = "the queue is gone with what it held";
@@ -26,9 +26,7 @@ impl Filled {
     async fn new(label: &str) -> Self {
         let mut scenario = Scenario::new(label).await;
         let proxy = scenario.behind_a_proxy("").await;
-        scenario
-            .set("CDC_CHECKPOINT_INTERVAL_MS", "50")
-            .set("CDC_ADMIN_ADDR", "127.0.0.1:0");
+        scenario.set("CDC_CHECKPOINT_INTERVAL_MS", "50");
         let engine = scenario.start().await;
         scenario.insert_numbers(0..500).await;
         eventually("500 messages are there", async || {
@@ -83,7 +81,7 @@ async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
     scenario.insert_numbers(500..600).await;
     let deliveries = scenario.take_numbers(600).await;
     assert_eq!(first_copies(&deliveries), (0..600).collect::<Vec<_>>());
-    let page = http::get(&engine.admin().await, "/metrics").await.body;
+    let page = engine.get("/metrics").await.body;
     let series = format!(
         "cdc_queues_declared_total{{pipeline=\"{}\"}} 2\n",
         scenario.name

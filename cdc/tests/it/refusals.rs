@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use bson::doc;
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{MongoServer, Proxy, Scenario, amqp_uri, check, mongo_uri, run};
+use crate::support::{MongoServer, Scenario, amqp_uri, check, mongo_uri, proxy_to, run};
 
 #[tokio::test]
 async fn a_replica_set_that_is_not_initiated_yet_is_waited_for() {
     let server = MongoServer::start(&["--replSet", "late"]).await;
     let mut scenario = Scenario::new("uninitiated").await;
     scenario.set("MONGO_DATABASE_HOST", server.uri("directConnection=true"));
-    let engine = scenario.spawn();
+    let mut engine = scenario.spawn();
     engine.wait_for("not initiated yet").await;
     server.initiate("late").await;
-    engine.wait_for("watching").await;
+    engine.leads().await;
     assert_eq!(engine.stop().await.code, Some(0));
 }
 
@@ -69,16 +69,16 @@ async fn rabbitmq_that_is_not_there_is_retried_and_then_named() {
 async fn servers_that_come_up_within_the_time_are_waited_for() {
     let mut scenario = Scenario::new("late").await;
     let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-    let proxy = Proxy::start(broker).await;
+    let proxy = proxy_to(broker).await;
     proxy.down();
     scenario.set(
         "RABBITMQ_URI",
         format!("amqp://guest:guest@{}", proxy.address),
     );
-    let engine = scenario.spawn();
+    let mut engine = scenario.spawn();
     engine.wait_for("not ready, trying again").await;
     proxy.pass();
-    engine.wait_for("watching").await;
+    engine.leads().await;
     assert_eq!(engine.stop().await.code, Some(0));
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bson::{Bson, Document, Timestamp, doc};
 use mongodb::options::ReturnDocument;
 
-use crate::support::{Delivery, MongoServer, Scenario, eventually, first_copies, token_of};
+use crate::support::{Delivery, MongoServer, Scenario, Signal, eventually, first_copies, token_of};
 
 /// A replica set of one whose oplog forgets within seconds, and a place on it.
 async fn forgetful(label: &str) -> (MongoServer, Scenario) {
@@ -202,11 +202,11 @@ async fn history_lost_under_a_running_engine_follows_the_same_choice() {
         let engine = scenario.start().await;
         scenario.insert_numbers(0..10).await;
         scenario.take_numbers(10).await;
-        engine.signal("STOP");
+        engine.signal(Signal::STOP);
         // Longer than a read waits: the one under way must not take the cursor along.
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         scenario.forget("foreign", "writes").await;
-        engine.signal("CONT");
+        engine.signal(Signal::CONT);
         if policy == "stop" {
             let finished = engine.finish().await;
             assert_eq!(finished.code, Some(1), "{}", finished.log);

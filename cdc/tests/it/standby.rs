@@ -3,18 +3,17 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use lapin::options::QueueDeclareOptions;
 
-use crate::support::{Engine, Proxy, Scenario, amqp_uri, first_copies, percentile, repetitions};
-
-const STANDING_BY: &str = "standing by: another engine of this pipeline holds the lock";
+use crate::support::{
+    Engine, Scenario, Signal, amqp_uri, first_copies, percentile, proxy_to, repetitions,
+};
 
 /// A scenario with a leader and a standby.
 async fn two(label: &str) -> (Scenario, Engine, Engine) {
     let scenario = Scenario::new(label).await;
     let leader = scenario.start().await;
     let standby = scenario.spawn();
-    standby.wait_for(STANDING_BY).await;
+    standby.stands_by().await;
     (scenario, leader, standby)
 }
 
@@ -23,18 +22,18 @@ async fn a_standby_publishes_nothing_and_ends_well_on_a_signal() {
     let (scenario, _leader, standby) = two("standby_idle").await;
     scenario.insert_numbers(0..100).await;
     scenario.take_numbers(100).await;
-    scenario.stays_empty(Duration::from_millis(500)).await;
+    scenario.nothing_comes_before(100).await;
     let finished = standby.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
-    assert!(!finished.log.contains("watching"), "{}", finished.log);
+    assert!(!finished.log.contains("taking over"), "{}", finished.log);
 }
 
 #[tokio::test]
 async fn a_standby_takes_over_when_the_leader_drains() {
-    let (scenario, leader, standby) = two("standby_exit").await;
+    let (scenario, leader, mut standby) = two("standby_exit").await;
     scenario.insert_numbers(0..100).await;
     assert_eq!(leader.stop().await.code, Some(0));
-    standby.wait_for("watching").await;
+    standby.leads().await;
     scenario.insert_numbers(100..200).await;
     let deliveries = scenario.take_numbers(200).await;
     assert_eq!(first_copies(&deliveries), (0..200).collect::<Vec<_>>());
@@ -50,15 +49,15 @@ async fn a_standby_takes_over_within_two_seconds_of_a_kill() {
     for round in 0..kills {
         let begin = round * 200;
         scenario.insert_numbers(begin..begin + 100).await;
-        leader.signal("KILL");
+        leader.signal(Signal::KILL);
         let killed = Instant::now();
-        standby.wait_for("watching").await;
+        standby.leads().await;
         times.push(killed.elapsed());
         scenario.insert_numbers(begin + 100..begin + 200).await;
         leader.finish().await;
         leader = standby;
         standby = scenario.spawn();
-        standby.wait_for(STANDING_BY).await;
+        standby.stands_by().await;
     }
     let count = usize::try_from(kills * 200).unwrap();
     let deliveries = scenario.take_numbers(count).await;
@@ -75,24 +74,25 @@ async fn a_standby_takes_over_within_two_seconds_of_a_kill() {
 async fn a_leader_that_was_paused_comes_back_as_a_standby() {
     let mut scenario = Scenario::new("standby_pause").await;
     let uri = format!("{}?heartbeat=1", amqp_uri());
-    scenario.set("RABBITMQ_URI", uri);
-    let leader = scenario.start().await;
-    let standby = scenario.spawn();
-    standby.wait_for(STANDING_BY).await;
+    scenario
+        .set("RABBITMQ_URI", uri)
+        .set("CDC_CHECKPOINT_INTERVAL_MS", "50");
+    let mut leader = scenario.start().await;
+    let mut standby = scenario.spawn();
+    standby.stands_by().await;
     scenario.insert_numbers(0..500).await;
-    leader.signal("STOP");
-    standby.wait_for("watching").await;
+    leader.signal(Signal::STOP);
+    standby.leads().await;
     scenario.insert_numbers(500..1_000).await;
     scenario.take_numbers(1_000).await;
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let before = scenario.checkpoint().await.unwrap();
-    leader.signal("CONT");
-    leader.wait_for(STANDING_BY).await;
+    let before = scenario.resting_checkpoint().await;
+    leader.signal(Signal::CONT);
+    leader.stands_by().await;
     let after = scenario.checkpoint().await.unwrap();
     assert_eq!(after, before, "the old leader has not written");
     // And the other way round.
-    standby.signal("KILL");
-    leader.wait_for("taking over").await;
+    standby.signal(Signal::KILL);
+    leader.leads().await;
     scenario.insert_numbers(1_000..1_500).await;
     let deliveries = scenario.take_until_number(1_499).await;
     let first = first_copies(&deliveries);
@@ -108,18 +108,18 @@ async fn a_leader_that_was_paused_comes_back_as_a_standby() {
 async fn a_standby_takes_over_within_three_heartbeats_when_the_leaders_host_vanishes() {
     let mut scenario = Scenario::new("standby_vanish").await;
     let direct = amqp_uri();
-    let proxy = Proxy::start(direct.rsplit_once('@').unwrap().1.to_owned()).await;
+    let proxy = proxy_to(direct.rsplit_once('@').unwrap().1.to_owned()).await;
     let through = format!("amqp://guest:guest@{}?heartbeat=2", proxy.address);
     scenario.set("RABBITMQ_URI", through);
     let leader = scenario.start().await;
     scenario.set("RABBITMQ_URI", format!("{direct}?heartbeat=2"));
-    let standby = scenario.spawn();
-    standby.wait_for(STANDING_BY).await;
+    let mut standby = scenario.spawn();
+    standby.stands_by().await;
     scenario.insert_numbers(0..100).await;
     scenario.take_numbers(100).await;
     proxy.stall();
     let stalled = Instant::now();
-    standby.wait_for("watching").await;
+    standby.leads().await;
     assert!(
         stalled.elapsed() < Duration::from_secs(7),
         "{:?}",
@@ -128,7 +128,7 @@ async fn a_standby_takes_over_within_three_heartbeats_when_the_leaders_host_vani
     scenario.insert_numbers(100..200).await;
     let deliveries = scenario.take_until_number(199).await;
     proxy.pass();
-    leader.wait_for(STANDING_BY).await;
+    leader.stands_by().await;
     let first = first_copies(&deliveries);
     assert_eq!(first[first.len() - 100..], (100..200).collect::<Vec<_>>());
 }
@@ -140,7 +140,6 @@ async fn an_engine_whose_checkpoint_was_written_by_another_begins_anew_from_it()
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;
-    engine.wait_for("watching").await;
     let written =
         doc! { "$inc": { "revision": 1 }, "$set": { "writer": bson::oid::ObjectId::new() } };
     scenario
@@ -207,24 +206,7 @@ async fn an_engine_that_loses_its_checkpoint_again_and_again_stops() {
 async fn the_lock_is_an_exclusive_queue_that_ends_with_the_engine() {
     let scenario = Scenario::new("standby_lock").await;
     let engine = scenario.start().await;
-    let is_locked = async || {
-        let passive = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let lock = format!("cdc.lock.{}", scenario.name);
-        let asked = scenario
-            .channel()
-            .await
-            .queue_declare(
-                lock.as_str().into(),
-                passive,
-                lapin::types::FieldTable::default(),
-            )
-            .await;
-        asked.unwrap_err().to_string().contains("RESOURCE_LOCKED")
-    };
-    assert!(is_locked().await);
+    assert!(scenario.is_locked().await);
     engine.stop().await;
-    assert!(!is_locked().await, "the queue is gone");
+    assert!(!scenario.is_locked().await, "the queue is gone");
 }

@@ -2,12 +2,9 @@
 
 mod broker;
 mod engine;
-pub(crate) mod http;
 mod mongo;
-mod proxy;
 mod rabbit;
 mod replica_set;
-mod server;
 mod writer;
 
 use std::{
@@ -15,15 +12,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+pub(crate) use harness::{Proxy, Signal};
+use lapin::{options::QueueDeclareOptions, types::FieldTable};
+
 pub(crate) use self::{
     broker::Broker,
     engine::{Engine, Finished, check, run},
-    http::Reply,
     mongo::MongoServer,
-    proxy::Proxy,
     rabbit::{Delivery, first_copies},
     replica_set::ReplicaSet,
-    server::Server,
     writer::Writer,
 };
 
@@ -98,16 +95,16 @@ impl Scenario {
     /// `?heartbeat=1`, or empty.
     pub(crate) async fn behind_a_proxy(&mut self, query: &str) -> Proxy {
         let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-        let proxy = Proxy::start(broker).await;
+        let proxy = proxy_to(broker).await;
         let uri = format!("amqp://guest:guest@{}{query}", proxy.address);
         self.set("RABBITMQ_URI", uri);
         proxy
     }
 
-    /// Starts the engine and waits until it watches.
+    /// Starts the engine and waits until it works.
     pub(crate) async fn start(&self) -> Engine {
-        let engine = self.spawn();
-        engine.wait_for("watching").await;
+        let mut engine = self.spawn();
+        engine.leads().await;
         engine
     }
 
@@ -148,6 +145,33 @@ impl Scenario {
         }
     }
 
+    /// The checkpoint once it rests: nothing is left to be saved. Meant for engines with a short interval between saves.
+    pub(crate) async fn resting_checkpoint(&self) -> bson::Document {
+        let mut checkpoint = None;
+        let mut looks = 0;
+        eventually("the checkpoint rests", async || {
+            let now = self.checkpoint().await;
+            looks = if now == checkpoint { looks + 1 } else { 0 };
+            checkpoint = now;
+            checkpoint.is_some() && looks >= 6
+        })
+        .await;
+        checkpoint.unwrap()
+    }
+
+    /// Whether an engine of this pipeline holds the lock: whoever asks for its queue is told that it is taken.
+    pub(crate) async fn is_locked(&self) -> bool {
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let lock = format!("cdc.lock.{}", self.name);
+        let channel = self.rabbit.create_channel().await.unwrap();
+        let asked = channel.queue_declare(lock.as_str().into(), passive, FieldTable::default());
+        let refused = asked.await.unwrap_err();
+        refused.to_string().contains("RESOURCE_LOCKED")
+    }
+
     /// Host and port of the primary.
     pub(crate) async fn primary(&self) -> String {
         let hello = self
@@ -186,17 +210,9 @@ async fn connect(amqp_uri: &str) -> lapin::Connection {
     connection.unwrap_or_else(|error| panic!("the broker at {amqp_uri}: {error}"))
 }
 
-/// A port of loopback that nobody listens on. Below those that the system gives to outgoing connections, since a
-/// server must find its port free again when it is started once more.
-pub(crate) fn free_port() -> u16 {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let number = std::process::id() * 101 + TAKEN.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + u16::try_from(number % 5_000).unwrap();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+/// A proxy to a server, given as host and port.
+pub(crate) async fn proxy_to(target: String) -> Proxy {
+    Proxy::start(target, Duration::ZERO).await.unwrap()
 }
 
 /// A setting that `cargo xtask test` makes.
@@ -243,6 +259,6 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
             tokio::time::Instant::now() < deadline,
             "waited too long until {what}"
         );
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }

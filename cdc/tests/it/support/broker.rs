@@ -6,9 +6,14 @@ use std::{
     process::Command,
 };
 
+use harness::{
+    Server, Signal,
+    http::{self, GUEST, Reply},
+    port, server,
+};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::{Reply, Server, eventually, free_port, http, required};
+use super::{DEADLINE, eventually, required};
 
 /// A node, which may be down. Its place is kept over restarts.
 #[derive(Debug)]
@@ -41,7 +46,7 @@ impl Broker {
     fn new() -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let folder = folder.keep();
-        let [port, management, distribution, port_mapper] = [(); 4].map(|()| free_port());
+        let [port, management, distribution, port_mapper] = [(); 4].map(|()| port::free());
         let configuration = format!(
             "listeners.tcp.1 = 127.0.0.1:{port}\n\
              management.tcp.ip = 127.0.0.1\n\
@@ -54,7 +59,7 @@ impl Broker {
         let mut command = Command::new("epmd");
         command.env("PATH", path()).args(["-address", "127.0.0.1"]);
         command.args(["-port", &port_mapper.to_string()]);
-        let server = Server::start(&mut command, &folder);
+        let server = Server::start(&mut command, &folder).unwrap();
         Self {
             folder,
             port,
@@ -82,28 +87,27 @@ impl Broker {
         let mut command = self.command(Path::new(&required("CDC_TEST_RABBITMQ_SERVER")));
         // The script then becomes the node, so that signals reach it.
         command.env("RUNNING_UNDER_SYSTEMD", "true");
-        self.node = Some(Server::start(&mut command, &self.folder));
-        let uri = self.uri("");
+        self.node = Some(Server::start(&mut command, &self.folder).unwrap());
         eventually("the broker answers", async || {
-            let properties = lapin::ConnectionProperties::default();
-            lapin::Connection::connect(&uri, properties).await.is_ok()
+            server::is_broker_up(self.port).await
         })
         .await;
     }
 
-    /// Sends a signal by its name, such as `STOP`.
-    pub(crate) fn signal(&self, name: &str) {
-        self.node.as_ref().unwrap().signal(name);
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.node.as_ref().unwrap().signal(signal);
     }
 
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
-        self.node.take().unwrap().kill();
+        drop(self.node.take());
     }
 
     /// SIGTERM, after which the node closes its connections and files.
     pub(crate) async fn stop(&mut self) {
-        self.node.take().unwrap().stop().await;
+        let node = self.node.take().unwrap();
+        node.stop(DEADLINE).await.unwrap();
     }
 
     /// Runs `rabbitmqctl`.
@@ -122,7 +126,9 @@ impl Broker {
 
     /// Asks the management page.
     pub(crate) async fn manage(&self, method: &str, path: &str) -> Reply {
-        http::as_guest(&format!("127.0.0.1:{}", self.management), method, path).await
+        let address = format!("127.0.0.1:{}", self.management);
+        let reply = http::request(&address, (method, path), GUEST, DEADLINE).await;
+        reply.unwrap()
     }
 
     /// Sets a limit of memory or disk, so that an alarm goes off.
@@ -139,9 +145,11 @@ impl Broker {
 
     /// Takes the limits back.
     pub(crate) async fn end_alarms(&mut self) {
-        self.control(&["set_vm_memory_high_watermark", "0.4"]).await;
-        self.control(&["set_disk_free_limit", "50MB"]).await;
-        self.limit_messages(128 << 20).await;
+        // In one call: a start of `rabbitmqctl` takes seconds on a busy machine.
+        let limits = "vm_memory_monitor:set_vm_memory_high_watermark(0.4), \
+            rabbit_disk_monitor:set_disk_free_limit(\"50MB\"), \
+            application:set_env(rabbit, max_message_size, 134217728).";
+        self.control(&["eval", limits]).await;
         self.is_limited = false;
     }
 

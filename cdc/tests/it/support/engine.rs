@@ -2,20 +2,16 @@
 
 use std::{
     collections::HashMap,
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
-    thread::JoinHandle,
-    time::Duration,
+    process::{Command, Stdio},
 };
 
-use super::{DEADLINE, eventually, server::signal};
+use harness::{Signal, Usage, http::Reply};
+
+use super::{DEADLINE, eventually};
 
 /// A running `cdc`. It is killed when dropped.
 pub(crate) struct Engine {
-    child: Child,
-    log: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
+    engine: harness::Engine,
     _folder: tempfile::TempDir,
 }
 
@@ -29,7 +25,7 @@ pub(crate) struct Finished {
 }
 
 impl Engine {
-    /// Starts `cdc ARGUMENTS` in an empty folder with only `settings` in its environment.
+    /// Starts `cdc ARGUMENTS` in an empty folder with only `settings` in its environment, and an admin port.
     pub(crate) fn spawn(arguments: &[&str], settings: &[(String, String)]) -> Self {
         Self::spawn_with(arguments, settings, |_| {})
     }
@@ -45,38 +41,20 @@ impl Engine {
         command
             .args(arguments)
             .env_clear()
-            .current_dir(folder.path());
-        // Many engines run at once.
-        command.env("CDC_ADMIN_ADDR", "off");
-        command.envs(settings.iter().map(|(variable, value)| (variable, value)));
-        command
+            .current_dir(folder.path())
+            .envs(settings.iter().map(|(variable, value)| (variable, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+            .stdout(Stdio::null());
         prepare(&mut command);
-        let mut child = command.spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let reader = {
-            let (stderr, log) = (child.stderr.take().unwrap(), Arc::clone(&log));
-            std::thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    let mut log = log.lock().unwrap();
-                    log.push_str(&line);
-                    log.push('\n');
-                }
-            })
-        };
         Self {
-            child,
-            log,
-            reader: Some(reader),
+            engine: harness::Engine::start(&mut command).unwrap(),
             _folder: folder,
         }
     }
 
     /// What it wrote to stderr so far.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.engine.process.output()
     }
 
     /// How many threads it has.
@@ -97,7 +75,27 @@ impl Engine {
     }
 
     fn tasks(&self) -> std::fs::ReadDir {
-        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap()
+        let pid = self.engine.process.pid();
+        std::fs::read_dir(format!("/proc/{pid}/task")).unwrap()
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let usage = Usage::of(self.engine.process.pid());
+        usage.unwrap().peak_memory_kib
+    }
+
+    /// Waits until it is the one that publishes, and its change stream is open.
+    pub(crate) async fn leads(&mut self) {
+        self.engine.leads(DEADLINE).await.unwrap();
+    }
+
+    /// Waits until it says that another one publishes.
+    pub(crate) async fn stands_by(&self) {
+        eventually("the engine stands by", async || {
+            self.get("/ready").await.json()["role"] == "standby"
+        })
+        .await;
     }
 
     /// Waits until its log contains `text`.
@@ -105,64 +103,97 @@ impl Engine {
         self.wait_for_times(text, 1).await;
     }
 
-    /// Waits until its log contains `text` so often.
+    /// Waits until its log contains `text` in so many lines.
     pub(crate) async fn wait_for_times(&self, text: &str, times: usize) {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
-        while self.log().matches(text).count() < times {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "`{text}` is not {times} times in the log:\n{}",
-                self.log()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let process = &self.engine.process;
+        process.wait_for(text, times, DEADLINE).await.unwrap();
     }
 
-    /// Where its admin port is, by its log.
-    pub(crate) async fn admin(&self) -> String {
-        self.wait_for("admin port open").await;
-        let log = self.log();
-        let (_, rest) = log.split_once("address=").unwrap();
-        rest.split_whitespace().next().unwrap().to_owned()
+    /// What its admin port answers to `GET path`, as soon as it does.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        let mut reply = None;
+        eventually("the admin port answers", async || {
+            reply = self.engine.admin.get(path).await.ok();
+            reply.is_some()
+        })
+        .await;
+        reply.unwrap()
     }
 
-    /// The most memory that it has had, in KiB.
-    pub(crate) fn peak_memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.unwrap().trim().trim_end_matches(" kB");
-        peak.parse().unwrap()
+    /// Host and port of its admin port.
+    pub(crate) fn admin(&self) -> &str {
+        &self.engine.admin.address
     }
 
-    /// Sends a signal by its name, such as `TERM`.
-    pub(crate) fn signal(&self, name: &str) {
-        signal(&self.child, name);
+    /// Waits until `/ready` names `cause`.
+    pub(crate) async fn is_held_up_by(&self, cause: &str) {
+        eventually(&format!("{cause} is in the way"), async || {
+            let report = self.get("/ready").await.json();
+            let obstacles = report["obstacles"].as_array();
+            obstacles.is_some_and(|all| all.iter().any(|obstacle| obstacle["cause"] == cause))
+        })
+        .await;
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn is_ready(&self) {
+        eventually("the engine is ready", async || {
+            self.get("/ready").await.status == 200
+        })
+        .await;
+    }
+
+    /// The present value of a metric without labels but the pipeline.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let page = self.get("/metrics").await;
+        let value = page.metric(name);
+        value.unwrap_or_else(|| panic!("no {name} in\n{}", page.body))
+    }
+
+    /// Waits until a metric is at least `least`.
+    pub(crate) async fn metric_reaches(&self, name: &str, least: f64) {
+        eventually(&format!("{name} is {least}"), async || {
+            self.metric(name).await >= least
+        })
+        .await;
+    }
+
+    /// Waits until the broker has confirmed some hundred messages more.
+    pub(crate) async fn delivers(&self) {
+        const CONFIRMED: &str = "cdc_messages_confirmed_total";
+        let before = self.metric(CONFIRMED).await;
+        self.metric_reaches(CONFIRMED, before + 200.0).await;
+    }
+
+    /// Waits until so many messages are sent and not confirmed.
+    pub(crate) async fn has_in_flight(&self, count: u32) {
+        self.metric_reaches("cdc_messages_in_flight", count.into())
+            .await;
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.engine.process.signal(signal);
     }
 
     /// Waits for its end.
     pub(crate) async fn finish(mut self) -> Finished {
-        let mut status: Option<ExitStatus> = None;
-        eventually("the engine ends", async || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        })
-        .await;
-        self.reader.take().unwrap().join().unwrap();
+        let status = self.engine.process.ended(DEADLINE).await.unwrap();
         Finished {
-            code: status.unwrap().code(),
+            code: status.code(),
             log: self.log(),
         }
     }
 
     /// SIGTERM, and the end.
     pub(crate) async fn stop(self) -> Finished {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
         self.finish().await
     }
 
     /// SIGKILL, and the end.
     pub(crate) async fn kill(self) -> Finished {
-        self.signal("KILL");
+        self.signal(Signal::KILL);
         self.finish().await
     }
 }
@@ -173,8 +204,6 @@ impl Drop for Engine {
         if std::thread::panicking() {
             eprintln!("the engine's log:\n{}", self.log());
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

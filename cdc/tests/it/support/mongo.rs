@@ -3,8 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use bson::doc;
+use harness::{Server, Signal, port};
 
-use super::{Server, eventually, free_port, required};
+use super::{eventually, required};
 
 /// A running mongod; it is killed when dropped.
 pub(crate) struct MongoServer {
@@ -22,7 +23,7 @@ impl MongoServer {
     /// The same, with the mongod that `variable` names.
     pub(crate) async fn start_program(variable: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let port = port::free();
         let mut command = Command::new(required(variable));
         command.args([
             "--bind_ip",
@@ -37,7 +38,7 @@ impl MongoServer {
             .arg(folder.path())
             .arg("--logpath")
             .arg(folder.path().join("log"));
-        let process = Server::start(command.args(arguments), folder.path());
+        let process = Server::start(command.args(arguments), folder.path()).unwrap();
         let server = Self {
             process,
             port,
@@ -67,9 +68,9 @@ impl MongoServer {
         server
     }
 
-    /// Sends it a signal by its name, such as `STOP`.
-    pub(crate) fn signal(&self, name: &str) {
-        self.process.signal(name);
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Lets no write through from now on, or lets them through again.

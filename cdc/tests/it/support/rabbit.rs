@@ -1,7 +1,5 @@
 //! The broker's side: queues, and what arrived in them.
 
-use std::time::Duration;
-
 use futures_util::StreamExt as _;
 use lapin::{
     BasicProperties, Channel,
@@ -113,7 +111,8 @@ impl Scenario {
         self.take_until(queue, &mut enough).await
     }
 
-    async fn take_until(
+    /// Takes messages from `queue` until there are enough of them.
+    pub(crate) async fn take_until(
         &self,
         queue: &str,
         enough: &mut dyn FnMut(&[Delivery]) -> bool,
@@ -162,9 +161,19 @@ impl Scenario {
         queue.ok().map(|queue| queue.message_count())
     }
 
-    /// Asserts that nothing (more) arrives in this scenario's queue for a while.
-    pub(crate) async fn stays_empty(&self, wait: Duration) {
-        tokio::time::sleep(wait).await;
+    /// Asserts that nothing is in this scenario's queue before a change that is made now; `number` is in no document.
+    pub(crate) async fn nothing_comes_before(&self, number: i32) {
+        self.insert_numbers(number..number + 1).await;
+        let deliveries = self.take(1).await;
+        assert_eq!(
+            deliveries[0].number(),
+            number,
+            "a message that nobody expected"
+        );
+    }
+
+    /// Asserts that nothing is in this scenario's queue.
+    pub(crate) async fn is_empty(&self) {
         assert_eq!(self.ready().await, 0, "messages that nobody expected");
     }
 

@@ -3,10 +3,11 @@
 use std::{path::PathBuf, process::Command, time::Duration};
 
 use bson::{Document, doc};
+use harness::{Server, Signal, port};
 use mongodb::options::{ClientOptions, ServerAddress};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::{Server, eventually, free_port, required};
+use super::{eventually, required};
 
 const NAME: &str = "cdc-it";
 
@@ -39,7 +40,7 @@ impl ReplicaSet {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         Self {
             folder: folder.keep(),
-            ports: [(); 3].map(|()| free_port()),
+            ports: [(); 3].map(|()| port::free()),
             members: [None, None, None],
         }
     }
@@ -61,9 +62,17 @@ impl ReplicaSet {
         primary.unwrap()
     }
 
+    /// Until no member that answers is primary.
+    pub(crate) async fn wait_for_no_primary(&self) {
+        eventually("there is no primary", async || {
+            self.primary().await.is_none()
+        })
+        .await;
+    }
+
     /// SIGKILL for one member.
     pub(crate) fn kill(&mut self, member: usize) {
-        self.members[member].take().unwrap().kill();
+        drop(self.members[member].take());
     }
 
     /// Starts a member that is down.
@@ -78,12 +87,12 @@ impl ReplicaSet {
         // Who steps down does not name the next primary, so that each time there is none for a while.
         command.args(["--setParameter", "enableElectionHandoff=false"]);
         command.args(["--replSet", NAME, "--port", &self.ports[member].to_string()]);
-        self.members[member] = Some(Server::start(&mut command, &self.folder));
+        self.members[member] = Some(Server::start(&mut command, &self.folder).unwrap());
     }
 
-    /// Sends a signal to a member by its name, such as `STOP`.
-    pub(crate) fn signal(&self, member: usize, name: &str) {
-        self.members[member].as_ref().unwrap().signal(name);
+    /// Sends a signal to a member.
+    pub(crate) fn signal(&self, member: usize, signal: Signal) {
+        self.members[member].as_ref().unwrap().signal(signal);
     }
 
     /// Makes the primary step down.
@@ -146,7 +155,7 @@ impl ReplicaSet {
             if self.members[member].is_none() {
                 self.start(member);
             }
-            self.signal(member, "CONT");
+            self.signal(member, Signal::CONT);
         }
     }
 }

@@ -1,13 +1,23 @@
 //! The bench's driver at a tiny size: every subject delivers everything, and the report says so.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use workload::bench::report::{self, Queue, Report, Subject};
 
 use super::{chaos::engine, required, text};
 
+/// One run at a time: each keeps all processors busy.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Runs the driver with `flags`, and returns its report.
 fn run(label: &str, count: u64, flags: &[&str]) -> Report {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{label}"));
     // Of an earlier run, if there was one.
     let _ = fs::remove_dir_all(&folder);

@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use serde_json::Value;
@@ -19,8 +20,12 @@ struct Run {
     stderr: String,
 }
 
+/// One run at a time: they are short, and on a busy machine too little would happen in one.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Runs faults against the engine with this defect (`CDC_TEST_BREAK`), or none.
 fn run(label: &str, defect: &str, flags: &[&str]) -> Run {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{label}"));
     // Of an earlier run, if there was one.
     let _ = fs::remove_dir_all(&folder);
