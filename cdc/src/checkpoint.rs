@@ -3,7 +3,7 @@
 //! It never moves backwards and has one writer: each save replaces exactly the revision that this process
 //! wrote or loaded last. Its format carries a version; a newer one is refused, not guessed.
 
-use bson::{Bson, DateTime, Document, RawDocumentBuf, Timestamp, doc, oid::ObjectId};
+use bson::{Bson, DateTime, Document, Timestamp, doc, oid::ObjectId};
 use mongodb::{
     Collection,
     options::{ReadConcern, SelectionCriteria, WriteConcern},
@@ -136,7 +136,8 @@ impl Store {
         self.revision =
             revision.ok_or_else(|| self.unreadable("`revision` is not a positive integer"))?;
         self.sent_until = document.get_timestamp("sent_until").ok();
-        self.position(&document).map(Some)
+        let position = Position::read(&document);
+        position.map(Some).map_err(|reason| self.unreadable(reason))
     }
 
     /// Replaces the checkpoint by `position`, durable on a majority when this returns.
@@ -237,45 +238,18 @@ impl Store {
     }
 
     fn document(&self, position: &Position) -> Document {
-        let (token, cluster_time) = match position {
-            Position::At(time) => (Bson::Null, Some(*time)),
-            Position::After {
-                token,
-                cluster_time,
-            } => (
-                Document::try_from(&**token).map_or(Bson::Null, Bson::Document),
-                *cluster_time,
-            ),
-        };
-        doc! {
+        let mut document = doc! {
             "_id": &self.config.pipeline,
             "version": VERSION,
             "revision": self.revision + 1,
-            "resume_token": token,
-            "cluster_time": cluster_time,
+        };
+        position.write(&mut document);
+        document.extend(doc! {
             "sent_until": self.sent_until,
             "saved_at": DateTime::now(),
             "writer": self.writer,
-        }
-    }
-
-    fn position(&self, document: &Document) -> Result<Position, Error> {
-        let cluster_time = document.get_timestamp("cluster_time").ok();
-        match (document.get("resume_token"), cluster_time) {
-            (Some(Bson::Document(token)), cluster_time) if token.contains_key("_data") => {
-                let token = RawDocumentBuf::try_from(token)
-                    .map_err(|_| self.unreadable("`resume_token` is corrupt"))?;
-                Ok(Position::After {
-                    token,
-                    cluster_time,
-                })
-            }
-            (Some(Bson::Null), Some(Timestamp { time, increment })) => {
-                Ok(Position::At(Timestamp { time, increment }))
-            }
-            _ => Err(self
-                .unreadable("it has neither a `resume_token` nor a `cluster_time` to start from")),
-        }
+        });
+        document
     }
 
     fn unreadable(&self, reason: &'static str) -> Error {

@@ -216,7 +216,6 @@ fn pipeline(engine: &Engine) -> pipeline::Config {
         checkpoint_interval: engine.checkpoint_interval,
         shutdown_grace: engine.shutdown_grace,
         policies: policies(engine),
-        max_message_bytes: None,
     }
 }
 

@@ -1,11 +1,9 @@
-//! Whether the engine does its work, and what is in the way.
+//! Whether the engine does its work, and what is in the way: one value, published through a watch channel, of which
+//! readiness and whatever else people see are views.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
+
+use tokio::sync::watch;
 
 /// What the engine is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,11 +65,12 @@ pub struct Report {
 /// The engine's health. A clone tells of the same engine.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    state: Arc<Mutex<State>>,
+    status: Arc<watch::Sender<Status>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
+/// How things stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
     role: Role,
     obstacles: BTreeMap<Cause, Obstacle>,
     behind_seconds: Option<u32>,
@@ -80,55 +79,71 @@ struct State {
 impl Health {
     /// The engine changed what it does. What is in the way stays.
     pub fn set_role(&self, role: Role) {
-        self.state().role = role;
+        self.change(|status| status.role = role);
     }
 
     /// The reading is far behind the server's time, by so many seconds, or no longer.
     pub fn set_behind(&self, seconds: Option<u32>) {
-        self.state().behind_seconds = seconds;
+        self.change(|status| status.behind_seconds = seconds);
     }
 
     /// The engine begins anew: what was in the way of its last session tells nothing of the next one.
     pub fn restart(&self) {
-        *self.state() = State::default();
+        self.change(|status| *status = Status::default());
     }
 
     /// Something is in the way. Said again, it keeps the moment when it began and takes the new reason.
     pub fn hinder(&self, cause: Cause, reason: impl Into<String>) {
         let reason = reason.into();
-        let mut state = self.state();
-        let since = state
-            .obstacles
-            .get(&cause)
-            .map_or_else(Instant::now, |obstacle| obstacle.since);
-        let obstacle = Obstacle {
-            cause,
-            reason,
-            since,
-        };
-        state.obstacles.insert(cause, obstacle);
+        self.change(|status| {
+            let known = status.obstacles.get(&cause);
+            let since = known.map_or_else(Instant::now, |obstacle| obstacle.since);
+            let obstacle = Obstacle {
+                cause,
+                reason,
+                since,
+            };
+            status.obstacles.insert(cause, obstacle);
+        });
     }
 
     /// It is out of the way.
     pub fn clear(&self, cause: Cause) {
-        self.state().obstacles.remove(&cause);
+        self.change(|status| {
+            status.obstacles.remove(&cause);
+        });
     }
 
-    /// How things stand. A standby is ready: whoever rolls out a new engine beside an old one must not wait for it to
-    /// lead.
+    /// How things stand now.
     pub fn report(&self) -> Report {
-        let state = self.state();
-        let at_work = matches!(state.role, Role::Leader | Role::Standby);
-        Report {
-            ready: at_work && state.obstacles.is_empty(),
-            role: state.role,
-            obstacles: state.obstacles.values().cloned().collect(),
-            behind_seconds: state.behind_seconds,
-        }
+        self.status.borrow().report()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells of every change from now on.
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_if_modified(|status| {
+            let before = status.clone();
+            change(status);
+            *status != before
+        });
+    }
+}
+
+impl Status {
+    /// What people see of it. A standby is ready: whoever rolls out a new engine beside an old one must not wait for it
+    /// to lead.
+    pub fn report(&self) -> Report {
+        let at_work = matches!(self.role, Role::Leader | Role::Standby);
+        Report {
+            ready: at_work && self.obstacles.is_empty(),
+            role: self.role,
+            obstacles: self.obstacles.values().cloned().collect(),
+            behind_seconds: self.behind_seconds,
+        }
     }
 }
 
@@ -210,6 +225,19 @@ mod tests {
         assert_eq!((report.ready, report.behind_seconds), (true, Some(812)));
         health.restart();
         assert_eq!(health.report().behind_seconds, None);
+    }
+
+    #[test]
+    fn whoever_watches_hears_of_what_changes_and_of_nothing_else() {
+        let health = Health::default();
+        let mut watch = health.watch();
+        health.clear(Cause::Mongodb);
+        health.set_role(Role::Starting);
+        assert!(!watch.has_changed().unwrap());
+        health.hinder(Cause::Mongodb, "away");
+        assert!(watch.has_changed().unwrap());
+        let seen = watch.borrow_and_update().report();
+        assert_eq!(seen, health.report());
     }
 
     #[test]

@@ -71,8 +71,6 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// What to do with what cannot be delivered.
     pub policies: Policies,
-    /// Largest body that the broker takes, once it is known.
-    pub max_message_bytes: Option<usize>,
 }
 
 /// How a session ends when nothing failed for good.
@@ -110,6 +108,7 @@ pub struct Pipeline {
     checkpoint: Checkpointer,
     refusal: Refusal,
     progress: Progress,
+    max_message_bytes: Option<usize>,
     drain: Option<Drain>,
     ticker: Interval,
     metrics: Metrics,
@@ -132,6 +131,8 @@ pub struct Stages {
     pub encode: encode::Config,
     /// Where messages go.
     pub sink: Sink,
+    /// Largest body that the sink takes, where an earlier session has learnt it.
+    pub max_message_bytes: Option<usize>,
     /// What the engine counts.
     pub metrics: Metrics,
     /// What is in its way.
@@ -153,7 +154,7 @@ impl Pipeline {
                 stages.source,
                 stages.encode,
                 config.policies,
-                config.max_message_bytes,
+                stages.max_message_bytes,
                 store.sent_until(),
                 metrics.clone(),
             ),
@@ -169,6 +170,7 @@ impl Pipeline {
                 health.clone(),
             ),
             progress: Progress::new(metrics.clone(), health.clone()),
+            max_message_bytes: stages.max_message_bytes,
             drain: None,
             refusal: Refusal::default(),
             ticker,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bson::{RawDocumentBuf, Timestamp};
+use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 
 /// From this distance on a place is far behind the server's time. A server that has nothing to do moves its time every
 /// ten seconds.
@@ -32,6 +32,42 @@ impl Position {
                 ..
             } => Some(*time),
             Self::After { token, .. } => data(token).and_then(decode),
+        }
+    }
+
+    /// Adds it to a document, as `resume_token` and `cluster_time`, either of which may be null.
+    pub fn write(&self, document: &mut Document) {
+        let (token, cluster_time) = match self {
+            Self::At(time) => (Bson::Null, Some(*time)),
+            Self::After {
+                token,
+                cluster_time,
+            } => {
+                let token = Document::try_from(&**token).map_or(Bson::Null, Bson::Document);
+                (token, *cluster_time)
+            }
+        };
+        document.insert("resume_token", token);
+        document.insert("cluster_time", cluster_time);
+    }
+
+    /// What [`Position::write`] wrote.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn read(document: &Document) -> Result<Self, &'static str> {
+        let cluster_time = document.get_timestamp("cluster_time").ok();
+        match (document.get("resume_token"), cluster_time) {
+            (Some(Bson::Document(token)), cluster_time) if token.contains_key("_data") => {
+                let token =
+                    RawDocumentBuf::try_from(token).map_err(|_| "`resume_token` is corrupt")?;
+                Ok(Self::After {
+                    token,
+                    cluster_time,
+                })
+            }
+            (Some(Bson::Null), Some(time)) => Ok(Self::At(time)),
+            _ => Err("it has neither a `resume_token` nor a `cluster_time` to start from"),
         }
     }
 
@@ -100,7 +136,7 @@ fn decode(data: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use bson::rawdoc;
+    use bson::{doc, rawdoc};
 
     use super::*;
 
@@ -118,6 +154,31 @@ mod tests {
         Position::After {
             token: rawdoc! { "_data": data },
             cluster_time: None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let time = Timestamp {
+            time: 7,
+            increment: 3,
+        };
+        let token = rawdoc! { "_data": "826B04E20500000001" };
+        let after = |cluster_time| Position::After {
+            token: token.clone(),
+            cluster_time,
+        };
+        for position in [Position::At(time), after(None), after(Some(time))] {
+            let mut document = doc! { "version": 1 };
+            position.write(&mut document);
+            assert_eq!(Position::read(&document), Ok(position));
+        }
+        for document in [
+            doc! {},
+            doc! { "resume_token": null },
+            doc! { "resume_token": {} },
+        ] {
+            assert!(Position::read(&document).is_err(), "{document}");
         }
     }
 

@@ -41,6 +41,10 @@ pub(super) struct Sessions {
     deadline: Option<Instant>,
     /// Times in a row that the checkpoint was taken from us.
     taken: u32,
+    /// Whether an earlier session published, or may have.
+    has_led: bool,
+    /// Largest body that the broker takes, where a session has learnt it.
+    max_message_bytes: Option<usize>,
 }
 
 impl Sessions {
@@ -52,6 +56,8 @@ impl Sessions {
             health,
             mongo: None,
             taken: 0,
+            has_led: false,
+            max_message_bytes: None,
         }
     }
 
@@ -76,13 +82,14 @@ impl Sessions {
         .await?;
         self.note_new_queues(link.new_queues(), store.sent_until().is_some());
         announce(&self.config, &from);
-        self.deadline = None;
+        (self.deadline, self.has_led) = (None, true);
         self.health.set_role(Role::Leader);
         self.metrics.leader.set(1);
         let stages = Stages {
             source,
             encode: self.config.encode.clone(),
             sink: Sink::Amqp(Box::new(link)),
+            max_message_bytes: self.max_message_bytes,
             metrics: self.metrics.clone(),
             health: self.health.clone(),
         };
@@ -109,17 +116,16 @@ impl Sessions {
 
     /// The next session reads from the checkpoint on.
     pub(super) fn reread(&mut self, max_message_bytes: Option<usize>) {
-        let known = &mut self.config.pipeline.max_message_bytes;
-        *known = max_message_bytes.or(*known);
+        self.max_message_bytes = max_message_bytes.or(self.max_message_bytes);
         warn!(
-            max_message_bytes = *known,
+            max_message_bytes = self.max_message_bytes,
             "reading again from the checkpoint"
         );
     }
 
     /// Says which queues were not there. One that has had messages of ours before is gone with what it held.
     fn note_new_queues(&self, queues: &[String], has_sent: bool) {
-        let has_delivered = has_sent || self.metrics.messages_confirmed.get() > 0;
+        let has_delivered = has_sent || self.has_led;
         for queue in queues {
             self.metrics.queues_declared.inc();
             if has_delivered {

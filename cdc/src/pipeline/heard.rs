@@ -48,7 +48,7 @@ impl Pipeline {
                 limit,
                 error,
             } => {
-                let known = self.config.max_message_bytes;
+                let known = self.max_message_bytes;
                 let is_news = known.is_none_or(|known| limit < known);
                 if self.config.policies.on_oversize != OnOversize::Stop && is_news {
                     return Ok(Outcome::Reread {

@@ -16,7 +16,9 @@ pub(super) struct Progress {
     metrics: Metrics,
     health: Health,
     last_wall_time_ms: Option<i64>,
-    /// How many were confirmed at the last look.
+    /// Messages confirmed in this session.
+    confirmed: u64,
+    /// How many it were at the last look.
     looked_at: u64,
     /// Whether nothing was in flight and nothing new confirmed at the last look: nothing to be late with.
     is_idle: bool,
@@ -36,12 +38,13 @@ impl Progress {
     pub(super) fn new(metrics: Metrics, health: Health) -> Self {
         let reported = Reported {
             at: Instant::now(),
-            confirmed: metrics.messages_confirmed.get(),
+            confirmed: 0,
         };
         Self {
             metrics,
             health,
             last_wall_time_ms: None,
+            confirmed: 0,
             looked_at: 0,
             is_idle: true,
             behind_seconds: None,
@@ -59,6 +62,7 @@ impl Progress {
 
     pub(super) fn confirmed(&mut self, wall_time_ms: Option<i64>) {
         self.metrics.messages_confirmed.inc();
+        self.confirmed += 1;
         self.last_wall_time_ms = wall_time_ms.or(self.last_wall_time_ms);
     }
 
@@ -67,14 +71,13 @@ impl Progress {
         let as_gauge = |number| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.messages_in_flight.set(as_gauge(in_flight));
         self.metrics.bytes_in_flight.set(as_gauge(bytes));
-        let confirmed = self.metrics.messages_confirmed.get();
-        self.is_idle = in_flight == 0 && confirmed == self.looked_at;
-        self.looked_at = confirmed;
+        self.is_idle = in_flight == 0 && self.confirmed == self.looked_at;
+        self.looked_at = self.confirmed;
         self.note_behind(behind_seconds);
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         self.metrics.lag_seconds.set(self.lag_ms() as f64 / 1000.0);
         if self.reported.at.elapsed() >= INTERVAL {
-            if confirmed != self.reported.confirmed
+            if self.confirmed != self.reported.confirmed
                 || in_flight > 0
                 || self.behind_seconds.is_some()
             {
@@ -82,7 +85,7 @@ impl Progress {
             }
             self.reported = Reported {
                 at: Instant::now(),
-                confirmed,
+                confirmed: self.confirmed,
             };
         }
     }
@@ -101,13 +104,12 @@ impl Progress {
 
     /// Writes a line now.
     pub(super) fn report(&self, in_flight: usize) {
-        let confirmed = self.metrics.messages_confirmed.get();
         let seconds = self.reported.at.elapsed().as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = (confirmed - self.reported.confirmed) as f64 / seconds;
+        let rate = (self.confirmed - self.reported.confirmed) as f64 / seconds;
         info!(
             read = self.metrics.events_read.get(),
-            confirmed,
+            confirmed = self.metrics.messages_confirmed.get(),
             in_flight,
             published_again = self.metrics.messages_retried.get(),
             nacked = self.metrics.messages_nacked.get(),

@@ -154,6 +154,7 @@ impl Run {
                 exchange: String::new(),
             },
             sink: Sink::Scripted(Box::new(scripted)),
+            max_message_bytes: None,
             metrics: Metrics::new("p"),
             health: Health::default(),
         };
@@ -167,7 +168,6 @@ impl Run {
                 on_poison: OnPoison::Stop,
                 on_oversize: OnOversize::Stop,
             },
-            max_message_bytes: None,
         };
         Pipeline::assemble(config, stages, CheckpointStore::Scripted(store))
     }
