@@ -45,7 +45,7 @@ pub(crate) fn pass(window: &mut Window<u64>, order: &[u64]) -> u64 {
     let first = first.expect("something was sent");
     let mut sum = 0;
     for place in order {
-        window.judge(first + place, Verdict::Confirmed);
+        window.on_verdict(first + place, Verdict::Confirmed);
         while let Some(item) = window.pop() {
             sum += item;
         }

@@ -93,7 +93,7 @@ impl Health {
     }
 
     /// Something is in the way. Said again, it keeps the moment when it began and takes the new reason.
-    pub fn hinder(&self, cause: Cause, reason: impl Into<String>) {
+    pub fn add_obstacle(&self, cause: Cause, reason: impl Into<String>) {
         let reason = reason.into();
         self.change(|status| {
             let known = status.obstacles.get(&cause);
@@ -192,8 +192,8 @@ mod tests {
     fn each_obstacle_takes_readiness_away_until_the_last_one_is_cleared() {
         let health = Health::default();
         health.set_role(Role::Leader);
-        health.hinder(Cause::Rabbitmq, "lost");
-        health.hinder(Cause::Mongodb, "away");
+        health.add_obstacle(Cause::Rabbitmq, "lost");
+        health.add_obstacle(Cause::Mongodb, "away");
         let report = health.report();
         let causes: Vec<Cause> = report.obstacles.iter().map(|one| one.cause).collect();
         assert_eq!(causes, [Cause::Mongodb, Cause::Rabbitmq]);
@@ -209,7 +209,7 @@ mod tests {
     fn a_new_session_begins_without_the_obstacles_of_the_last_one() {
         let health = Health::default();
         health.set_role(Role::Leader);
-        health.hinder(Cause::Checkpoint, "taken");
+        health.add_obstacle(Cause::Checkpoint, "taken");
         health.restart();
         assert_eq!(health.report().role, Role::Starting);
         health.set_role(Role::Standby);
@@ -234,7 +234,7 @@ mod tests {
         health.clear(Cause::Mongodb);
         health.set_role(Role::Starting);
         assert!(!watch.has_changed().unwrap());
-        health.hinder(Cause::Mongodb, "away");
+        health.add_obstacle(Cause::Mongodb, "away");
         assert!(watch.has_changed().unwrap());
         let seen = watch.borrow_and_update().report();
         assert_eq!(seen, health.report());
@@ -244,16 +244,16 @@ mod tests {
     fn an_obstacle_said_again_keeps_its_beginning_and_takes_the_new_reason() {
         let health = Health::default();
         let other = health.clone();
-        health.hinder(Cause::Blocked, "low on memory");
+        health.add_obstacle(Cause::Blocked, "low on memory");
         let first = other.report().obstacles[0].clone();
         std::thread::sleep(std::time::Duration::from_millis(5));
-        health.hinder(Cause::Blocked, "low on disk");
+        health.add_obstacle(Cause::Blocked, "low on disk");
         let [again] = &other.report().obstacles[..] else {
             panic!("one cause, one obstacle");
         };
         assert_eq!((again.since, &*again.reason), (first.since, "low on disk"));
         other.clear(Cause::Blocked);
-        health.hinder(Cause::Blocked, "low on memory");
+        health.add_obstacle(Cause::Blocked, "low on memory");
         assert!(health.report().obstacles[0].since > first.since);
     }
 }

@@ -10,10 +10,11 @@
 mod checkpointer;
 mod error;
 mod flow;
-mod heard;
+
 mod intake;
 mod policy;
 mod progress;
+mod receipts;
 mod refusal;
 mod returns;
 mod saver;

@@ -1,10 +1,10 @@
-//! A place in the change stream.
+//! A position in the change stream.
 
 use std::fmt;
 
 use bson::{Bson, Document, RawDocumentBuf, Timestamp};
 
-/// From this distance on a place is far behind the server's time. A server that has nothing to do moves its time every
+/// From this distance on a position is far behind the server's time. A server that has nothing to do moves its time every
 /// ten seconds.
 pub const CATCHING_UP_SECONDS: u32 = 15;
 
@@ -23,7 +23,7 @@ pub enum Position {
 }
 
 impl Position {
-    /// The cluster time of this place, where it is known.
+    /// The cluster time of this position, where it is known.
     pub fn cluster_time(&self) -> Option<Timestamp> {
         match self {
             Self::At(time)
@@ -71,13 +71,13 @@ impl Position {
         }
     }
 
-    /// How many seconds this place is before `now`; 0 where its time is not known.
+    /// How many seconds this position is before `now`; 0 where its time is not known.
     pub fn seconds_before(&self, now: Timestamp) -> u32 {
         let time = self.cluster_time();
         time.map_or(0, |time| now.time.saturating_sub(time.time))
     }
 
-    /// How many seconds this place is after `earlier`; 0 where its time is not known.
+    /// How many seconds this position is after `earlier`; 0 where its time is not known.
     pub fn seconds_since(&self, earlier: Timestamp) -> u32 {
         let time = self.cluster_time();
         time.map_or(0, |time| time.time.saturating_sub(earlier.time))

@@ -43,7 +43,7 @@ const PREFETCH_BYTES: u32 = 2 << 20;
 pub struct Config {
     /// What is watched.
     pub scope: Scope,
-    /// What to do when the place to resume from has left the oplog.
+    /// What to do when the position to resume from has left the oplog.
     pub on_history_lost: HistoryLost,
 }
 

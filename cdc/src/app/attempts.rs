@@ -33,7 +33,7 @@ pub(super) struct Attempts {
     backoff: Backoff,
     said: bool,
     health: Health,
-    hindered: Option<Cause>,
+    obstacle: Option<Cause>,
 }
 
 impl Attempts {
@@ -43,13 +43,13 @@ impl Attempts {
             backoff: Backoff::default(),
             said: false,
             health: health.clone(),
-            hindered: None,
+            obstacle: None,
         }
     }
 
     /// It worked.
     fn over(&self) {
-        if let Some(cause) = self.hindered {
+        if let Some(cause) = self.obstacle {
             self.health.clear(cause);
         }
     }
@@ -67,9 +67,9 @@ impl Attempts {
         if error.disposition() == Disposition::Halt || left.is_some_and(|left| left.is_zero()) {
             return Err(error);
         }
-        self.hindered = error.cause();
-        if let Some(cause) = self.hindered {
-            self.health.hinder(cause, chain(&error));
+        self.obstacle = error.cause();
+        if let Some(cause) = self.obstacle {
+            self.health.add_obstacle(cause, chain(&error));
         }
         if !self.said {
             self.said = true;

@@ -131,7 +131,7 @@ impl Checkpointer {
         if error.disposition() == Disposition::Halt {
             return Err(error);
         }
-        self.health.hinder(Cause::Checkpoint, chain(&error));
+        self.health.add_obstacle(Cause::Checkpoint, chain(&error));
         warn!(error = chain(&error), "checkpoint not saved, trying again");
         Ok(())
     }

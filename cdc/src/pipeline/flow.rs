@@ -73,13 +73,13 @@ impl Pipeline {
         };
         match reason {
             Reason::Unroutable(reason) => {
-                self.health.hinder(Cause::Unroutable, reason);
+                self.health.add_obstacle(Cause::Unroutable, reason);
                 self.sink.check_again();
             }
             Reason::Nacked => {
                 let reason = "rabbitmq refused a message, publishing from it on, one at a time";
                 warn!(retry_ms = pause.as_millis(), "{reason}");
-                self.health.hinder(Cause::Nacked, reason);
+                self.health.add_obstacle(Cause::Nacked, reason);
             }
         }
         self.window.rewind();

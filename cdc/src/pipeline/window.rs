@@ -146,7 +146,7 @@ impl<T> Window<T> {
     ///
     /// # Panics
     /// When that message was not awaiting one.
-    pub fn judge(&mut self, sequence: u64, verdict: Verdict) {
+    pub fn on_verdict(&mut self, sequence: u64, verdict: Verdict) {
         let index = self
             .index(sequence)
             .expect("a verdict is on a message in the window");

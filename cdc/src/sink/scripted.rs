@@ -114,7 +114,7 @@ impl Scripted {
                 self.take();
             }
             for _ in 0..self.random.random_range(0..8) {
-                self.hear();
+                self.make_receipt();
             }
             if self.give(receipts) {
                 return Event::Receipts;
@@ -151,7 +151,7 @@ impl Scripted {
     }
 
     /// The client hears one of the answers: it makes a receipt, which carries the first return that waits.
-    fn hear(&mut self) {
+    fn make_receipt(&mut self) {
         if self.answers.is_empty() {
             return;
         }

@@ -30,25 +30,25 @@ pub enum Error {
         /// How long we waited.
         after: Duration,
     },
-    /// The place to resume from has left the oplog, or the server does not accept it.
+    /// The position to resume from has left the oplog, or the server does not accept it.
     #[error("the change stream of `{database}` cannot resume from the checkpoint, {position}")]
     HistoryLost {
         /// The watched database.
         database: String,
-        /// The place.
+        /// The position.
         position: String,
         /// What the server said.
         #[source]
         source: Refusal,
     },
-    /// The place is in the cluster's future: the server would leave out every change up to it without a word.
+    /// The position is in the cluster's future: the server would leave out every change up to it without a word.
     #[error(
         "the checkpoint of `{database}`, {position}, is later than the cluster's own time, {now}"
     )]
     Ahead {
         /// The watched database.
         database: String,
-        /// The place.
+        /// The position.
         position: String,
         /// The cluster's present time.
         now: String,
@@ -101,7 +101,7 @@ pub enum Error {
     },
 }
 
-/// The server does not go on from a place. Its words without the resume token, which holds a document's `_id`.
+/// The server does not go on from a position. Its words without the resume token, which holds a document's `_id`.
 #[derive(Debug)]
 pub struct Refusal {
     code: i32,
@@ -110,7 +110,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal of the place, among the errors of opening a stream: whatever is wrong with the token gives an error of
+    /// A refusal of the position, among the errors of opening a stream: whatever is wrong with the token gives an error of
     /// its own, and nothing else varies from one opening to the next.
     pub(super) fn of_token(error: &DriverError) -> Option<Self> {
         let ErrorKind::Command(command) = error.kind.as_ref() else {
@@ -123,8 +123,8 @@ impl Refusal {
         })
     }
 
-    /// A refusal of the place, among the errors of reading, and of opening at a cluster time.
-    pub(super) fn of_place(error: &DriverError) -> Option<Self> {
+    /// A refusal of the position, among the errors of reading, and of opening at a cluster time.
+    pub(super) fn of_position(error: &DriverError) -> Option<Self> {
         Self::of_token(error).filter(|refusal| matches!(refusal.code, 136 | 260 | 280 | 286))
     }
 

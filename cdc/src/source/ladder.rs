@@ -1,4 +1,4 @@
-//! The way back into the stream when the server refuses the place to resume from.
+//! The way back into the stream when the server refuses the position to resume from.
 //!
 //! First after the token, then at the token's cluster time, then what the user chose for lost history.
 //! A state machine without I/O: it is told what happened and says what to try.
@@ -55,7 +55,7 @@ impl Ladder {
         }
     }
 
-    /// The place to open the stream at, when everything before `position` was handed over.
+    /// The position to open the stream at, when everything before `position` was handed over.
     pub(super) fn place(&mut self, position: &Position) -> Position {
         match self.rung {
             Rung::Time(time) => return Position::At(time),
@@ -77,7 +77,7 @@ impl Ladder {
         }
     }
 
-    /// The server refused the place, when opening or while reading. `is_lost` where it said that its oplog no longer
+    /// The server refused the position, when opening or while reading. `is_lost` where it said that its oplog no longer
     /// reaches back so far.
     pub(super) fn refused(&mut self, position: &Position, is_lost: bool) -> Step {
         match (self.rung, position) {

@@ -1,4 +1,4 @@
-//! Opens the stream, down the ladder where the server refuses the place.
+//! Opens the stream, down the ladder where the server refuses the position.
 
 use bson::Timestamp;
 use tracing::{info, warn};
@@ -17,7 +17,7 @@ use crate::{
     retry::chain,
 };
 
-/// Most seconds that a place may be ahead of the member that is asked. All that we read was committed by a majority, so
+/// Most seconds that a position may be ahead of the member that is asked. All that we read was committed by a majority, so
 /// any primary knows of it, but one that is cut off may not have heard yet that it is none.
 const AHEAD_SECONDS: u32 = 60;
 
@@ -101,7 +101,7 @@ impl Opener {
             Step::Again => {
                 warn!(
                     error = chain(&error),
-                    "the place in the change stream was refused, trying again"
+                    "the server refused the position in the change stream, trying again"
                 );
                 Ok(())
             }

@@ -84,7 +84,7 @@ impl Reader {
                         "change stream lost"
                     );
                     is_lost = true;
-                    self.health.hinder(Cause::Mongodb, reason);
+                    self.health.add_obstacle(Cause::Mongodb, reason);
                     tokio::time::sleep(delay).await;
                 }
                 Err(error) => {

@@ -310,7 +310,7 @@ fn moved(database: &str) -> Error {
 /// to the next: any that neither passes nor is about the user is taken for one.
 fn refused(mongo: &Mongo, database: &str, position: &Position, error: DriverError) -> Error {
     let refusal = match position {
-        Position::At(_) => Refusal::of_place(&error),
+        Position::At(_) => Refusal::of_position(&error),
         Position::After { .. } => Refusal::of_token(&error),
     };
     named(mongo, database, position, error, refusal)
@@ -318,7 +318,7 @@ fn refused(mongo: &Mongo, database: &str, position: &Position, error: DriverErro
 
 /// Names a failure to read.
 fn failed(mongo: &Mongo, database: &str, after: &Position, error: DriverError) -> Error {
-    let refusal = Refusal::of_place(&error);
+    let refusal = Refusal::of_position(&error);
     named(mongo, database, after, error, refusal)
 }
 
@@ -332,14 +332,14 @@ fn named(
     let is_too_large = code(&error) == Some(EVENT_TOO_LARGE);
     let (database, position) = (database.to_owned(), position.to_string());
     let source = mongo.name(error);
-    let is_about_the_place =
+    let is_about_the_position =
         matches!(source, mongo::Error::Driver(_)) && source.disposition() == Disposition::Halt;
     match refusal {
         _ if is_too_large => Error::TooLarge {
             database,
             after: position,
         },
-        Some(refusal) if is_about_the_place => Error::HistoryLost {
+        Some(refusal) if is_about_the_position => Error::HistoryLost {
             database,
             position,
             source: refusal,

@@ -41,10 +41,10 @@ fn pop_all(window: &mut Window<u32>) -> Vec<u32> {
 fn only_the_contiguous_confirmed_prefix_leaves() {
     let mut window = sent(4);
     for sequence in [3, 1, 2] {
-        window.judge(sequence, Verdict::Confirmed);
+        window.on_verdict(sequence, Verdict::Confirmed);
         assert_eq!(window.pop(), None);
     }
-    window.judge(0, Verdict::Confirmed);
+    window.on_verdict(0, Verdict::Confirmed);
     assert_eq!(pop_all(&mut window), [0, 1, 2, 3]);
     assert!(window.is_empty() && window.bytes() == 0);
 }
@@ -57,7 +57,7 @@ fn a_full_window_has_no_room_until_something_leaves() {
     window.push(1, 1);
     assert_eq!(window.room(), 0);
     window.send_next();
-    window.judge(0, Verdict::Confirmed);
+    window.on_verdict(0, Verdict::Confirmed);
     assert_eq!(window.room(), 0, "confirmed is not yet taken out");
     window.pop();
     assert_eq!(window.room(), 1);
@@ -67,11 +67,11 @@ fn a_full_window_has_no_room_until_something_leaves() {
 fn the_window_is_refilled_when_a_quarter_is_free() {
     let mut window = sent(100);
     for sequence in 0..24 {
-        window.judge(sequence, Verdict::Confirmed);
+        window.on_verdict(sequence, Verdict::Confirmed);
         window.pop();
         assert!(!window.is_low());
     }
-    window.judge(24, Verdict::Confirmed);
+    window.on_verdict(24, Verdict::Confirmed);
     window.pop();
     assert!(window.is_low());
     assert_eq!(window.room(), 25);
@@ -89,7 +89,7 @@ fn bytes_bound_the_window_and_one_larger_entry_passes_alone() {
     window.push(0, 5_000);
     assert_eq!(window.room(), 0);
     window.send_next();
-    window.judge(0, Verdict::Confirmed);
+    window.on_verdict(0, Verdict::Confirmed);
     window.pop();
     window.push(1, 999);
     assert!(window.room() > 0);
@@ -108,9 +108,9 @@ fn pushing_into_a_full_window_is_a_bug() {
 #[test]
 fn after_a_rewind_everything_from_the_first_unconfirmed_entry_is_sent_again() {
     let mut window = sent(4);
-    window.judge(1, Verdict::Nacked);
+    window.on_verdict(1, Verdict::Nacked);
     for sequence in [0, 2, 3] {
-        window.judge(sequence, Verdict::Confirmed);
+        window.on_verdict(sequence, Verdict::Confirmed);
     }
     assert_eq!(pop_all(&mut window), [0]);
     assert_eq!(window.in_flight(), 0);
@@ -121,8 +121,8 @@ fn after_a_rewind_everything_from_the_first_unconfirmed_entry_is_sent_again() {
 #[test]
 fn a_lost_connection_sends_everything_from_the_first_unconfirmed_again() {
     let mut window = sent(4);
-    window.judge(0, Verdict::Confirmed);
-    window.judge(2, Verdict::Confirmed);
+    window.on_verdict(0, Verdict::Confirmed);
+    window.on_verdict(2, Verdict::Confirmed);
     assert_eq!(pop_all(&mut window), [0]);
     assert_eq!(window.rewind(), 3);
     let again: Vec<_> =
@@ -135,7 +135,7 @@ fn a_returned_message_is_never_passed_even_if_its_own_confirm_looks_good() {
     for confirm_first in [true, false] {
         let mut window = sent(3);
         if confirm_first {
-            window.judge(1, Verdict::Confirmed);
+            window.on_verdict(1, Verdict::Confirmed);
         }
         assert!(window.mark_returned(|item| *item == 1).is_some());
         for sequence in if confirm_first {
@@ -143,7 +143,7 @@ fn a_returned_message_is_never_passed_even_if_its_own_confirm_looks_good() {
         } else {
             vec![0, 1, 2]
         } {
-            window.judge(sequence, Verdict::Confirmed);
+            window.on_verdict(sequence, Verdict::Confirmed);
         }
         assert_eq!(pop_all(&mut window), [0]);
     }
@@ -161,10 +161,10 @@ fn a_returned_message_is_sent_again_alone_once_its_own_verdict_is_there() {
     *item = 11;
     window.resend(sequence);
     assert_eq!(send_all(&mut window), [3], "its own verdict is not there");
-    window.judge(1, Verdict::Confirmed);
+    window.on_verdict(1, Verdict::Confirmed);
     assert_eq!(send_all(&mut window), [1]);
     for sequence in [0, 1, 2, 3] {
-        window.judge(sequence, Verdict::Confirmed);
+        window.on_verdict(sequence, Verdict::Confirmed);
     }
     assert_eq!(pop_all(&mut window), [0, 11, 2, 3]);
 }
@@ -281,7 +281,7 @@ impl Model {
                 if !self.broker.verdicts.is_empty() {
                     let index = index % self.broker.verdicts.len();
                     let (sequence, verdict, returned) = self.broker.verdicts.remove(index);
-                    self.window.judge(sequence, verdict);
+                    self.window.on_verdict(sequence, verdict);
                     match (verdict, returned) {
                         (Verdict::Nacked, _) => {
                             self.refusal.refused(Reason::Nacked);

@@ -205,7 +205,7 @@ impl Link {
             self.health.clear(Cause::Stalled);
         } else {
             let reason = format!("no confirm for {} s", waited.as_secs());
-            self.health.hinder(Cause::Stalled, reason);
+            self.health.add_obstacle(Cause::Stalled, reason);
         }
         if waited < self.config.confirm_timeout {
             return None;
@@ -229,7 +229,7 @@ impl Link {
         if blocked {
             let reason = "rabbitmq has blocked this connection (memory or disk alarm)";
             warn!("{reason}, waiting");
-            self.health.hinder(Cause::Blocked, reason);
+            self.health.add_obstacle(Cause::Blocked, reason);
         } else {
             info!("rabbitmq has unblocked this connection");
             self.health.clear(Cause::Blocked);
@@ -245,7 +245,7 @@ impl Link {
     fn connect_again(&mut self, error: &Error) {
         self.note_blocked(false);
         self.health.clear(Cause::Stalled);
-        self.health.hinder(Cause::Rabbitmq, chain(error));
+        self.health.add_obstacle(Cause::Rabbitmq, chain(error));
         let attempts = connect(self.config.clone(), std::mem::take(&mut self.backoff));
         self.state = State::Connecting(Box::pin(attempts));
     }

@@ -21,7 +21,7 @@ use workload::{
     settings::{Format, JsonMode, Settings},
 };
 
-/// What goes wrong, and with the how manieth insert.
+/// What goes wrong, and at which insert, counted from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,

@@ -81,7 +81,7 @@ impl Pipeline {
             returned,
         } in receipts.drain(..)
         {
-            self.window.judge(sequence, verdict);
+            self.window.on_verdict(sequence, verdict);
             match verdict {
                 Verdict::Nacked => {
                     self.metrics.messages_nacked.inc();
@@ -118,7 +118,7 @@ impl Pipeline {
                 return ControlFlow::Break(Ok(Outcome::Superseded(error.into())));
             }
             Err(error) => {
-                self.health.hinder(Cause::Checkpoint, chain(&error));
+                self.health.add_obstacle(Cause::Checkpoint, chain(&error));
                 self.begin_drain(Some(error.into()));
             }
         }
