@@ -32,12 +32,6 @@ impl Scenario {
         }
     }
 
-    async fn now(&self) -> Timestamp {
-        let admin = self.mongo.database("admin");
-        let hello = admin.run_command(doc! { "hello": 1 }).await.unwrap();
-        hello.get_timestamp("operationTime").unwrap()
-    }
-
     async fn deliver(&self, range: std::ops::Range<i32>) {
         let count = range.len();
         let engine = self.start().await;

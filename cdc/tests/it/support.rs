@@ -172,6 +172,13 @@ impl Scenario {
         refused.to_string().contains("RESOURCE_LOCKED")
     }
 
+    /// The newest cluster time that a majority has.
+    pub(crate) async fn now(&self) -> bson::Timestamp {
+        let admin = self.mongo.database("admin");
+        let hello = admin.run_command(bson::doc! { "hello": 1 }).await.unwrap();
+        hello.get_timestamp("operationTime").unwrap()
+    }
+
     /// Host and port of the primary.
     pub(crate) async fn primary(&self) -> String {
         let hello = self
