@@ -12,7 +12,7 @@ const DECLARED: &str =
     "declared a queue that was not there: if this pipeline has delivered to it before";
 
 /// Well below the time for which the engine takes a queue to be fresh.
-const YOUNG: Duration = Duration::from_secs(2);
+const FRESH: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 5;
 
 /// An engine that reaches the broker through a proxy, and 500 messages in the queue that it declared.
@@ -40,23 +40,23 @@ impl Filled {
         }
     }
 
-    /// The same, with a queue that is still young. On a machine that is too slow for that, the next attempt may do.
-    async fn young(label: &str) -> Self {
+    /// The same, with a queue that is still fresh. On a machine that is too slow for that, the next attempt may do.
+    async fn fresh(label: &str) -> Self {
         for _ in 0..ATTEMPTS {
             let start = Instant::now();
             let filled = Self::new(label).await;
             // Several intervals of the checkpoint: one that was not held back would be saved.
             tokio::time::sleep(Duration::from_millis(200)).await;
             filled.proxy.down();
-            if start.elapsed() < YOUNG {
+            if start.elapsed() < FRESH {
                 return filled;
             }
         }
-        panic!("{ATTEMPTS} attempts took longer than {YOUNG:?} each");
+        panic!("{ATTEMPTS} attempts took longer than {FRESH:?} each");
     }
 
     /// The same, with a queue of which the broker can be sure, and a checkpoint behind its messages.
-    async fn grown(label: &str) -> Self {
+    async fn older(label: &str) -> Self {
         let filled = Self::new(label).await;
         let first = filled.scenario.checkpoint().await.unwrap();
         eventually("the checkpoint follows", async || {
@@ -69,12 +69,12 @@ impl Filled {
 }
 
 #[tokio::test]
-async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
+async fn a_fresh_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
     let Filled {
         scenario,
         proxy,
         engine,
-    } = Filled::young("young").await;
+    } = Filled::fresh("fresh").await;
     scenario.delete_queue(&scenario.name).await;
     proxy.pass();
     engine.wait_for(DECLARED).await;
@@ -93,12 +93,12 @@ async fn a_young_queue_that_is_gone_after_a_lost_connection_is_filled_again() {
 }
 
 #[tokio::test]
-async fn a_young_queue_that_another_client_has_declared_anew_is_filled_again() {
+async fn a_fresh_queue_that_another_client_has_declared_anew_is_filled_again() {
     let Filled {
         scenario,
         proxy,
         engine,
-    } = Filled::young("anew").await;
+    } = Filled::fresh("anew").await;
     scenario.delete_queue(&scenario.name).await;
     scenario.declare_own().await;
     proxy.pass();
@@ -111,12 +111,12 @@ async fn a_young_queue_that_another_client_has_declared_anew_is_filled_again() {
 }
 
 #[tokio::test]
-async fn a_young_queue_that_is_gone_together_with_the_engine_is_filled_again() {
+async fn a_fresh_queue_that_is_gone_together_with_the_engine_is_filled_again() {
     let Filled {
         scenario,
         proxy,
         engine,
-    } = Filled::young("both").await;
+    } = Filled::fresh("both").await;
     engine.kill().await;
     scenario.delete_queue(&scenario.name).await;
     proxy.pass();
@@ -128,12 +128,12 @@ async fn a_young_queue_that_is_gone_together_with_the_engine_is_filled_again() {
 }
 
 #[tokio::test]
-async fn a_grown_queue_that_is_gone_after_a_lost_connection_is_said_and_declared() {
+async fn an_older_queue_that_is_gone_after_a_lost_connection_is_said_and_declared() {
     let Filled {
         scenario,
         proxy,
         engine,
-    } = Filled::grown("grown").await;
+    } = Filled::older("older").await;
     proxy.down();
     engine.wait_for("rabbitmq lost").await;
     scenario.delete_queue(&scenario.name).await;
@@ -153,7 +153,7 @@ async fn a_queue_that_is_gone_at_the_start_is_said_and_declared() {
         scenario,
         proxy: _proxy,
         engine,
-    } = Filled::grown("start").await;
+    } = Filled::older("start").await;
     let finished = engine.stop().await;
     assert_eq!(finished.code, Some(0), "{}", finished.log);
     assert!(!finished.log.contains(DECLARED), "{}", finished.log);
