@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn each_kind_comes_once_before_any_comes_twice() {
-        for round in faults(3, 160).chunks(Kind::all().count()) {
+        for round in faults(3, 10 * Kind::all().count()).chunks(Kind::all().count()) {
             let kinds: BTreeSet<_> = round.iter().map(|fault| fault.kind).collect();
             assert_eq!(kinds.len(), Kind::all().count());
         }
