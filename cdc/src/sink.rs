@@ -6,7 +6,8 @@
 //! - **Returns.** A message that matched no queue comes back on some receipt, its own or another's, and counts as not
 //!   delivered whatever its own verdict is. When the receipts of a message and of all before it are there, so is its
 //!   return, if there is one: it is among the receipts that [`Sink::sweep`] gives.
-//! - **Loss.** After [`Event::Lost`] no receipt comes for what was sent before. The sink connects again by itself, for as
+//! - **Loss.** Every receipt that exists comes before or with [`Event::Lost`], since it may carry a return; after that
+//!   none comes for what was sent before. The sink connects again by itself, for as
 //!   long as it takes, and says [`Event::Connected`]; then the caller sends all again that has no receipt, in order.
 //! - **End.** [`Event::Ended`] is the last event. What it means for the session stands with each [`Ending`].
 //! - **One publisher.** Whatever a sink sends, it holds the pipeline's lease; one that lost it ends.
@@ -150,7 +151,8 @@ impl Sink {
         }
     }
 
-    /// Looks at the deadlines, about once a second. An error where the connection was given up, as in [`Event::Lost`].
+    /// Looks at the deadlines, about once a second. An error where the connection was given up; the
+    /// receipts that it had come with the next [`Sink::next`] or [`Sink::sweep`].
     pub fn tick(&mut self) -> Option<Error> {
         match self {
             Self::Amqp(link) => link.tick().map(Error::from),

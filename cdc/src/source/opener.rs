@@ -21,6 +21,9 @@ use crate::{
 /// any primary knows of it, but one that is cut off may not have heard yet that it is none.
 const AHEAD_SECONDS: u32 = 60;
 
+/// From this distance on there may be so much before the oplog's end that a full batch takes long.
+const NEAR_SECONDS: u32 = 2;
+
 /// Knows how far everything was handed over, and opens the stream there.
 pub(super) struct Opener {
     mongo: Mongo,
@@ -154,8 +157,10 @@ impl Opener {
         if !self.pace.is_skimming() {
             return Next::GoesOn;
         }
-        let is_far_behind = CATCHING_UP_SECONDS <= item.position().seconds_before(now);
-        if self.pace.read(is_wanted, is_far_behind) {
+        // A reply without events comes at the oplog's end.
+        let is_behind =
+            matches!(item, Item::Event(_)) && NEAR_SECONDS <= item.position().seconds_before(now);
+        if self.pace.read(is_wanted, is_behind) {
             Next::Repaced
         } else {
             Next::GoesOn

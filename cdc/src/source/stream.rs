@@ -105,10 +105,12 @@ impl Stream {
         let database = &scope.database;
         let pace = opening.pace;
         let (mut splits, mut with_sample) = (true, pace.is_skimming());
+        let primary = mongo.primary().now();
         let replies = loop {
             let stages = stages(scope, position, with_sample, splits);
             let outcome = tokio::select! {
                 outcome = watch(mongo, database, stages, pace) => outcome,
+                () = mongo.primary().moved(primary.as_ref()) => return Err(moved(database)),
                 overdue = opening.patience.overdue(mongo, database, pace.may_skim()) => match overdue {
                     Overdue::Gone(error) => return Err(error),
                     Overdue::Busy => return Ok(None),
@@ -126,7 +128,7 @@ impl Stream {
         Ok(Some(Self {
             replies,
             batch: None,
-            primary: mongo.primary().now(),
+            primary,
             mongo: mongo.clone(),
             database: database.clone(),
             assembly: splits.then(Assembly::default),
@@ -191,6 +193,7 @@ impl Stream {
     ) -> Result<Option<Item>, Error> {
         let batch = Batch::open(reply).map_err(|source| self.unreadable(after, source))?;
         self.now = batch.operation_time().unwrap_or(self.now);
+        self.patience = Patience::default();
         if batch.is_empty() {
             return Ok(self.idle_position(&batch, &after()).map(Item::Idle));
         }

@@ -28,6 +28,8 @@ pub struct Link {
     waiting_since: Instant,
     said_blocked: bool,
     new_queues: Vec<String>,
+    /// Receipts of a connection that was given up, not given yet.
+    left: Vec<Receipt>,
     fresh: Fresh,
     metrics: Metrics,
     health: Health,
@@ -63,6 +65,7 @@ impl Link {
             config,
             fresh: Fresh::new(!new_queues.is_empty(), Instant::now()),
             new_queues,
+            left: Vec::new(),
             state: State::Up(Box::new(publisher)),
             backoff: Backoff::default(),
             waiting_since: Instant::now(),
@@ -105,6 +108,10 @@ impl Link {
     }
 
     pub(in crate::sink) async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
+        if !self.left.is_empty() {
+            receipts.append(&mut self.left);
+            return Event::Receipts;
+        }
         match &mut self.state {
             State::Up(publisher) => {
                 let outcome = publisher.verdicts(receipts).await;
@@ -140,6 +147,7 @@ impl Link {
     }
 
     pub(in crate::sink) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
+        receipts.append(&mut self.left);
         match &mut self.state {
             State::Up(publisher) | State::Checking(publisher, _) => publisher.sweep(receipts),
             State::Connecting(_) | State::Ended => {}
@@ -215,6 +223,9 @@ impl Link {
             what: "a publish",
             after: self.config.confirm_timeout,
         };
+        if let State::Up(publisher) = &mut self.state {
+            publisher.sweep(&mut self.left);
+        }
         self.connect_again(&error);
         Some(error)
     }

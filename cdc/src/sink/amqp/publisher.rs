@@ -115,10 +115,15 @@ impl Publisher {
                 events,
                 ..
             } = self;
-            tokio::select! {
+            let broken = tokio::select! {
                 biased;
-                () = poll_fn(|context| in_flight.poll(context, outcomes)) => {}
-                error = broken(events) => return Err(self.connection.lost(error)),
+                () = poll_fn(|context| in_flight.poll(context, outcomes)) => None,
+                error = broken(events) => Some(error),
+            };
+            if let Some(error) = broken {
+                // A receipt that is there may carry the return of a message that counts as confirmed.
+                self.sweep(receipts);
+                return Err(self.connection.lost(error));
             }
             self.take_outcomes(receipts);
         }
