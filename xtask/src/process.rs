@@ -118,16 +118,20 @@ mod tests {
         let script = format!("{trap} while :; do sleep 0.05; done");
         Command::new("sh")
             .args(["-c", &script, marker])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap()
     }
 
     #[test]
     fn only_processes_with_the_marker_end() {
-        let mut ours = start("xtask-test-ours", "");
+        let ours_marker = format!("xtask-test-ours-{}", std::process::id());
+        let mut ours = start(&ours_marker, "");
         let mut other = start("xtask-test-other", "");
         let reaper = thread::spawn(move || ours.wait().unwrap());
-        let stubborn = end(&["xtask-test-ours".to_owned()], Duration::from_secs(10)).unwrap();
+        let stubborn = end(&[ours_marker], Duration::from_secs(10)).unwrap();
         assert!(!reaper.join().unwrap().success());
         assert!(stubborn.is_empty());
         assert_eq!(other.try_wait().unwrap(), None);
