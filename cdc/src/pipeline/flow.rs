@@ -52,11 +52,6 @@ impl Pipeline {
                 .saver
                 .confirmed(position, count, Instant::now());
         }
-        let is_early = sabotage::has(Defect::EarlyCheckpoint);
-        if let Some(entry) = self.window.find(|_| is_early) {
-            let position = entry.position.clone();
-            self.checkpoint.saver.confirmed(position, 0, Instant::now());
-        }
         if has_advanced && self.refusal.is_over() {
             self.health.clear(Cause::Nacked);
             self.health.clear(Cause::Unroutable);
@@ -111,5 +106,11 @@ impl Pipeline {
             Some((next.sequence, Arc::clone(message)))
         }));
         (0..sent).for_each(|_| sabotage::pass(Point::AfterPublish));
+        if sabotage::has(Defect::EarlyCheckpoint)
+            && let Some(first) = self.window.find(|_| true)
+        {
+            let position = first.position.clone();
+            self.checkpoint.saver.confirmed(position, 0, Instant::now());
+        }
     }
 }
