@@ -14,12 +14,8 @@ mod cells;
 mod child;
 mod compare;
 mod document;
-mod engine;
-#[cfg(test)]
-mod fixture;
 mod grid;
 mod latency;
-mod life;
 mod machine;
 mod number;
 mod page;
@@ -41,6 +37,8 @@ mod summary;
 mod system_calls;
 mod tally;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::PathBuf;

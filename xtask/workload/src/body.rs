@@ -174,7 +174,8 @@ fn iso_8601(moment: DateTime) -> String {
     }
 }
 
-fn hash(value: &impl Hash) -> u64 {
+/// A hash of `value`.
+pub(crate) fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

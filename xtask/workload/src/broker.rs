@@ -100,29 +100,21 @@ fn is_starting(error: &anyhow::Error) -> bool {
 /// If the broker refuses, or loses the connection.
 pub async fn queue(connection: &Connection, settings: &Settings) -> Result<(Channel, Queue)> {
     let name = settings.rabbitmq_queue_name.as_str();
-    let channel = connection
-        .create_channel()
-        .await
-        .context("open a channel")?;
-    let passive = QueueDeclareOptions::durable().passive();
-    match channel
-        .queue_declare(name.into(), passive, FieldTable::default())
-        .await
-    {
+    let durable = QueueDeclareOptions::durable();
+    let open = async || connection.create_channel().await.context("open a channel");
+    let channel = open().await?;
+    let looking = channel.queue_declare(name.into(), durable.passive(), FieldTable::default());
+    match looking.await {
         Ok(queue) => return Ok((channel, queue)),
         Err(error) if reply_code(&error) == Some(NOT_FOUND) => {}
         Err(error) => return Err(error).with_context(|| format!("look at queue `{name}`")),
     }
     // The failed look closed the channel.
-    let channel = connection
-        .create_channel()
-        .await
-        .context("open a channel")?;
+    let channel = open().await?;
     let arguments = queue_arguments(settings.cdc_queue_type);
-    let queue = channel
-        .queue_declare(name.into(), QueueDeclareOptions::durable(), arguments)
-        .await
-        .with_context(|| format!("declare queue `{name}`"))?;
+    let declaring = channel.queue_declare(name.into(), durable, arguments);
+    let queue = declaring.await;
+    let queue = queue.with_context(|| format!("declare queue `{name}`"))?;
     Ok((channel, queue))
 }
 

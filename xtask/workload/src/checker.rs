@@ -9,7 +9,9 @@ use std::{
     ops::Range,
 };
 
-use crate::body::{DocumentKey, Fingerprint};
+use lapin::types::ShortString;
+
+use crate::body::{self, DocumentKey, Fingerprint};
 
 /// The record of one writer's documents.
 #[derive(Debug, Default)]
@@ -30,6 +32,13 @@ pub struct Checker {
 /// A hash of a `message_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageId(pub u64);
+
+impl MessageId {
+    /// That of `id`.
+    pub fn of(id: &ShortString) -> Self {
+        Self(body::hash(&id.as_str()))
+    }
+}
 
 /// A message as a consumer sees it.
 #[derive(Debug, Clone, Copy)]

@@ -16,19 +16,16 @@ pub struct Latency {
     histogram: Histogram<u64>,
 }
 
-impl Latency {
-    /// An empty record.
-    ///
-    /// # Panics
-    /// Never: the bounds of the histogram are constants.
-    pub fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, HIGHEST_US, 3);
+impl Default for Latency {
+    fn default() -> Self {
         Self {
             sent: Vec::new(),
-            histogram: histogram.expect("the bounds are valid"),
+            histogram: histogram(),
         }
     }
+}
 
+impl Latency {
     /// Notes that the documents from `first` on are sent at `moment`.
     pub fn sent(&mut self, first: usize, moment: Instant) {
         self.sent.push((first, moment));
@@ -51,14 +48,19 @@ impl Latency {
 
     /// The latency in milliseconds that `percent` of the documents did not exceed.
     pub fn percentile_ms(&self, percent: f64) -> f64 {
-        Duration::from_micros(self.histogram.value_at_percentile(percent)).as_secs_f64() * 1_000.0
+        percentile_ms(&self.histogram, percent)
     }
 }
 
-impl Default for Latency {
-    fn default() -> Self {
-        Self::new()
-    }
+/// An empty histogram of latencies in microseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, HIGHEST_US, 3).expect("the bounds are valid")
+}
+
+/// What `percent` of the latencies did not exceed, in milliseconds.
+pub(crate) fn percentile_ms(histogram: &Histogram<u64>, percent: f64) -> f64 {
+    let micros = u32::try_from(histogram.value_at_percentile(percent));
+    f64::from(micros.unwrap_or(u32::MAX)) / 1_000.0
 }
 
 #[cfg(test)]
@@ -69,7 +71,7 @@ mod tests {
     fn each_document_counts_from_its_own_batch() {
         let start = Instant::now();
         let after = |millis| start + Duration::from_millis(millis);
-        let mut latency = Latency::new();
+        let mut latency = Latency::default();
         latency.sent(0, after(0));
         latency.sent(2, after(100));
         assert_eq!(latency.arrived(1, after(7)), Duration::from_millis(7));

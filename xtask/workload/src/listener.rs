@@ -96,22 +96,19 @@ impl Listener {
         })
     }
 
-    /// Skips the messages that were in the queue before, and returns how many those were.
+    /// Skips the messages that were in the queue before.
     ///
     /// # Errors
     /// If the broker is lost for good.
-    pub async fn skip_backlog(&mut self) -> Result<usize> {
-        let mut skipped = 0;
-        if self.settings.cdc_queue_type == QueueType::Stream {
-            return Ok(skipped);
-        }
-        while skipped < self.backlog as usize {
+    pub async fn skip_backlog(&mut self) -> Result<()> {
+        let is_stream = self.settings.cdc_queue_type == QueueType::Stream;
+        while !is_stream && self.held < self.backlog as usize {
             let Ok(chunk) = timeout(BACKLOG_SILENCE, self.next()).await else {
                 break;
             };
-            skipped += chunk?.1.len();
+            chunk?;
         }
-        Ok(skipped)
+        Ok(())
     }
 
     /// The next messages, and the moment of their arrival.
@@ -153,14 +150,9 @@ impl Listener {
     pub async fn close(self) {
         // The broker puts messages back before it confirms the close. If it is gone, it has.
         let closing = async {
-            self.channel
-                .close(200, ShortString::from("done"))
-                .await
-                .ok();
-            self.connection
-                .close(200, ShortString::from("done"))
-                .await
-                .ok();
+            let done = || ShortString::from("done");
+            self.channel.close(200, done()).await.ok();
+            self.connection.close(200, done()).await.ok();
         };
         timeout(broker::ANSWER_TIMEOUT, closing).await.ok();
     }
@@ -168,9 +160,8 @@ impl Listener {
     async fn reopen(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         // The broker may have closed the channel alone, and would keep the rest for us.
-        let closing = self
-            .connection
-            .close(200, ShortString::from("reconnecting"));
+        let reason = ShortString::from("reconnecting");
+        let closing = self.connection.close(200, reason);
         timeout(RETRY_DELAY, closing).await.ok();
         loop {
             sleep(RETRY_DELAY).await;
@@ -213,13 +204,8 @@ async fn consume(channel: &Channel, settings: &Settings, since: SystemTime) -> R
     let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
     qos.await.context("set the prefetch")?;
     let name = settings.rabbitmq_queue_name.as_str();
-    channel
-        .basic_consume(
-            name.into(),
-            "".into(),
-            BasicConsumeOptions::default(),
-            arguments,
-        )
-        .await
-        .with_context(|| format!("listen to queue `{name}`"))
+    let (tag, options) = (ShortString::default(), BasicConsumeOptions::default());
+    let consuming = channel.basic_consume(name.into(), tag, options, arguments);
+    let consumer = consuming.await;
+    consumer.with_context(|| format!("listen to queue `{name}`"))
 }

@@ -18,6 +18,7 @@ use crate::{
     checker::Report,
     hint::Hinted,
     listener::{Listener, QUORUM_PREFETCH},
+    patience::READY_TIMEOUT,
     progress::Progress,
     scrabble::Generator,
     settings::Settings,
@@ -93,13 +94,10 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
         format: settings.cdc_format,
         mode: settings.cdc_json_mode,
     };
-    let book = Book::new(style, generator.clone(), progress, args.show);
-    let book = RefCell::new(book);
     let run = Run {
         args,
         settings,
-        generator,
-        book,
+        book: RefCell::new(Book::new(style, generator, progress, args.show)),
     };
     let outcome = run.carry_out(&client, &mut listener).await;
     let (held, is_full) = (listener.held, !listener.can_hold(1));
@@ -108,10 +106,10 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
     let book = run.book.into_inner();
     book.summarise(&args.label);
     outcome?;
-    if is_full && !book.is_settled() {
+    if is_full && !book.checker.is_settled() {
         return Err(full(held, settings).into());
     }
-    verdict(&book.report(), book.first_difference(), settings)
+    verdict(&book.checker.report(), book.difference.as_deref(), settings)
 }
 
 fn generator(args: &Args, settings: &Settings) -> Result<Generator> {
@@ -138,13 +136,9 @@ async fn wait_for_engine(client: &Client, settings: &Settings, timeout: Duration
     let checkpoints = database.collection::<Document>("checkpoints");
     let deadline = Instant::now() + timeout;
     loop {
-        let found = checkpoints
-            .find_one(doc! { "_id": &settings.cdc_pipeline })
-            .await;
-        if found
-            .map_err(|error| anyhow::anyhow!("read the checkpoint: {}", store::brief(&error)))?
-            .is_some()
-        {
+        let finding = checkpoints.find_one(doc! { "_id": &settings.cdc_pipeline });
+        let found = store::answer("read the checkpoint", READY_TIMEOUT, finding);
+        if found.await?.is_some() {
             return Ok(());
         }
         if deadline <= Instant::now() {

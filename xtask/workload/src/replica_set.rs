@@ -80,11 +80,9 @@ struct Set {
 impl Set {
     async fn new(args: &Args) -> Result<Self> {
         let options = store::parse(&args.uri).await?;
-        let members: Vec<Member> = options
-            .hosts
-            .iter()
-            .map(|address| Member::new(&options, address))
-            .collect::<Result<_>>()?;
+        let members = options.hosts.iter();
+        let members = members.map(|address| Member::new(&options, address));
+        let members: Vec<Member> = members.collect::<Result<_>>()?;
         Ok(Self {
             name: args.name.clone(),
             election_timeout_ms: args.election_timeout_ms,
@@ -108,35 +106,20 @@ impl Set {
 
     /// Fails for a member that waiting cannot help.
     fn refuse_misfits(&self) -> Result<()> {
-        for (member, state) in self.members.iter().zip(&self.states) {
-            if let Some(misfit) = misfit(&self.name, &member.address, state) {
-                return Err(misfit.into());
-            }
-        }
-        Ok(())
+        let mut members = self.members.iter().zip(&self.states);
+        let misfit = members.find_map(|(member, state)| misfit(&self.name, &member.address, state));
+        misfit.map_or(Ok(()), |misfit| Err(misfit.into()))
     }
 
     fn is_ready(&self) -> bool {
-        let primaries = self
-            .states
-            .iter()
-            .filter(|state| state.is("PRIMARY"))
-            .count();
-        let secondaries = self
-            .states
-            .iter()
-            .filter(|state| state.is("SECONDARY"))
-            .count();
-        primaries == 1 && primaries + secondaries == self.states.len()
+        let count = |role| self.states.iter().filter(|state| state.is(role)).count();
+        count("PRIMARY") == 1 && 1 + count("SECONDARY") == self.states.len()
     }
 
     /// Does what brings the set nearer to ready: initiate it, or hurry its election.
     async fn help(&mut self) -> Result<()> {
-        if self
-            .states
-            .iter()
-            .all(|state| matches!(state, State::Uninitiated { .. }))
-        {
+        let is_new = |state: &State| matches!(state, State::Uninitiated { .. });
+        if self.states.iter().all(is_new) {
             return self.initiate().await;
         }
         if !self.waits_for_election() {
@@ -186,26 +169,17 @@ impl Set {
 
     /// The error at the deadline: the members that are not where they should be.
     fn culprit(&self, timeout_ms: u64) -> anyhow::Error {
-        let laggards: Vec<String> = self
-            .members
-            .iter()
-            .zip(&self.states)
-            .filter(|(_, state)| !state.is("PRIMARY") && !state.is("SECONDARY"))
-            .map(|(member, state)| format!("{} is {}", member.address, state.describe()))
-            .collect();
-        let reason = if laggards.is_empty() {
-            "no PRIMARY was elected".to_owned()
-        } else {
-            laggards.join(", ")
-        };
-        Hinted::new(
-            format!(
-                "replica set {} is not ready after {timeout_ms} ms: {reason}",
-                self.name
-            ),
-            "look at the log of that member",
-        )
-        .into()
+        let members = self.members.iter().zip(&self.states);
+        let late = members.filter(|(_, state)| !state.is("PRIMARY") && !state.is("SECONDARY"));
+        let late =
+            late.map(|(member, state)| format!("{} is {}", member.address, state.describe()));
+        let mut reason = late.collect::<Vec<_>>().join(", ");
+        if reason.is_empty() {
+            "no PRIMARY was elected".clone_into(&mut reason);
+        }
+        let name = &self.name;
+        let message = format!("replica set {name} is not ready after {timeout_ms} ms: {reason}");
+        Hinted::new(message, "look at the log of that member").into()
     }
 }
 

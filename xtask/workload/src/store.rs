@@ -52,6 +52,20 @@ pub async fn connect(settings: &Settings) -> Result<Client> {
     .into())
 }
 
+/// What the server answers to `asking`, within `limit`; `what` is being done.
+///
+/// # Errors
+/// If it refuses or is silent.
+pub async fn answer<T>(
+    what: &'static str,
+    limit: Duration,
+    asking: impl IntoFuture<Output = Result<T, Error>>,
+) -> Result<T> {
+    let answer = tokio::time::timeout(limit, asking).await;
+    let answer = answer.with_context(|| format!("{what}: mongodb does not answer"))?;
+    answer.map_err(|error| anyhow::anyhow!(brief(&error)).context(what))
+}
+
 /// Whether something listens at `address`, and if not, why.
 ///
 /// The driver keeps trying until its timeout and does not tell the cause.

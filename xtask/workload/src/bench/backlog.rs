@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bson::{Document, RawDocumentBuf, Timestamp, doc};
-use mongodb::{
-    Client, Collection, Database,
-    options::{InsertManyOptions, WriteConcern},
-};
-use tokio::time::timeout;
+use mongodb::{Client, Collection, options::WriteConcern};
 
 use super::{
     document::{COLLECTION, Shape},
-    schedule::Extent,
+    queue::{self, Queue},
+    report::Queue as Kind,
+    site::{STOP_LIMIT, Site},
 };
 use crate::store;
 
@@ -28,82 +26,54 @@ const INSERT_LIMIT: Duration = Duration::from_secs(120);
 pub(super) struct Backlog {
     /// The database.
     pub(super) database: String,
-    /// Bytes of one document's BSON.
-    pub(super) size: u64,
     /// Cluster time before the first insert.
     pub(super) from: Timestamp,
+    /// The checkpoint from which an engine reads all of it.
+    pub(super) checkpoint: Document,
 }
 
 impl Backlog {
-    /// Inserts as many documents as `extent` says; all members that make a majority have them when this returns.
-    pub(super) async fn insert(
-        client: &Client,
-        database: &str,
-        from: Timestamp,
-        Extent { count, size }: Extent,
-    ) -> Result<Self> {
+    /// Inserts `count` documents of `size` bytes; all members that make a majority have them when this returns.
+    pub(super) async fn insert(site: &Site, count: u64, size: u64) -> Result<Self> {
+        let database = queue::name();
+        // An engine that runs for a moment leaves a checkpoint that says "now".
+        let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
+        let (engine, _) = site.ready_engine(&database, &queue).await?;
+        engine.process.terminate(STOP_LIMIT).await?;
+        let checkpoint = site.checkpoint(&queue).await?;
+        queue.delete().await;
+        let from = cluster_time(&site.client).await?;
         let shape = Shape::new(size);
         let collection: Collection<RawDocumentBuf> =
-            client.database(database).collection(COLLECTION);
+            site.client.database(&database).collection(COLLECTION);
         let batch = BATCH.min(BATCH_BYTES / size.max(1)).max(1);
         let mut first = 0;
         while first < count {
             let end = count.min(first + batch);
-            let documents = documents(&shape, first, end)?;
             // The last one waits for the majority, and with it all before it.
             let concern = if end == count {
                 WriteConcern::majority()
             } else {
                 WriteConcern::nodes(1)
             };
-            insert(&collection, documents, concern).await?;
+            let inserting = collection.insert_many(shape.documents(first..end)?);
+            let inserting = inserting.ordered(true).write_concern(concern);
+            store::answer("insert the backlog", INSERT_LIMIT, inserting).await?;
             first = end;
         }
         Ok(Self {
-            database: database.to_owned(),
-            size,
+            database,
             from,
+            checkpoint,
         })
-    }
-
-    /// Deletes it.
-    pub(super) async fn delete(&self, client: &Client) -> Result<()> {
-        let database: Database = client.database(&self.database);
-        let dropping = timeout(INSERT_LIMIT, database.drop().into_future());
-        let dropped = dropping.await.context("the database cannot be dropped")?;
-        dropped.map_err(|error| anyhow::anyhow!(store::brief(&error)))
     }
 }
 
 /// The cluster's time now: what is inserted later comes after it.
-pub(super) async fn cluster_time(client: &Client) -> Result<Timestamp> {
+async fn cluster_time(client: &Client) -> Result<Timestamp> {
     let admin = client.database("admin");
     let ping = admin.run_command(doc! { "ping": 1 });
-    let answer = timeout(store::ANSWER_TIMEOUT, ping.into_future());
-    let answer: Document = answer.await.context("mongodb does not answer")??;
-    answer
-        .get_timestamp("operationTime")
-        .context("the server says no cluster time: it is no member of a replica set")
-}
-
-fn documents(shape: &Shape, first: u64, end: u64) -> Result<Vec<RawDocumentBuf>> {
-    let raw = |number| RawDocumentBuf::try_from(&shape.document(number));
-    let documents: Result<_, _> = (first..end).map(raw).collect();
-    documents.context("make the documents")
-}
-
-async fn insert(
-    collection: &Collection<RawDocumentBuf>,
-    documents: Vec<RawDocumentBuf>,
-    concern: WriteConcern,
-) -> Result<()> {
-    let mut options = InsertManyOptions::default();
-    options.ordered = Some(true);
-    options.write_concern = Some(concern);
-    let inserting = collection.insert_many(documents).with_options(options);
-    let inserted = timeout(INSERT_LIMIT, inserting.into_future());
-    let inserted = inserted.await.context("an insert takes too long")?;
-    inserted
-        .map(|_| ())
-        .map_err(|error| anyhow::anyhow!(store::brief(&error)).context("insert the backlog"))
+    let answer = store::answer("ask for the time", store::ANSWER_TIMEOUT, ping).await?;
+    let time = answer.get_timestamp("operationTime");
+    time.context("the server says no cluster time: it is no member of a replica set")
 }

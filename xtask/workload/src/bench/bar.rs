@@ -1,6 +1,6 @@
 //! One bar: what a figure must reach, and what became of it.
 
-use super::{number, ratios::Figure, report::Report, summary::Summary};
+use super::{number, spread::Spread, summary::Summary};
 
 /// What a figure must be.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ pub(super) struct Bar {
     unit: Unit,
     /// Whether it takes runs that a quick bench leaves out.
     big: bool,
-    figure: fn(&Report, &Summary) -> Option<Figure>,
+    figure: fn(&Summary) -> Option<Spread>,
 }
 
 /// What became of a bar.
@@ -46,7 +46,7 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) bar: &'static Bar,
-    pub(super) figure: Option<Figure>,
+    pub(super) figure: Option<Spread>,
     pub(super) verdict: Verdict,
 }
 
@@ -55,7 +55,7 @@ pub(super) const fn bar(
     name: &'static str,
     bound: Bound,
     unit: Unit,
-    figure: fn(&Report, &Summary) -> Option<Figure>,
+    figure: fn(&Summary) -> Option<Spread>,
 ) -> Bar {
     Bar {
         name,
@@ -104,13 +104,13 @@ impl Bar {
         }
     }
 
-    /// What became of it in `report`.
-    pub(super) fn outcome(&'static self, report: &Report, summary: &Summary) -> Outcome {
+    /// What became of it in `summary`.
+    pub(super) fn outcome(&'static self, summary: &Summary) -> Outcome {
         // What is not a number holds no bar.
-        let figure = (self.figure)(report, summary).filter(|figure| figure.value.is_finite());
+        let figure = (self.figure)(summary).filter(|figure| figure.value.is_finite());
         let verdict = match figure {
             Some(figure) if self.bound.holds(figure.value) => Verdict::Held,
-            None if self.big && report.settings.quick => Verdict::NotMeasured,
+            None if self.big && summary.report.settings.quick => Verdict::NotMeasured,
             _ => Verdict::Missed,
         };
         Outcome {
@@ -144,7 +144,7 @@ impl Outcome {
 
     /// Smallest and largest of the samples.
     pub(super) fn spread(&self) -> String {
-        match self.figure.and_then(|figure| figure.samples) {
+        match self.figure {
             Some(samples) if samples.count > 1 => {
                 let text = |value| self.bar.unit.text(value);
                 format!("{}–{}", text(samples.min), text(samples.max))

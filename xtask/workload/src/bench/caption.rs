@@ -2,51 +2,42 @@
 
 use super::{number, report::Report};
 
-/// The words under each plot and above each table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Caption {
-    /// The day.
-    pub(super) date: String,
-    /// Processor, cores, memory, system.
-    pub(super) machine: String,
-    /// Programs and libraries.
-    pub(super) versions: String,
-    /// What was asked for.
-    settings: String,
+/// The words above the tables, one sentence each.
+pub(super) fn sentences(report: &Report) -> [String; 4] {
+    [
+        format!("Measured on {} (UTC).", day(report)),
+        format!("Machine: {}.", machine(report)),
+        format!("Versions: {}.", versions(report)),
+        settings(report),
+    ]
 }
 
-impl Caption {
-    /// Of `report`.
-    pub(super) fn of(report: &Report) -> Self {
-        let machine = &report.machine;
-        let gibibytes = number::float(machine.memory_mib) / 1_024.0;
-        let versions = report.versions.iter();
-        let versions: Vec<_> = versions
-            .map(|(name, version)| format!("{name} {version}"))
-            .collect();
-        Self {
-            date: report.date.chars().take(10).collect(),
-            machine: format!(
-                "{}, {} {}, {gibibytes:.1} GiB of memory, {}",
-                machine.processor,
-                machine.cores,
-                if machine.cores == 1 { "core" } else { "cores" },
-                machine.system
-            ),
-            versions: versions.join(", "),
-            settings: settings(report),
-        }
-    }
+/// The small print under each plot.
+pub(super) fn small_print(report: &Report) -> [String; 2] {
+    let made = format!("{}; {}", day(report), machine(report));
+    [made, versions(report)]
+}
 
-    /// One sentence each.
-    pub(super) fn sentences(&self) -> [String; 4] {
-        [
-            format!("Measured on {} (UTC).", self.date),
-            format!("Machine: {}.", self.machine),
-            format!("Versions: {}.", self.versions),
-            self.settings.clone(),
-        ]
-    }
+fn day(report: &Report) -> String {
+    report.date.chars().take(10).collect()
+}
+
+fn machine(report: &Report) -> String {
+    let machine = &report.machine;
+    format!(
+        "{}, {} {}, {:.1} GiB of memory, {}",
+        machine.processor,
+        machine.cores,
+        if machine.cores == 1 { "core" } else { "cores" },
+        number::float(machine.memory_mib) / 1_024.0,
+        machine.system
+    )
+}
+
+fn versions(report: &Report) -> String {
+    let versions = report.versions.iter();
+    let versions = versions.map(|(name, version)| format!("{name} {version}"));
+    versions.collect::<Vec<_>>().join(", ")
 }
 
 fn settings(report: &Report) -> String {

@@ -1,11 +1,10 @@
 //! Names and cells of a report's tables.
 
 use super::{
-    number::{self, mebibytes},
-    ratios::{self, Figure},
-    report::{Delivery, Path, Queue, Subject},
+    number, ratios,
+    report::{Delivery, Key, Path, Queue, Subject},
     spread::Spread,
-    summary::{Figures, Key, Summary},
+    summary::{Figures, Summary},
 };
 
 /// What is written where there is no figure.
@@ -26,11 +25,7 @@ pub(super) fn subject(subject: Subject) -> &'static str {
 
 /// Name of a queue.
 pub(super) fn queue(queue: Option<Queue>) -> &'static str {
-    match queue {
-        None => NOTHING,
-        Some(Queue::Classic) => "classic",
-        Some(Queue::Quorum) => "quorum",
-    }
+    queue.map_or(NOTHING, Queue::name)
 }
 
 /// Name of a latency's path.
@@ -72,27 +67,9 @@ pub(super) fn engine_is(summary: &Summary, key: &Key) -> String {
     })
 }
 
-/// A ratio, then smallest and largest of the samples.
-pub(super) fn ratio(figure: Figure) -> String {
-    let samples = figure.samples.filter(|samples| samples.count > 1);
-    let value = number::ratio(figure.value);
-    samples.map_or(value.clone(), |samples| {
-        let [min, max] = [samples.min, samples.max].map(number::ratio);
-        format!("{value} ({min}–{max})")
-    })
-}
-
 /// Memory in MiB.
-pub(super) fn mebibytes_of(kib: Spread) -> String {
-    kib.times(mebibytes(1.0))
-        .text(|value| format!("{value:.1}"))
-}
-
-/// A figure far below 1, where it was measured.
-pub(super) fn number_of(spread: Option<Spread>) -> String {
-    spread.map_or(NOTHING.to_owned(), |spread| {
-        spread.text(|value| format!("{value:.3}"))
-    })
+pub(super) fn mebibytes(figure: Spread) -> String {
+    figure.text(|value| format!("{value:.1}"))
 }
 
 /// What a subject did to its messages, if anything.

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::{
+    bar::Outcome,
     bars,
     cells::{self, queue, subject},
     grid::{
@@ -10,9 +11,9 @@ use super::{
         Grid,
     },
     number,
-    report::{FORMAT, Group, Report},
+    report::{FORMAT, Group, Key, Report},
     spread::Spread,
-    summary::{Key, Summary},
+    summary::Summary,
 };
 
 /// Refuses what cannot be compared.
@@ -47,7 +48,7 @@ pub(super) fn same_format(report: &serde_json::Value) -> Result<()> {
 }
 
 /// The change of each median, for people.
-pub(super) fn changes(now: &Report, earlier: &Report) -> String {
+pub(super) fn changes(now: &Summary, earlier: &Summary) -> String {
     let (old, new) = (lines(earlier), lines(now));
     let pair = |(name, before): &(String, Spread)| {
         let (_, after) = new.iter().find(|(other, _)| other == name)?;
@@ -55,23 +56,16 @@ pub(super) fn changes(now: &Report, earlier: &Report) -> String {
     };
     let rows: Vec<_> = old.iter().filter_map(pair).collect();
     let (gone, added) = (old.len() - rows.len(), new.len() - rows.len());
-    let head = [
-        Words("figure"),
-        Figures("earlier"),
-        Figures("now"),
-        Figures("change"),
-        Words("note"),
-    ];
-    let grid = Grid::new(head, rows);
-    let notes = notes(now, earlier, gone, added);
-    let mut lines = vec![format!("\nChange since {}", earlier.date)];
-    lines.push(grid.text().trim_end().to_owned());
-    lines.extend(notes.iter().map(|note| format!("  note: {note}")));
-    lines.join("\n") + "\n"
+    let [before, after, change] = ["earlier", "now", "change"].map(Figures);
+    let head = [Words("figure"), before, after, change, Words("note")];
+    let notes = notes(&now.report, &earlier.report, gone, added).into_iter();
+    let notes = notes.map(|note| format!("  note: {note}\n"));
+    let text = format!("\nChange since {}\n", earlier.report.date);
+    text + &Grid::new(head, rows).text() + &notes.collect::<String>()
 }
 
 fn row(name: &str, before: Spread, after: Spread) -> [String; 5] {
-    let change = match after.median / before.median - 1.0 {
+    let change = match after.value / before.value - 1.0 {
         change if change.is_finite() => format!("{:+.1} %", 100.0 * change),
         // From 0, which is either no change or one that has no percentage.
         _ => "–".to_owned(),
@@ -83,8 +77,8 @@ fn row(name: &str, before: Spread, after: Spread) -> [String; 5] {
     };
     [
         name.to_owned(),
-        number::ratio(before.median),
-        number::ratio(after.median),
+        number::ratio(before.value),
+        number::ratio(after.value),
         change,
         note.to_owned(),
     ]
@@ -109,28 +103,16 @@ fn notes(now: &Report, earlier: &Report, gone: usize, added: usize) -> Vec<Strin
     notes
 }
 
-/// All figures by name: ratios first.
-fn lines(report: &Report) -> Vec<(String, Spread)> {
-    let summary = Summary::of(report);
-    let outcomes = bars::outcomes(report, &summary);
-    let mut lines: Vec<_> = outcomes
-        .iter()
-        .filter_map(|outcome| {
-            let figure = outcome.figure?;
-            let alone = Spread::of([figure.value])?;
-            // The figure that has the bar is the one that is compared, whatever the median of the samples is.
-            let spread = figure.samples.map_or(alone, |samples| Spread {
-                median: figure.value,
-                ..samples
-            });
-            Some((outcome.bar.name.to_owned(), spread))
-        })
-        .collect();
+/// All figures by name: those that have a bar first.
+fn lines(summary: &Summary) -> Vec<(String, Spread)> {
+    let outcomes = bars::outcomes(summary).into_iter();
+    let figure = |outcome: Outcome| Some((outcome.bar.name.to_owned(), outcome.figure?));
+    let mut lines: Vec<_> = outcomes.filter_map(figure).collect();
     for (key, run) in &summary.runs {
         let name = |figure| format!("{}: {figure}", key_text(key));
         lines.push((name("events/s"), run.rate));
         lines.push((name("CPU µs/event"), run.cpu_us));
-        lines.push((name("peak KiB"), run.peak_kib));
+        lines.push((name("peak MiB"), run.peak_mib));
     }
     for ((per_second, path), found) in &summary.latencies {
         let name = format!("latency at {per_second}/s, {}", cells::path(*path));

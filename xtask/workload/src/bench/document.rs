@@ -3,7 +3,10 @@
 //! Both follow from a document's number alone, so that every part of the bench can make them by itself and the check
 //! knows what has to arrive.
 
-use bson::{DateTime, Document, doc, oid::ObjectId};
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use serde_json::{Value, json};
 
 /// Collection that they are in.
@@ -48,6 +51,13 @@ impl Shape {
         }
     }
 
+    /// Some documents, as they are sent to the server.
+    pub(super) fn documents(&self, numbers: Range<u64>) -> Result<Vec<RawDocumentBuf>> {
+        let raw = |number| RawDocumentBuf::try_from(&self.document(number));
+        let documents: Result<_, _> = numbers.map(raw).collect();
+        documents.context("make the documents")
+    }
+
     /// Appends the body of document `number` in the format `document`, byte for byte what the engine makes of it.
     pub(super) fn write_body(&self, number: u64, body: &mut Vec<u8>) {
         body.extend_from_slice(b"{\"number\":");
@@ -61,30 +71,19 @@ impl Shape {
 
     /// What the body of document `number` says in the format `document`.
     pub(super) fn expected(&self, number: u64) -> Value {
-        let mut value = self.fields(number);
-        value["type"] = COLLECTION.into();
-        value["entry_id"] = id(number).to_hex().into();
-        value
+        let mut body = Vec::new();
+        self.write_body(number, &mut body);
+        serde_json::from_slice(&body).unwrap_or_default()
     }
 
     /// What the full document in the body of document `number` says in the format `event`.
     pub(super) fn expected_full(&self, number: u64) -> Value {
-        let mut value = self.fields(number);
+        let mut value = self.expected(number);
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|name, _| name != "type" && name != "entry_id");
+        }
         value["_id"] = json!({ "$oid": id(number).to_hex() });
         value
-    }
-
-    fn fields(&self, number: u64) -> Value {
-        json!({
-            "number": number,
-            "player": "松尾 蓮",
-            "score": 470,
-            "rated": true,
-            "started": { "$date": "2024-05-27T02:32:39.950Z" },
-            "ratio": 0.625,
-            "moves": ["DOLOR", "LIBERO"],
-            "text": self.text,
-        })
     }
 }
 
@@ -122,13 +121,24 @@ mod tests {
     }
 
     #[test]
-    fn the_body_says_what_is_expected_of_it() {
+    fn the_body_says_what_is_in_the_document() {
         let shape = Shape::new(400);
         let mut body = Vec::new();
         shape.write_body(123_456, &mut body);
-        let value: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!(value, shape.expected(123_456));
         assert_eq!(number_at_front(&body), Some(123_456));
+
+        // The library writes what has no place in JSON as the full document does, but for the date.
+        let mut value = serde_json::to_value(shape.document(123_456)).unwrap();
+        let date = json!({ "$date": { "$numberLong": STARTED_MS.to_string() } });
+        let read = std::mem::replace(
+            &mut value["started"],
+            json!({ "$date": "2024-05-27T02:32:39.950Z" }),
+        );
+        assert_eq!(read, date);
+        assert_eq!(value, shape.expected_full(123_456));
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["type"], COLLECTION);
+        assert_eq!(body["entry_id"], value["_id"]["$oid"]);
     }
 
     #[test]

@@ -8,16 +8,14 @@ mod load;
 mod paths;
 
 use anyhow::Result;
-use hdrhistogram::Histogram;
 
 pub(super) use self::load::Load;
 use super::{
     report::{Latency, Path},
     site::Site,
 };
+use crate::latency;
 
-/// Longest latency that is told apart: ten minutes, in microseconds.
-const HIGHEST_US: u64 = 600_000_000;
 /// Percentiles of the distribution.
 const PERCENTILES: [f64; 14] = [
     0.0, 10.0, 25.0, 50.0, 75.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99, 100.0,
@@ -29,22 +27,21 @@ pub(super) async fn measure(site: &Site, path: Path, load: &Load, sample: u32) -
         Path::Engine => paths::through_engine(site, load).await?,
         Path::Floor => paths::without_engine(site, load).await?,
     };
-    let mut figures = figures(&micros[load.warm_up()..]);
-    figures.path = path;
-    figures.per_second = load.per_second;
-    figures.sample = sample;
-    Ok(figures)
+    Ok(Latency {
+        path,
+        per_second: load.per_second,
+        sample,
+        ..figures(&micros[load.warm_up()..])
+    })
 }
 
 /// What the latencies in microseconds come to; whose they are is for the caller to say.
 fn figures(micros: &[u64]) -> Latency {
-    let histogram = Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 3);
-    let mut histogram = histogram.expect("the bounds are valid");
+    let mut histogram = latency::histogram();
     for latency in micros {
         histogram.saturating_record(*latency);
     }
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-    let at = |percent: f64| histogram.value_at_percentile(percent) as f64 / 1_000.0;
+    let at = |percent| latency::percentile_ms(&histogram, percent);
     Latency {
         path: Path::Engine,
         per_second: 0,

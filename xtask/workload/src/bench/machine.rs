@@ -9,9 +9,9 @@ use harness::{
 };
 use mongodb::Client;
 use serde_json::Value;
-use tokio::time::timeout;
 
 use super::report::Machine;
+use crate::store;
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -104,8 +104,8 @@ fn word(text: &str, index: usize) -> Option<String> {
 async fn mongod(client: &Client) -> Option<String> {
     let admin = client.database("admin");
     let asking = admin.run_command(doc! { "buildInfo": 1 });
-    let answer = timeout(LIMIT, asking.into_future()).await.ok()?.ok()?;
-    Some(answer.get_str("version").ok()?.to_owned())
+    let answer = store::answer("ask for its version", LIMIT, asking).await;
+    Some(answer.ok()?.get_str("version").ok()?.to_owned())
 }
 
 /// What the broker's management page says of the broker.

@@ -1,10 +1,9 @@
 //! A report for people: at a terminal, and as the block of a page in Markdown.
 
 use super::{
-    caption::Caption,
+    caption,
     grid::{Grid, plain},
     plot,
-    report::Report,
     sections::{Section, ratios, sections},
     summary::Summary,
 };
@@ -13,27 +12,23 @@ use super::{
 const MEDIANS: &str =
     "Each figure is the median of its samples, with the smallest and the largest in brackets.\n";
 
-/// Everything in `report`, for a terminal.
-pub(super) fn table(report: &Report, summary: &Summary) -> String {
-    let head = Caption::of(report).sentences().join("\n") + "\n";
+/// Everything in `summary`, for a terminal.
+pub(super) fn table(summary: &Summary) -> String {
+    let head = caption::sentences(&summary.report).join("\n") + "\n";
     let part = |title: &str, grid: &Grid| {
         let empty = grid.is_empty().then(|| "  not measured\n".to_owned());
         format!("\n{title}\n{}", empty.unwrap_or_else(|| grid.text()))
     };
-    let sections = sections(report, summary);
-    let sections = sections
-        .iter()
-        .map(|section| part(section.title, &section.grid));
+    let sections = sections(summary).map(|section| part(section.title, &section.grid));
     let ratios = part("Ratios of medians", &ratios(summary));
     [head, ratios].into_iter().chain(sections).collect()
 }
 
-/// The block for `report`; links to its plots begin with `plots`.
-pub(super) fn page(report: &Report, plots: &str) -> String {
-    let sentences = Caption::of(report).sentences();
+/// The block for `summary`; links to its plots begin with `plots`.
+pub(super) fn page(summary: &Summary, plots: &str) -> String {
+    let sentences = caption::sentences(&summary.report);
     let head = sentences.iter().map(|sentence| plain(sentence) + "\n");
-    let sections = sections(report, &Summary::of(report));
-    let body = sections.iter().map(|section| block(section, plots));
+    let body = sections(summary).map(|section| block(&section, plots));
     head.chain([MEDIANS.to_owned()]).chain(body).collect()
 }
 

@@ -1,20 +1,14 @@
 //! Plots of a report, as SVG that is readable on light and on dark pages.
 
-mod cpu;
+mod comparison;
 mod curves;
 mod growth;
 mod latency;
-mod rates;
 mod scale;
 mod strips;
 mod svg;
 
-use super::{
-    caption::Caption,
-    cells,
-    report::{Report, Subject},
-    summary::{Figures, Summary},
-};
+use super::summary::Summary;
 
 /// Events per second of everyone.
 pub(super) const RATES: &str = "rates.svg";
@@ -26,6 +20,9 @@ pub(super) const LATENCY: &str = "latency.svg";
 pub(super) const EVENTS: &str = "growth-events.svg";
 /// Rate and memory over the size of documents.
 pub(super) const BYTES: &str = "growth-bytes.svg";
+
+/// What a shape stands for where it has a whisker.
+const WHISKER: (&str, &str, &str) = ("whisker", "", "smallest to largest sample");
 
 /// What the plot in `file` shows.
 pub(super) fn title(file: &str) -> &'static str {
@@ -39,32 +36,14 @@ pub(super) fn title(file: &str) -> &'static str {
 }
 
 /// All plots, by file.
-pub(super) fn plots(report: &Report, summary: &Summary) -> [(&'static str, String); 5] {
-    let caption = Caption::of(report);
+pub(super) fn plots(summary: &Summary) -> [(&'static str, String); 5] {
     [
-        (RATES, rates::plot(summary, &caption)),
-        (CPU, cpu::plot(summary, &caption)),
-        (LATENCY, latency::plot(report, summary, &caption)),
-        (EVENTS, growth::events(summary, &caption)),
-        (BYTES, growth::bytes(summary, &caption)),
+        (RATES, comparison::rates(summary)),
+        (CPU, comparison::cpu(summary)),
+        (LATENCY, latency::plot(summary)),
+        (EVENTS, growth::events(summary)),
+        (BYTES, growth::bytes(summary)),
     ]
-}
-
-/// The colour of a subject, as a class of the style sheet.
-fn class(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Source => "source",
-        Subject::Sink | Subject::SinkBare => "sink",
-        Subject::Engine => "engine",
-        Subject::PythonConnection | Subject::PythonConfirm | Subject::PythonBatch => "python",
-    }
-}
-
-/// Name of a subject, and whether it kept its messages.
-fn label(subject: Subject, format: Option<&str>, run: &Figures) -> String {
-    let format = format.filter(|_| subject == Subject::Engine);
-    let parts = [Some(cells::subject(subject)), format, cells::flaw(run)];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{page, plot, report::Report, summary::Summary};
+use super::{page, plot, summary::Summary};
 use crate::hint::Hinted;
 
 /// Where a report is published unless another folder is named.
@@ -20,16 +20,16 @@ const OWN_PAGE: &str = "README.md";
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->\n";
 
-/// Writes `report`, which was read from `file`, with its plots to `folder`, and the block of the page that shows them.
+/// Writes the report of `summary`, which was read from `file`, with its plots to `folder`, and the block of the page that shows them.
 /// Returns that page: the README.md of `folder` where it has one, else [`PAGE`] below the current folder.
 ///
 /// # Errors
 /// If the page has no place for the block, or a file cannot be read or written.
-pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<PathBuf> {
+pub(super) fn publish(file: &Path, summary: &Summary, folder: &Path) -> Result<PathBuf> {
     let here = env::current_dir().context("find the current folder")?;
     let (path, plots) = page_of(folder, &here)?;
     let old = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let Some(page) = replaced(&old, &page::page(report, &plots)) else {
+    let Some(page) = replaced(&old, &page::page(summary, &plots)) else {
         bail!(Hinted::new(
             format!("{} has no place for the figures", path.display()),
             format!("add the lines\n{BEGIN}{END}"),
@@ -39,7 +39,7 @@ pub(super) fn publish(file: &Path, report: &Report, folder: &Path) -> Result<Pat
     // Word for word: a number that was read and written again may end in another digit.
     let json = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     write(&folder.join("report.json"), &json)?;
-    for (name, text) in plot::plots(report, &Summary::of(report)) {
+    for (name, text) in plot::plots(summary) {
         write(&folder.join(name), &text)?;
     }
     write(&path, &page)?;

@@ -62,16 +62,16 @@ pub struct Settings {
     pub quick: bool,
 }
 
-/// Who does the work in a run.
+/// Who does the work in a run, in the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// Floor: the change stream is drained, nothing else is done.
     Source,
-    /// Floor: the same bodies and properties are published, all confirms awaited.
-    Sink,
     /// As `Sink`, with the delivery mode as the only property.
     SinkBare,
+    /// Floor: the same bodies and properties are published, all confirms awaited.
+    Sink,
     /// The engine.
     Engine,
     /// Python: a new connection for each message, the queue declared, one confirm, closed.
@@ -82,8 +82,6 @@ pub enum Subject {
     PythonBatch,
 }
 
-/// The floors.
-pub(super) const FLOORS: [Subject; 3] = [Subject::Source, Subject::SinkBare, Subject::Sink];
 /// What a user would take instead.
 pub(super) const PYTHON: [Subject; 3] = [
     Subject::PythonConnection,
@@ -113,12 +111,22 @@ pub enum Queue {
     Quorum,
 }
 
+impl Queue {
+    /// Its name, as `CDC_QUEUE_TYPE` has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Quorum => "quorum",
+        }
+    }
+}
+
 /// Both types.
 pub(super) const QUEUES: [Queue; 2] = [Queue::Classic, Queue::Quorum];
 
-/// One catch-up run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+/// What is measured: the samples of one figure have it in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
     /// Which question it answers.
     pub group: Group,
     /// Who does the work.
@@ -127,12 +135,20 @@ pub struct Run {
     pub queue: Option<Queue>,
     /// `CDC_FORMAT` of the bodies; none for the source alone.
     pub format: Option<String>,
-    /// Number of the sample, from 0.
-    pub sample: u32,
-    /// Events of the backlog.
-    pub events: u64,
     /// Bytes of one document's BSON.
     pub document_bytes: u64,
+    /// Events that are read or published.
+    pub events: u64,
+}
+
+/// One catch-up run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What was measured.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Number of the sample, from 0.
+    pub sample: u32,
     /// From the start of the process until the last event is read, or in the queue and confirmed.
     pub seconds: f64,
     /// Processor time of the process in user mode, in microseconds.
@@ -150,7 +166,7 @@ pub struct Run {
 }
 
 /// What was found in the queue after a run, by the same check for every subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Distinct documents.
     pub delivered: u64,

@@ -1,28 +1,35 @@
 //! The driver: sample after sample, everything once in each.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use harness::Usage;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 
 use super::{
     Args, Part,
-    backlog::{self, Backlog},
-    catch_up::{self, Start},
-    engine::Job,
+    backlog::Backlog,
+    catch_up,
     latency::{self, Load},
-    life,
+    machine,
     queue::{self, Queue},
     record::Record,
     report::{FORMAT, Group, Queue as Kind, Report, Settings, Subject},
-    schedule::{self, Block, DOCUMENT, Extent, LatencyTask, Scope},
-    site::Site,
+    schedule::{self, DOCUMENT, Scope, Task},
+    site::{STOP_LIMIT, Site},
     system_calls::SystemCalls,
     tell::{self, tell},
     writer,
 };
-use crate::bench::machine;
 
+/// Starts of the engine in one sample.
+const STARTS: usize = 5;
 /// Seconds of each latency.
 const SECONDS: u32 = 10;
 const QUICK_SECONDS: u32 = 3;
@@ -109,7 +116,7 @@ impl Driver<'_> {
             growth: takes(Part::Growth),
         };
         for block in schedule::blocks(&scope, sample) {
-            if block.tasks[0].group != Group::Main || takes(Part::Main) {
+            if block[0].key.group != Group::Main || takes(Part::Main) {
                 self.block(&block, sample).await?;
             }
         }
@@ -126,71 +133,46 @@ impl Driver<'_> {
     ///
     /// New for each sample, so that they lie at the end of the oplog: a change stream goes on to that end before it
     /// hands over the last events of what it has found.
-    async fn block(&mut self, block: &Block, sample: u32) -> Result<()> {
-        let mut starts = Vec::new();
-        for &extent in &block.extents {
-            starts.push(self.start(extent).await?);
+    async fn block(&mut self, block: &[Task], sample: u32) -> Result<()> {
+        let mut backlogs = BTreeMap::new();
+        for (count, size) in schedule::backlogs(block) {
+            let started = Instant::now();
+            backlogs.insert(count, Backlog::insert(&self.site, count, size).await?);
+            let seconds = started.elapsed().as_secs_f64();
+            tell(&format!(
+                "inserted {count} documents of {size} bytes in {seconds:.1} s"
+            ));
         }
-        for task in &block.tasks {
-            let run = catch_up::run(&self.site, &starts[task.backlog], task, sample).await;
-            let run = run.with_context(|| tell::task(task))?;
+        for Task { key, backlog } in block {
+            let run = catch_up::run(&self.site, &backlogs[backlog], key, sample).await;
+            let run = run.with_context(|| tell::name(key))?;
             tell(&tell::run(&run));
             self.record.add(|report| report.runs.push(run))?;
         }
         if self.counts_calls && sample == 0 {
-            self.system_calls(&starts, block).await?;
+            self.system_calls(&backlogs, block).await?;
         }
-        for start in starts {
-            start.backlog.delete(&self.site.client).await?;
+        for backlog in backlogs.into_values() {
+            self.site.drop_database(&backlog.database).await?;
         }
         Ok(())
     }
 
-    async fn start(&self, extent: Extent) -> Result<Start> {
-        let site = &self.site;
-        let database = queue::name();
-        let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
-        let job = Job {
-            pipeline: &queue.name,
-            database: &database,
-            queue: &queue.name,
-            kind: queue.kind,
-            format: DOCUMENT,
-        };
-        let checkpoint = site.engines.checkpoint_now(&site.client, job).await?;
-        queue.delete().await;
-        let from = backlog::cluster_time(&site.client).await?;
-        let started = Instant::now();
-        let backlog = Backlog::insert(&site.client, &database, from, extent).await?;
-        tell(&format!(
-            "inserted {} documents of {} bytes in {:.1} s",
-            extent.count,
-            extent.size,
-            started.elapsed().as_secs_f64()
-        ));
-        Ok(Start {
-            backlog,
-            checkpoint,
-        })
-    }
-
     /// Adds the engine's system calls to its first run in each queue.
-    async fn system_calls(&mut self, starts: &[Start], block: &Block) -> Result<()> {
-        let is_counted = |task: &&schedule::Task| {
-            task.group == Group::Main
-                && task.subject == Subject::Engine
-                && task.format == Some(DOCUMENT)
+    async fn system_calls(
+        &mut self,
+        backlogs: &BTreeMap<u64, Backlog>,
+        block: &[Task],
+    ) -> Result<()> {
+        let is_counted = |task: &&Task| {
+            (task.key.group, task.key.subject) == (Group::Main, Subject::Engine)
+                && task.key.format.as_deref() == Some(DOCUMENT)
         };
-        for task in block.tasks.iter().filter(is_counted) {
-            let calls = catch_up::system_calls(&self.site, &starts[task.backlog], task).await?;
-            tell(&tell::system_calls(task, calls));
+        for Task { key, backlog } in block.iter().filter(is_counted) {
+            let calls = catch_up::system_calls(&self.site, &backlogs[backlog], key).await?;
+            tell(&tell::system_calls(key, calls));
             self.record.add(|report| {
-                let mut runs = report.runs.iter_mut();
-                let run = runs.find(|run| {
-                    (run.group, run.subject, run.queue) == (task.group, task.subject, task.queue)
-                        && run.format.as_deref() == task.format
-                });
-                if let Some(run) = run {
+                if let Some(run) = report.runs.iter_mut().find(|run| run.key == *key) {
                     run.system_calls = calls;
                 }
             })?;
@@ -199,33 +181,40 @@ impl Driver<'_> {
     }
 
     async fn latencies(&mut self, sample: u32) -> Result<()> {
-        let default = if self.args.quick {
-            QUICK_SECONDS
-        } else {
-            SECONDS
-        };
+        let Args { quick, size, .. } = *self.args;
+        let default = if quick { QUICK_SECONDS } else { SECONDS };
         for task in schedule::latencies(sample) {
-            let LatencyTask {
-                per_second,
-                pair,
-                path,
-            } = task;
             let load = Load {
-                per_second,
+                per_second: task.per_second,
                 seconds: self.args.seconds.unwrap_or(default),
-                size: self.args.size,
+                size,
             };
-            let latency = latency::measure(&self.site, path, &load, pair).await?;
+            let latency = latency::measure(&self.site, task.path, &load, task.pair).await?;
             tell(&tell::latency(&latency));
             self.record.add(|report| report.latencies.push(latency))?;
         }
         Ok(())
     }
 
+    /// Starts an engine again and again, with nothing to do and a checkpoint that is there already, and looks at the
+    /// memory of the last one after a while.
     async fn life(&mut self) -> Result<()> {
-        let starts = life::starts_ms(&self.site).await?;
-        let quiet = Duration::from_secs(if self.args.quick { 2 } else { 5 });
-        let idle = life::idle_memory_kib(&self.site, quiet).await?;
+        let (site, database) = (&self.site, queue::name());
+        let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
+        // The first one writes the checkpoint.
+        let (mut engine, _) = site.ready_engine(&database, &queue).await?;
+        let mut starts = Vec::new();
+        while starts.len() < STARTS {
+            engine.process.terminate(STOP_LIMIT).await?;
+            let (next, moment) = site.ready_engine(&database, &queue).await?;
+            starts.push((moment - next.process.started).as_secs_f64() * 1_000.0);
+            engine = next;
+        }
+        sleep(Duration::from_secs(if self.args.quick { 2 } else { 5 })).await;
+        engine.process.check_alive()?;
+        let idle = Usage::of(engine.process.pid())?.memory_kib;
+        engine.process.terminate(STOP_LIMIT).await?;
+        queue.delete().await;
         tell(&tell::life(&starts, idle));
         self.record.add(|report| {
             report.starts_ms.extend(starts);

@@ -3,20 +3,25 @@
 //! Everything is measured once in every sample, and each sample begins at another place, so that a machine that gets
 //! slower or faster over time favours nobody.
 
-use super::report::{Group, Path, Queue, Subject};
+use std::collections::BTreeSet;
+
+use super::report::{Group, Key, Path, QUEUES, Queue, Subject};
 
 /// Samples in which growth is measured, which takes the longest.
 const GROWTH_SAMPLES: u32 = 3;
 /// How often the smaller numbers of events are measured on each side of the largest: the runs of 100 k together take as
 /// long as one of 1 M, so that what happens once a minute is in both.
 const GROWTH_REPEATS: usize = 5;
-/// Messages of the slow Python programs, at most.
-const CONNECTION_EVENTS: u64 = 500;
-const CONFIRM_EVENTS: u64 = 2_000;
-const BATCH_EVENTS: u64 = 50_000;
-/// The same in a short run.
-const QUICK_CONNECTION_EVENTS: u64 = 100;
-const QUICK_CONFIRM_EVENTS: u64 = 300;
+/// Messages of the Python programs, at most: by connection, confirm and batch; and the same in a short run.
+const PYTHON_EVENTS: [u64; 3] = [500, 2_000, 50_000];
+const QUICK_PYTHON_EVENTS: [u64; 3] = [100, 300, 50_000];
+/// Numbers of events, the largest first, as they grow; and the same in a short run.
+const EVENTS: &[u64] = &[1_000_000, 100_000, 10_000];
+const QUICK_EVENTS: &[u64] = &[10_000, 1_000];
+/// Bytes of documents as they grow, and how many there are of each; and in a short run.
+const SIZES: [u64; 5] = [200, 2_000, 20_000, 200_000, 10_000_000];
+const SIZE_EVENTS: [u64; 5] = [200_000, 100_000, 20_000, 2_000, 20];
+const QUICK_SIZE_EVENTS: [u64; 5] = [10_000, 5_000, 1_000, 100, 5];
 /// Inserts per second at which latency is measured, and how often in a sample: the rate that is judged more often, since
 /// a machine's pauses decide what 99 in 100 wait for.
 const LATENCIES: [(u32, u32); 3] = [(100, 1), (1_000, 4), (5_000, 1)];
@@ -36,55 +41,36 @@ pub(super) struct Scope {
     pub(super) growth: bool,
 }
 
-/// Backlogs, and the runs that share them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block {
-    /// In the order in which they are inserted: the largest first, since each is read on to the end of the oplog.
-    pub(super) extents: Vec<Extent>,
-    pub(super) tasks: Vec<Task>,
-}
-
-/// How large a backlog is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
-    /// Documents.
-    pub(super) count: u64,
-    /// Bytes of one document's BSON.
-    pub(super) size: u64,
-}
-
 /// One catch-up run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
-    pub(super) group: Group,
-    pub(super) subject: Subject,
-    pub(super) queue: Option<Queue>,
-    pub(super) format: Option<&'static str>,
-    /// Which of its block's backlogs it reads.
-    pub(super) backlog: usize,
-    /// How many events of it.
-    pub(super) events: u64,
+    pub(super) key: Key,
+    /// Documents of the backlog that it reads, or reads the first ones of.
+    pub(super) backlog: u64,
 }
 
-impl Task {
-    /// Whether its queue is read while it is filled: where the number of events is what counts, the length of a queue
-    /// must not, since a queue that nobody reads takes messages the more slowly the longer it is.
-    pub(super) fn is_read_meanwhile(&self) -> bool {
-        self.group == Group::Events
-    }
+/// Whether its queue is read while it is filled: where the number of events is what counts, the length of a queue must
+/// not, since a queue that nobody reads takes messages the more slowly the longer it is.
+pub(super) fn is_read_meanwhile(key: &Key) -> bool {
+    key.group == Group::Events
 }
 
-/// The catch-up runs of a sample.
-pub(super) fn blocks(scope: &Scope, sample: u32) -> Vec<Block> {
+/// The backlogs of `block` as number and size of documents, in the order in which they are inserted: the largest first,
+/// since each is read on to the end of the oplog.
+pub(super) fn backlogs(block: &[Task]) -> impl Iterator<Item = (u64, u64)> + use<> {
+    let backlogs = block
+        .iter()
+        .map(|task| (task.backlog, task.key.document_bytes));
+    let backlogs: BTreeSet<_> = backlogs.collect();
+    backlogs.into_iter().rev()
+}
+
+/// The catch-up runs of a sample, in blocks that share backlogs.
+pub(super) fn blocks(scope: &Scope, sample: u32) -> Vec<Vec<Task>> {
     let mut main = main_tasks(scope);
-    let turns = main.len() * sample as usize / 3;
     let length = main.len();
-    main.rotate_left(turns % length);
-    let (count, size) = (scope.count, scope.size);
-    let mut blocks = vec![Block {
-        extents: vec![Extent { count, size }],
-        tasks: main,
-    }];
+    main.rotate_left(length * sample as usize / 3 % length);
+    let mut blocks = vec![main];
     if scope.growth && sample < GROWTH_SAMPLES {
         let mut growth = vec![events_block(scope)];
         growth.extend(bytes_blocks(scope));
@@ -123,40 +109,50 @@ pub(super) fn latencies(sample: u32) -> Vec<LatencyTask> {
     tasks.collect()
 }
 
+/// `events` of as many documents, of `size` bytes.
+fn task(group: Group, subject: Subject, queue: Option<Queue>, (events, size): (u64, u64)) -> Task {
+    Task {
+        key: Key {
+            group,
+            subject,
+            queue,
+            format: queue.map(|_| DOCUMENT.to_owned()),
+            document_bytes: size,
+            events,
+        },
+        backlog: events,
+    }
+}
+
 fn main_tasks(scope: &Scope) -> Vec<Task> {
-    let task = |subject, queue, format| Task {
-        group: Group::Main,
-        subject,
-        queue,
-        format,
-        backlog: 0,
-        events: scope.count,
-    };
-    let mut tasks = vec![task(Subject::Source, None, None)];
-    for queue in [Queue::Classic, Queue::Quorum] {
-        for subject in [Subject::Sink, Subject::SinkBare] {
-            tasks.push(task(subject, Some(queue), Some(DOCUMENT)));
+    let all = (scope.count, scope.size);
+    let task = |subject, queue| task(Group::Main, subject, queue, all);
+    let mut tasks = vec![task(Subject::Source, None)];
+    for queue in QUEUES {
+        for subject in [Subject::Sink, Subject::SinkBare, Subject::Engine] {
+            tasks.push(task(subject, Some(queue)));
         }
-        for format in [DOCUMENT, "event"] {
-            tasks.push(task(Subject::Engine, Some(queue), Some(format)));
-        }
+        let mut event = task(Subject::Engine, Some(queue));
+        event.key.format = Some("event".to_owned());
+        tasks.push(event);
     }
     if scope.python {
-        let (connection, confirm) = if scope.quick {
-            (QUICK_CONNECTION_EVENTS, QUICK_CONFIRM_EVENTS)
+        let [connection, confirm, batch] = if scope.quick {
+            QUICK_PYTHON_EVENTS
         } else {
-            (CONNECTION_EVENTS, CONFIRM_EVENTS)
+            PYTHON_EVENTS
         };
         let slow = [
             (Subject::PythonConnection, Queue::Classic, connection),
             (Subject::PythonConnection, Queue::Quorum, connection),
             (Subject::PythonConfirm, Queue::Classic, confirm),
-            (Subject::PythonBatch, Queue::Classic, BATCH_EVENTS),
-            (Subject::PythonBatch, Queue::Quorum, BATCH_EVENTS),
+            (Subject::PythonBatch, Queue::Classic, batch),
+            (Subject::PythonBatch, Queue::Quorum, batch),
         ];
-        tasks.extend(slow.map(|(subject, queue, most)| Task {
-            events: most.min(scope.count),
-            ..task(subject, Some(queue), Some(DOCUMENT))
+        tasks.extend(slow.map(|(subject, queue, most)| {
+            let mut task = task(subject, Some(queue));
+            task.key.events = most.min(scope.count);
+            task
         }));
     }
     tasks
@@ -166,73 +162,32 @@ fn main_tasks(scope: &Scope) -> Vec<Task> {
 ///
 /// Each long run has short ones of the same before and after it: a shared machine has another pace every few minutes,
 /// which would else pass for growth.
-fn events_block(scope: &Scope) -> Block {
-    let counts: &[u64] = if scope.quick {
-        &[10_000, 1_000]
-    } else {
-        &[1_000_000, 100_000, 10_000]
-    };
-    let extents = counts.iter().map(|&count| Extent {
-        count,
-        size: scope.size,
-    });
+fn events_block(scope: &Scope) -> Vec<Task> {
+    let counts = if scope.quick { QUICK_EVENTS } else { EVENTS };
+    let small = counts[1..].repeat(GROWTH_REPEATS);
+    let around = [&small, &counts[..1], &small].concat();
     let subjects = [
         (Subject::Engine, Queue::Classic),
         (Subject::Sink, Queue::Classic),
         (Subject::Engine, Queue::Quorum),
     ];
-    let small: Vec<usize> = (1..counts.len()).collect();
-    let small = small.repeat(GROWTH_REPEATS);
-    let around: Vec<usize> = [small.as_slice(), &[0], &small].concat();
     let tasks = subjects.into_iter().flat_map(|(subject, queue)| {
-        around.iter().map(move |&backlog| Task {
-            group: Group::Events,
-            subject,
-            queue: Some(queue),
-            format: Some(DOCUMENT),
-            backlog,
-            events: counts[backlog],
-        })
+        let task = |&count| task(Group::Events, subject, Some(queue), (count, scope.size));
+        around.iter().map(task).collect::<Vec<_>>()
     });
-    Block {
-        tasks: tasks.collect(),
-        extents: extents.collect(),
-    }
+    tasks.collect()
 }
 
 /// The engine as documents grow.
-fn bytes_blocks(scope: &Scope) -> impl Iterator<Item = Block> {
-    let sizes: &[(u64, u64)] = if scope.quick {
-        &[
-            (200, 10_000),
-            (2_000, 5_000),
-            (20_000, 1_000),
-            (200_000, 100),
-            (10_000_000, 5),
-        ]
+fn bytes_blocks(scope: &Scope) -> impl Iterator<Item = Vec<Task>> + use<> {
+    let counts = if scope.quick {
+        QUICK_SIZE_EVENTS
     } else {
-        &[
-            (200, 200_000),
-            (2_000, 100_000),
-            (20_000, 20_000),
-            (200_000, 2_000),
-            (10_000_000, 20),
-        ]
+        SIZE_EVENTS
     };
-    sizes.iter().map(|&(size, count)| {
-        let task = Task {
-            group: Group::Bytes,
-            subject: Subject::Engine,
-            queue: Some(Queue::Classic),
-            format: Some(DOCUMENT),
-            backlog: 0,
-            events: count,
-        };
-        Block {
-            extents: vec![Extent { count, size }],
-            tasks: vec![task],
-        }
-    })
+    let extents = counts.into_iter().zip(SIZES);
+    let classic = Some(Queue::Classic);
+    extents.map(move |extent| vec![task(Group::Bytes, Subject::Engine, classic, extent)])
 }
 
 /// The body format that is the engine's default.
@@ -253,7 +208,7 @@ mod tests {
     #[test]
     fn each_sample_measures_the_same_and_begins_elsewhere() {
         let samples: Vec<_> = (0..3).map(|sample| blocks(&SCOPE, sample)).collect();
-        let main: Vec<_> = samples.iter().map(|blocks| &blocks[0].tasks).collect();
+        let main: Vec<_> = samples.iter().map(|blocks| &blocks[0]).collect();
         assert_eq!(main[0].len(), 14);
         assert_ne!(main[0][0], main[1][0]);
         assert_ne!(main[1][0], main[2][0]);
@@ -281,28 +236,27 @@ mod tests {
     #[test]
     fn growth_in_events_is_measured_with_queues_that_are_read() {
         let blocks = blocks(&SCOPE, 0);
-        assert!(blocks[1].tasks.iter().all(Task::is_read_meanwhile));
-        let others = blocks[0].tasks.iter().chain(&blocks[2].tasks);
-        assert!(others.into_iter().all(|task| !task.is_read_meanwhile()));
+        let is_read = |task: &Task| is_read_meanwhile(&task.key);
+        assert!(blocks[1].iter().all(is_read));
+        assert!(!blocks[0].iter().chain(&blocks[2]).any(is_read));
     }
 
     #[test]
     fn a_long_run_has_as_many_events_of_the_same_in_short_ones_around_it() {
-        let Block { extents, tasks } = events_block(&SCOPE);
-        let subjects =
-            tasks.chunk_by(|one, next| (one.subject, one.queue) == (next.subject, next.queue));
+        let tasks = events_block(&SCOPE);
+        let subject = |task: &Task| (task.key.subject, task.key.queue);
+        let subjects = tasks.chunk_by(|one, next| subject(one) == subject(next));
         let mut count = 0;
         for runs in subjects {
-            let long = runs
-                .iter()
-                .position(|task| task.events == 1_000_000)
-                .unwrap();
-            let short = |side: &[Task]| side.iter().filter(|task| task.events == 100_000).count();
+            let long = runs.iter().position(|task| task.backlog == 1_000_000);
+            let long = long.unwrap();
+            let short = |side: &[Task]| side.iter().filter(|task| task.backlog == 100_000).count();
             assert_eq!((short(&runs[..long]), short(&runs[long + 1..])), (5, 5));
             count += 1;
         }
         assert_eq!(count, 3);
-        assert!(extents.windows(2).all(|pair| pair[1].count < pair[0].count));
+        let largest_first = [1_000_000, 100_000, 10_000].map(|count| (count, 400));
+        assert_eq!(backlogs(&tasks).collect::<Vec<_>>(), largest_first);
     }
 
     #[test]
@@ -314,9 +268,8 @@ mod tests {
     #[test]
     fn nobody_reads_more_than_there_is() {
         let scope = Scope { count: 50, ..SCOPE };
-        for Block { extents, tasks } in blocks(&scope, 0) {
-            let fits = |task: &Task| task.events <= extents[task.backlog].count;
-            assert!(tasks.iter().all(fits));
+        for task in blocks(&scope, 0).concat() {
+            assert!(task.key.events <= task.backlog, "{task:?}");
         }
     }
 }

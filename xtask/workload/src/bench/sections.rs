@@ -3,16 +3,15 @@
 use super::{
     bar::Outcome,
     bars,
-    cells::{self, NOTHING, delivery, engine_is, mebibytes_of, number_of, queue, ratio, subject},
+    cells::{self, NOTHING, delivery, engine_is, mebibytes, queue, subject},
     grid::{
         Column::{self, Figures, Words},
         Grid,
     },
-    number, plot,
-    ratios::{self, Figure},
-    report::{FLOORS, Group, PYTHON, Path, QUEUES, Report, Subject, Writer},
+    number, plot, ratios,
+    report::{Group, Key, PYTHON, Path, QUEUES, Subject, Writer},
     spread::Spread,
-    summary::{self, Key, Summary},
+    summary::{self, Summary},
 };
 
 /// A table with the plots that belong to it.
@@ -23,7 +22,7 @@ pub(super) struct Section {
 }
 
 /// All of them but the ratios.
-pub(super) fn sections(report: &Report, summary: &Summary) -> [Section; 8] {
+pub(super) fn sections(summary: &Summary) -> [Section; 8] {
     let section = |title, grid, plots| Section { title, grid, plots };
     let main = "Floors, engine, and what a user would take instead";
     [
@@ -32,9 +31,9 @@ pub(super) fn sections(report: &Report, summary: &Summary) -> [Section; 8] {
         section("Latency", latency(summary), &[plot::LATENCY]),
         section("Growth in events", events(summary), &[plot::EVENTS]),
         section("Growth in bytes", bytes(summary), &[plot::BYTES]),
-        section("Start, idle and binary", besides(report, summary), &[]),
-        section("Extended JSON writer", writer(report), &[]),
-        section("Bars", bars(report, summary), &[]),
+        section("Start, idle and binary", besides(summary), &[]),
+        section("Extended JSON writer", writer(summary), &[]),
+        section("Bars", bars(summary), &[]),
     ]
 }
 
@@ -59,12 +58,13 @@ const MEGABYTES: OfRuns = (Figures("MB/s"), |(_, key, run)| {
     ratios::megabytes_per_second(key.document_bytes, run.rate).short()
 });
 const CPU: OfRuns = (Figures("CPU µs/event"), |(_, _, run)| run.cpu_us.short());
-const PEAK: OfRuns = (Figures("peak MiB"), |(_, _, run)| {
-    mebibytes_of(run.peak_kib)
+const PEAK: OfRuns = (Figures("peak MiB"), |(_, _, run)| mebibytes(run.peak_mib));
+const CALLS: OfRuns = (Figures("calls/event"), |(_, _, run)| {
+    let text = |calls: Spread| calls.text(|value| format!("{value:.3}"));
+    run.calls.map_or(NOTHING.to_owned(), text)
 });
-const CALLS: OfRuns = (Figures("calls/event"), |(_, _, run)| number_of(run.calls));
 const BODY: OfRuns = (Figures("bytes/event"), |(_, _, run)| {
-    number::whole(run.body_bytes.median)
+    number::whole(run.body_bytes.value)
 });
 const ENGINE_IS: OfRuns = (Figures("engine is"), |(summary, key, _)| {
     engine_is(summary, key)
@@ -80,11 +80,7 @@ fn table<'a, const N: usize>(columns: [OfRuns; N], rows: impl Iterator<Item = Ru
 
 /// The main comparison.
 fn main(summary: &Summary) -> Grid {
-    let subjects = FLOORS.into_iter().chain([Subject::Engine]).chain(PYTHON);
-    let runs = subjects.flat_map(|wanted| {
-        let runs = summary.group(Group::Main);
-        runs.filter(move |(key, _)| key.subject == wanted)
-    });
+    let runs = summary.group(Group::Main);
     let columns = [
         PROGRAM, QUEUE, FORMAT, RATE, CPU, PEAK, CALLS, BODY, ENGINE_IS, DELIVERY,
     ];
@@ -130,40 +126,31 @@ fn bounds(summary: &Summary) -> Grid {
 fn latency(summary: &Summary) -> Grid {
     let mut rows = Vec::new();
     for (&(per_second, path), found) in &summary.latencies {
-        let cells = [found.p50, found.p90, found.p99, found.max].map(Spread::short);
-        let [p50, p90, p99, max] = cells;
         let rate = number::whole(f64::from(per_second));
-        rows.push([
-            rate.clone(),
-            cells::path(path).to_owned(),
-            p50,
-            p90,
-            p99,
-            max,
-        ]);
+        let name = cells::path(path).to_owned();
+        let [p50, p90, p99, max] = [found.p50, found.p90, found.p99, found.max].map(Spread::short);
+        rows.push([rate.clone(), name, p50, p90, p99, max]);
         if let (Path::Floor, Some((p50, p99))) = (path, ratios::latency(summary, per_second)) {
-            let [p50, p99] = [p50, p99].map(ratio);
+            let [p50, p99] = [p50, p99].map(|figure| figure.text(number::ratio));
             let none = || NOTHING.to_owned();
             rows.push([rate, "engine / floor".to_owned(), p50, none(), p99, none()]);
         }
     }
-    let percentiles = ["p50 ms", "p90 ms", "p99 ms", "max ms"].map(Figures);
-    let [p50, p90, p99, max] = percentiles;
-    Grid::new(
-        [Figures("inserts/s"), Words("path"), p50, p90, p99, max],
-        rows,
-    )
+    let [p50, p90, p99, max] = ["p50 ms", "p90 ms", "p99 ms", "max ms"].map(Figures);
+    let head = [Figures("inserts/s"), Words("path"), p50, p90, p99, max];
+    Grid::new(head, rows)
 }
 
 /// What is measured besides.
-fn besides(report: &Report, summary: &Summary) -> Grid {
-    let start = summary.start_ms.map(Spread::short);
-    let megabytes = number::float(report.binary_bytes) / 1e6;
-    let binary = (report.binary_bytes > 0).then(|| format!("{megabytes:.2}"));
+fn besides(summary: &Summary) -> Grid {
+    let binary = |figure: Spread| format!("{:.2}", figure.value);
     let rows = [
-        ("start to first watch, ms", start),
-        ("memory when idle, MiB", summary.idle_kib.map(mebibytes_of)),
-        ("stripped binary, MB", binary),
+        (
+            "start to first watch, ms",
+            summary.start_ms.map(Spread::short),
+        ),
+        ("memory when idle, MiB", summary.idle_mib.map(mebibytes)),
+        ("stripped binary, MB", summary.binary_mb.map(binary)),
     ];
     let none = || "not measured".to_owned();
     let rows = rows.map(|(name, figure)| [name.to_owned(), figure.unwrap_or_else(none)]);
@@ -171,7 +158,7 @@ fn besides(report: &Report, summary: &Summary) -> Grid {
 }
 
 /// The writer beside `serde_json`.
-fn writer(report: &Report) -> Grid {
+fn writer(summary: &Summary) -> Grid {
     let row = |writer: &Writer| {
         [
             number::bytes(writer.document_bytes),
@@ -180,15 +167,12 @@ fn writer(report: &Report) -> Grid {
             number::short(writer.serde_json_ns / writer.ours_ns),
         ]
     };
-    let figures = ["writer ns", "serde_json ns", "times as fast"].map(Figures);
-    let [ours, theirs, times] = figures;
-    Grid::new(
-        [Words("document"), ours, theirs, times],
-        report.writer.iter().map(row),
-    )
+    let [ours, theirs, times] = ["writer ns", "serde_json ns", "times as fast"].map(Figures);
+    let head = [Words("document"), ours, theirs, times];
+    Grid::new(head, summary.report.writer.iter().map(row))
 }
 
-fn bars(report: &Report, summary: &Summary) -> Grid {
+fn bars(summary: &Summary) -> Grid {
     let row = |outcome: Outcome| {
         [
             outcome.bar.name.to_owned(),
@@ -199,35 +183,25 @@ fn bars(report: &Report, summary: &Summary) -> Grid {
             outcome.bar.scope().to_owned(),
         ]
     };
-    let head = [
-        Words("bar"),
-        Words("must be"),
-        Figures("figure"),
-        Figures("samples"),
-        Words("verdict"),
-        Words("scope"),
-    ];
-    Grid::new(head, bars::outcomes(report, summary).into_iter().map(row))
+    let [bar, bound, verdict, scope] = ["bar", "must be", "verdict", "scope"].map(Words);
+    let [figure, samples] = ["figure", "samples"].map(Figures);
+    let head = [bar, bound, figure, samples, verdict, scope];
+    Grid::new(head, bars::outcomes(summary).into_iter().map(row))
 }
 
 /// The ratios, whether or not they have a bar.
 pub(super) fn ratios(summary: &Summary) -> Grid {
-    let mut rows: Vec<(String, Option<Figure>)> = Vec::new();
+    let mut rows: Vec<(String, Option<Spread>)> = Vec::new();
     for wanted in QUEUES {
         let name = queue(Some(wanted));
         let parts = ratios::parts_to_engine(summary, wanted);
         rows.push((format!("(source + sink) / engine, {name}"), parts));
         let time = ratios::processor_time(summary, wanted);
         rows.push((format!("processor time, engine / sink alone, {name}"), time));
-        rows.extend(
-            [Subject::SinkBare, Subject::Sink]
-                .into_iter()
-                .chain(PYTHON)
-                .map(|other| {
-                    let figure = ratios::engine_to(summary, other, Some(wanted));
-                    (format!("engine / {}, {name}", subject(other)), figure)
-                }),
-        );
+        for other in [Subject::SinkBare, Subject::Sink].into_iter().chain(PYTHON) {
+            let figure = ratios::engine_to(summary, other, Some(wanted));
+            rows.push((format!("engine / {}, {name}", subject(other)), figure));
+        }
     }
     for wanted in [Subject::Engine, Subject::Sink] {
         let growth = ratios::growth(summary, wanted, 100_000, 1_000_000);
@@ -235,6 +209,6 @@ pub(super) fn ratios(summary: &Summary) -> Grid {
         rows.push((name, growth.map(|(rate, _)| rate)));
     }
     let rows = rows.into_iter();
-    let rows = rows.filter_map(|(name, figure)| Some([name, ratio(figure?)]));
+    let rows = rows.filter_map(|(name, figure)| Some([name, figure?.text(number::ratio)]));
     Grid::new([Words("ratio"), Figures("of medians (samples)")], rows)
 }

@@ -39,17 +39,16 @@ pub struct Args {
 /// # Errors
 /// If a file cannot be read or written, reports cannot be compared, or `--check` finds a bar that is missed.
 pub fn run(args: &Args) -> Result<()> {
-    let report = read(&args.report)?;
-    let summary = Summary::of(&report);
-    say(&page::table(&report, &summary));
+    let summary = Summary::of(&read(&args.report)?);
+    say(&page::table(&summary));
     if let Some(file) = &args.compare {
         let earlier = read(file)?;
-        compare::comparable(&report, &earlier)
+        compare::comparable(&summary.report, &earlier)
             .with_context(|| format!("compare with {}", file.display()))?;
-        say(&compare::changes(&report, &earlier));
+        say(&compare::changes(&summary, &Summary::of(&earlier)));
     }
     if let Some(folder) = &args.publish {
-        let page = publish::publish(&args.report, &report, folder)?;
+        let page = publish::publish(&args.report, &summary, folder)?;
         say(&format!(
             "\npublished in {} and {}\n",
             folder.display(),
@@ -57,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
         ));
     }
     if args.check {
-        check(&bars::outcomes(&report, &summary))?;
+        check(&bars::outcomes(&summary))?;
     }
     Ok(())
 }

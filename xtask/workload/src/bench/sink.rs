@@ -179,7 +179,8 @@ where
     confirms.context("publish")
 }
 
-fn check(confirm: &Confirmation) -> Result<()> {
+/// Fails if the broker did not take a message.
+pub(super) fn check(confirm: &Confirmation) -> Result<()> {
     ensure!(
         *confirm == Confirmation::Ack(None),
         "the broker did not take a message: {confirm:?}"

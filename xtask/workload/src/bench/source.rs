@@ -78,9 +78,7 @@ pub(super) async fn watch(
         .batch_size(BATCH_EVENTS)
         .max_await_time(Duration::from_secs(1))
         .batch();
-    let replies = timeout(READ_LIMIT, watching).await;
-    let replies = replies.context("mongodb does not answer")?;
-    replies.map_err(|error| anyhow::anyhow!(store::brief(&error)).context("open the change stream"))
+    store::answer("open the change stream", READ_LIMIT, watching).await
 }
 
 /// The next reply with events: without news the server answers with nothing after a while.

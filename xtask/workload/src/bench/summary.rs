@@ -3,24 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    number::float,
-    report::{Delivery, Group, Latency, Path, Queue, Report, Run, Subject},
+    number::{float, mebibytes},
+    report::{Delivery, Group, Key, Latency, Path, Queue, Report, Run, Subject},
     spread::Spread,
 };
 
 /// The format whose bodies the main comparison is made with.
 const FORMAT: &str = "document";
-
-/// What the samples of one figure have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) group: Group,
-    pub(super) subject: Subject,
-    pub(super) queue: Option<Queue>,
-    pub(super) format: Option<String>,
-    pub(super) document_bytes: u64,
-    pub(super) events: u64,
-}
 
 /// The catch-up runs of one key.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +20,8 @@ pub(super) struct Figures {
     pub(super) cpu_us: Spread,
     /// The part in the kernel.
     pub(super) system_us: Spread,
-    /// Peak resident memory in KiB.
-    pub(super) peak_kib: Spread,
+    /// Peak resident memory in MiB.
+    pub(super) peak_mib: Spread,
     /// System calls per event, where they were counted.
     pub(super) calls: Option<Spread>,
     /// Bytes of bodies per event.
@@ -56,31 +45,37 @@ pub(super) struct Quantiles {
     pub(super) samples: BTreeMap<u32, (f64, f64)>,
 }
 
-/// A report's figures.
+/// A report and its figures.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Summary {
+    pub(super) report: Report,
     pub(super) runs: BTreeMap<Key, Figures>,
     /// By inserts per second.
     pub(super) latencies: BTreeMap<(u32, Path), Quantiles>,
     /// Process start to first watch, in milliseconds.
     pub(super) start_ms: Option<Spread>,
-    /// Resident memory of the idle engine, in KiB.
-    pub(super) idle_kib: Option<Spread>,
+    /// Resident memory of the idle engine, in MiB.
+    pub(super) idle_mib: Option<Spread>,
+    /// Size of the engine's stripped binary, in MB.
+    pub(super) binary_mb: Option<Spread>,
 }
 
 impl Summary {
     /// Of everything in `report`.
     pub(super) fn of(report: &Report) -> Self {
-        let mut runs: BTreeMap<Key, Vec<&Run>> = BTreeMap::new();
-        for run in &report.runs {
-            runs.entry(key(run)).or_default().push(run);
-        }
-        let figures = |(key, runs): (Key, Vec<&Run>)| Some((key, figures(&runs)?));
+        let idle = report.idle_memory_kib.iter().copied();
+        let binary = Spread::alone(float(report.binary_bytes) / 1e6);
         Self {
-            runs: runs.into_iter().filter_map(figures).collect(),
-            latencies: latencies(report),
+            report: report.clone(),
+            runs: grouped(&report.runs, |run| run.key.clone(), figures),
+            latencies: grouped(
+                &report.latencies,
+                |one| (one.per_second, one.path),
+                quantiles,
+            ),
             start_ms: Spread::of(report.starts_ms.iter().copied()),
-            idle_kib: Spread::of(report.idle_memory_kib.iter().copied().map(float)),
+            idle_mib: Spread::of(idle.map(float).map(mebibytes)),
+            binary_mb: (report.binary_bytes > 0).then_some(binary),
         }
     }
 
@@ -105,19 +100,25 @@ impl Summary {
     }
 }
 
-fn key(run: &Run) -> Key {
-    Key {
-        group: run.group,
-        subject: run.subject,
-        queue: run.queue,
-        format: run.format.clone(),
-        document_bytes: run.document_bytes,
-        events: run.events,
+/// What `figures` makes of the items of each key.
+fn grouped<K: Ord, T, F>(
+    items: &[T],
+    key: fn(&T) -> K,
+    figures: fn(&[&T]) -> Option<F>,
+) -> BTreeMap<K, F> {
+    let mut groups: BTreeMap<K, Vec<&T>> = BTreeMap::new();
+    for item in items {
+        groups.entry(key(item)).or_default().push(item);
     }
+    let groups = groups.into_iter();
+    let figures = groups.map(|(key, items)| Some((key, figures(&items)?)));
+    figures.flatten().collect()
 }
 
 fn figures(runs: &[&Run]) -> Option<Figures> {
     let spread = |figure: fn(&Run) -> f64| Spread::of(runs.iter().map(|run| figure(run)));
+    // Never 0, so that a rate is a number whatever a report says.
+    let seconds_per_event = |run: &Run| run.seconds.max(1e-9) / float(run.key.events.max(1));
     let mut of_samples: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for run in runs {
         let times = of_samples.entry(run.sample).or_default();
@@ -125,39 +126,31 @@ fn figures(runs: &[&Run]) -> Option<Figures> {
     }
     // Not their median: what slows one short run in five down is in every long run, and has to count on both sides.
     let mean = |times: Vec<f64>| times.iter().sum::<f64>() / float(times.len() as u64);
-    let times = of_samples
-        .into_iter()
-        .map(|(sample, times)| (sample, mean(times)));
-    let times: BTreeMap<_, _> = times.collect();
+    let times = of_samples.into_iter();
+    let times: BTreeMap<_, _> = times.map(|(sample, times)| (sample, mean(times))).collect();
+    let calls = runs
+        .iter()
+        .map(|run| Some(per_event(run, run.system_calls?)));
     Some(Figures {
         rate: Spread::of(times.values().map(|time| time.recip()))?,
         cpu_us: spread(|run| per_event(run, run.user_us + run.system_us))?,
         system_us: spread(|run| per_event(run, run.system_us))?,
-        peak_kib: spread(|run| float(run.peak_memory_kib))?,
+        peak_mib: spread(|run| mebibytes(float(run.peak_memory_kib)))?,
         body_bytes: spread(|run| per_event(run, run.body_bytes))?,
-        calls: Spread::of(runs.iter().filter_map(|run| calls(run))),
-        delivery: delivery(runs),
-        time: Spread::of(times.values().copied())?.median,
+        calls: Spread::of(calls.flatten()),
+        delivery: delivery(runs.iter().map(|run| run.delivery)),
+        time: Spread::of(times.values().copied())?.value,
         times,
     })
 }
 
-/// Never 0, so that a rate is a number whatever a report says.
-fn seconds_per_event(run: &Run) -> f64 {
-    run.seconds.max(1e-9) / float(run.events.max(1))
-}
-
 fn per_event(run: &Run, total: u64) -> f64 {
-    float(total) / float(run.events.max(1))
+    float(total) / float(run.key.events.max(1))
 }
 
-fn calls(run: &Run) -> Option<f64> {
-    Some(per_event(run, run.system_calls?))
-}
-
-/// The sum of all; none if a run was not checked.
-fn delivery(runs: &[&Run]) -> Option<Delivery> {
-    let found: Option<Vec<Delivery>> = runs.iter().map(|run| run.delivery).collect();
+/// The sum of all; none if one of them was not checked, or there is none.
+pub(super) fn delivery(found: impl Iterator<Item = Option<Delivery>>) -> Option<Delivery> {
+    let found: Option<Vec<Delivery>> = found.collect();
     found?.into_iter().reduce(|sum, found| Delivery {
         delivered: sum.delivered + found.delivered,
         missing: sum.missing + found.missing,
@@ -166,19 +159,8 @@ fn delivery(runs: &[&Run]) -> Option<Delivery> {
     })
 }
 
-fn latencies(report: &Report) -> BTreeMap<(u32, Path), Quantiles> {
-    let mut of_keys: BTreeMap<_, Vec<&Latency>> = BTreeMap::new();
-    for latency in &report.latencies {
-        let key = (latency.per_second, latency.path);
-        of_keys.entry(key).or_default().push(latency);
-    }
-    let quantiles = |(key, samples): (_, Vec<_>)| Some((key, quantiles(&samples)?));
-    of_keys.into_iter().filter_map(quantiles).collect()
-}
-
 fn quantiles(samples: &[&Latency]) -> Option<Quantiles> {
-    let spread =
-        |figure: fn(&Latency) -> f64| Spread::of(samples.iter().map(|latency| figure(latency)));
+    let spread = |figure: fn(&Latency) -> f64| Spread::of(samples.iter().map(|one| figure(one)));
     let of_sample = |latency: &&Latency| (latency.sample, (latency.p50_ms, latency.p99_ms));
     Some(Quantiles {
         p50: spread(|latency| latency.p50_ms)?,

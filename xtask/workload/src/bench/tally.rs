@@ -30,12 +30,7 @@ impl Tally {
             shape,
             arrived: vec![false; count],
             latest: None,
-            delivery: Delivery {
-                delivered: 0,
-                missing: 0,
-                out_of_order: 0,
-                replayed: 0,
-            },
+            delivery: Delivery::default(),
             bytes: 0,
             expected: Vec::new(),
         }

@@ -3,8 +3,7 @@
 use super::{
     cells,
     number::{float, mebibytes, short},
-    report::{Latency, Queue, Run, Subject},
-    schedule::Task,
+    report::{Key, Latency, Queue, Run},
 };
 
 /// Tells a person.
@@ -12,43 +11,43 @@ pub(super) fn tell(text: &str) {
     eprintln!("bench: {text}");
 }
 
-/// What a task is.
-pub(super) fn task(task: &Task) -> String {
-    name(task.subject, task.queue, task.format)
+/// What is measured.
+pub(super) fn name(key: &Key) -> String {
+    let queue = key.queue.map(Queue::name);
+    let parts = [
+        Some(cells::subject(key.subject)),
+        queue,
+        key.format.as_deref(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What a run gave.
 pub(super) fn run(run: &Run) -> String {
-    let name = name(run.subject, run.queue, run.format.as_deref());
-    let flaws = run
-        .delivery
-        .filter(|found| 0 < found.missing + found.out_of_order);
-    let flaws = flaws.map(|found| {
-        let (missing, late) = (found.missing, found.out_of_order);
-        format!(", MISSING {missing}, OUT OF ORDER {late}")
-    });
+    let key = &run.key;
+    let found = run.delivery.unwrap_or_default();
+    let flaws = match (found.missing, found.out_of_order) {
+        (0, 0) => String::new(),
+        (missing, late) => format!(", MISSING {missing}, OUT OF ORDER {late}"),
+    };
     format!(
-        "{name}: {} events of {} bytes in {:.2} s, {:.0}/s, {} us of processor time each, {:.1} MiB{}",
-        run.events,
-        run.document_bytes,
+        "{}: {} events of {} bytes in {:.2} s, {:.0}/s, {} us of processor time each, {:.1} MiB{flaws}",
+        name(key),
+        key.events,
+        key.document_bytes,
         run.seconds,
-        float(run.events) / run.seconds,
-        short(float(run.user_us + run.system_us) / float(run.events)),
+        float(key.events) / run.seconds,
+        short(float(run.user_us + run.system_us) / float(key.events)),
         mebibytes(float(run.peak_memory_kib)),
-        flaws.unwrap_or_default()
     )
 }
 
 /// How many system calls a run took.
-pub(super) fn system_calls(task: &Task, calls: Option<u64>) -> String {
-    let name = self::task(task);
-    match calls {
-        Some(calls) => {
-            let each = float(calls) / float(task.events);
-            format!("{name}: {each:.2} system calls an event")
-        }
-        None => format!("{name}: system calls could not be counted"),
-    }
+pub(super) fn system_calls(key: &Key, calls: Option<u64>) -> String {
+    let each = calls.map(|calls| float(calls) / float(key.events));
+    let figure = each.map(|each| format!("{each:.2} system calls an event"));
+    let none = || "system calls could not be counted".to_owned();
+    format!("{}: {}", name(key), figure.unwrap_or_else(none))
 }
 
 /// What a latency was.
@@ -65,10 +64,4 @@ pub(super) fn life(starts_ms: &[f64], idle_kib: u64) -> String {
     let starts: Vec<String> = starts_ms.iter().map(|ms| format!("{ms:.0}")).collect();
     let idle = idle_kib / 1024;
     format!("starts in {} ms, idle at {idle} MiB", starts.join(", "))
-}
-
-fn name(subject: Subject, queue: Option<Queue>, format: Option<&str>) -> String {
-    let queue = queue.map(|queue| cells::queue(Some(queue)));
-    let parts = [Some(cells::subject(subject)), queue, format];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -22,7 +22,7 @@ pub(super) fn read(criterion: &Path) -> Vec<Writer> {
             name.to_string_lossy().starts_with(PASS)
         });
         let figures = passes.filter_map(|folder| figure(&folder.path()));
-        Some(Spread::of(figures)?.median)
+        Some(Spread::of(figures)?.value)
     };
     let writer = |document_bytes| {
         Some(Writer {

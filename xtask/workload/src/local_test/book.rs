@@ -1,17 +1,14 @@
 //! What is known of a run: the checker's record, the latencies, and what the user was told.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::{ops::Range, time::Duration};
 
 use bson::Document;
-use lapin::{message::Delivery, types::ShortString};
+use lapin::message::Delivery;
 use tokio::time::Instant;
 
 use crate::{
     body::{self, Body, DocumentKey, Fingerprint, Style},
-    checker::{Arrival, Checker, Copy, MessageId, Report},
+    checker::{Arrival, Checker, Copy, MessageId},
     latency::Latency,
     progress::Progress,
     scrabble::Generator,
@@ -19,15 +16,16 @@ use crate::{
 
 /// The record of one run.
 pub(super) struct Book {
+    pub(super) generator: Generator,
+    pub(super) checker: Checker,
+    pub(super) latency: Latency,
+    /// The first difference between a document and its message, if there was one.
+    pub(super) difference: Option<String>,
     style: Style,
-    generator: Generator,
-    checker: Checker,
-    latency: Latency,
     progress: Progress,
     /// Messages that are still to be shown.
     to_show: usize,
     acknowledged: usize,
-    difference: Option<String>,
 }
 
 impl Book {
@@ -36,7 +34,7 @@ impl Book {
             style,
             generator,
             checker: Checker::default(),
-            latency: Latency::new(),
+            latency: Latency::default(),
             progress,
             to_show: show,
             acknowledged: 0,
@@ -51,15 +49,10 @@ impl Book {
         self.checker.sending(key, Fingerprint::of(&body.content));
     }
 
-    /// Notes that the documents from `first` on are sent now.
-    pub(super) fn sent(&mut self, first: usize) {
-        self.latency.sent(first, Instant::now());
-    }
-
     /// Notes that the majority has these documents.
-    pub(super) fn acknowledged(&mut self, first: usize, end: usize) {
-        self.acknowledged = end;
-        self.checker.acknowledged(first..end);
+    pub(super) fn acknowledged(&mut self, documents: Range<usize>) {
+        self.acknowledged = documents.end;
+        self.checker.acknowledged(documents);
     }
 
     /// Notes a message that arrived at `moment`.
@@ -69,7 +62,7 @@ impl Book {
         };
         let copy = Copy {
             document: DocumentKey::new(&body.collection, &body.id),
-            message: message.properties.message_id().as_ref().map(message_id),
+            message: message.properties.message_id().as_ref().map(MessageId::of),
             body: Fingerprint::of(&body.content),
             redelivered: message.redelivered,
         };
@@ -85,27 +78,14 @@ impl Book {
         }
     }
 
-    pub(super) fn report(&self) -> Report {
-        self.checker.report()
-    }
-
-    pub(super) fn is_settled(&self) -> bool {
-        self.checker.is_settled()
-    }
-
-    /// The first difference between a document and its message, if there was one.
-    pub(super) fn first_difference(&self) -> Option<&str> {
-        self.difference.as_deref()
-    }
-
     pub(super) fn tell_progress(&mut self) {
-        self.progress
-            .update(self.acknowledged, self.report().delivered);
+        let delivered = self.checker.report().delivered;
+        self.progress.update(self.acknowledged, delivered);
     }
 
     /// Prints the summary line, and a second one if there were replays.
     pub(super) fn summarise(&self, label: &str) {
-        let report = self.report();
+        let report = self.checker.report();
         self.progress.finish();
         self.progress.say(&format!(
             "{label}: inserted={} delivered={} missing={} out_of_order={} p50_ms={:.1} p99_ms={:.1}",
@@ -117,8 +97,8 @@ impl Book {
             self.latency.percentile_ms(99.0),
         ));
         if 0 < report.replayed {
-            self.progress
-                .say(&format!("{label}: replayed={}", report.replayed));
+            let line = format!("{label}: replayed={}", report.replayed);
+            self.progress.say(&line);
         }
     }
 
@@ -149,10 +129,4 @@ impl Book {
             arrived.collection, arrived.id
         )
     }
-}
-
-fn message_id(id: &ShortString) -> MessageId {
-    let mut hasher = DefaultHasher::new();
-    id.as_str().hash(&mut hasher);
-    MessageId(hasher.finish())
 }

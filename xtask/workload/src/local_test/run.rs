@@ -11,13 +11,7 @@ use tokio::{
 };
 
 use super::{Args, book::Book};
-use crate::{
-    listener::Listener,
-    pace::Pace,
-    scrabble::{self, Generator},
-    settings::Settings,
-    writer,
-};
+use crate::{listener::Listener, pace::Pace, scrabble, settings::Settings, writer};
 
 /// Time between two updates of the progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -28,7 +22,6 @@ const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
 pub(super) struct Run<'a> {
     pub(super) args: &'a Args,
     pub(super) settings: &'a Settings,
-    pub(super) generator: Generator,
     /// Nobody holds this while waiting.
     pub(super) book: RefCell<Book>,
 }
@@ -78,12 +71,12 @@ impl Run<'_> {
         if left == 0 {
             return None;
         }
-        let stretch = self.generator.stretch(first);
-        let end = first + limit.min(stretch.documents).min(left);
         let mut book = self.book.borrow_mut();
+        let stretch = book.generator.stretch(first);
+        let end = first + limit.min(stretch.documents).min(left);
         let make = |index| {
             let id = scrabble::fresh_id(stretch.collection);
-            let document = self.generator.document(index, id);
+            let document = book.generator.document(index, id);
             book.expect(stretch.collection, &document);
             document
         };
@@ -95,11 +88,11 @@ impl Run<'_> {
     }
 
     async fn insert(&self, collection: &Collection<Document>, batch: &Batch) -> Result<()> {
-        self.book.borrow_mut().sent(batch.first);
+        let sent = Instant::now();
+        self.book.borrow_mut().latency.sent(batch.first, sent);
         writer::insert(collection, &batch.documents).await?;
-        self.book
-            .borrow_mut()
-            .acknowledged(batch.first, batch.end());
+        let documents = batch.first..batch.end();
+        self.book.borrow_mut().acknowledged(documents);
         Ok(())
     }
 
@@ -108,7 +101,7 @@ impl Run<'_> {
         let timeout = Duration::from_millis(self.args.timeout_ms);
         let mut arrived = self.arrived();
         let mut since = Instant::now();
-        while !self.book.borrow().is_settled() && since.elapsed() < timeout {
+        while !self.book.borrow().checker.is_settled() && since.elapsed() < timeout {
             sleep(SETTLE_INTERVAL).await;
             if self.arrived() != arrived {
                 arrived = self.arrived();
@@ -119,7 +112,7 @@ impl Run<'_> {
 
     /// Copies of our documents so far: a replay is a sign of life too.
     fn arrived(&self) -> usize {
-        let report = self.book.borrow().report();
+        let report = self.book.borrow().checker.report();
         report.delivered + report.altered + report.replayed
     }
 

@@ -90,7 +90,7 @@ impl Member {
                 state,
             });
         }
-        if !hello.get_bool("isreplicaset").unwrap_or(false) {
+        if !is(&hello, "isreplicaset") {
             return Ok(State::Standalone);
         }
         let options = self.admin(doc! { "getCmdLineOpts": 1 }).await?;
@@ -101,14 +101,10 @@ impl Member {
 
     async fn state_name(&self) -> Result<String, Error> {
         let status = self.admin(doc! { "replSetGetStatus": 1 }).await?;
-        let members = status.get_array("members").ok();
-        let me = members
-            .into_iter()
-            .flatten()
-            .filter_map(|member| member.as_document());
-        let name = me
-            .filter(|member| member.get_bool("self").unwrap_or(false))
-            .find_map(|member| member.get_str("stateStr").ok());
+        let members = status.get_array("members").into_iter().flatten();
+        let mut members = members.filter_map(|member| member.as_document());
+        let me = members.find(|member| is(member, "self"));
+        let name = me.and_then(|me| me.get_str("stateStr").ok());
         Ok(name.unwrap_or("STARTUP").to_owned())
     }
 }
@@ -161,13 +157,14 @@ fn wants_credentials(error: &Error) -> bool {
 
 /// The roles that `hello` tells by itself; the others take a look at the status.
 fn role(hello: &Document) -> Option<&'static str> {
-    if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+    if is(hello, "isWritablePrimary") {
         return Some("PRIMARY");
     }
-    hello
-        .get_bool("secondary")
-        .unwrap_or(false)
-        .then_some("SECONDARY")
+    is(hello, "secondary").then_some("SECONDARY")
+}
+
+fn is(document: &Document, name: &str) -> bool {
+    document.get_bool(name).unwrap_or(false)
 }
 
 fn hosts(hello: &Document) -> Vec<String> {
@@ -180,14 +177,10 @@ fn hosts(hello: &Document) -> Vec<String> {
 
 /// The set's name on the member's command line or in its configuration file.
 fn set_on_command_line(options: &Document) -> Option<String> {
-    let replication = options
-        .get_document("parsed")
-        .ok()?
-        .get_document("replication")
-        .ok()?;
-    let name = replication
-        .get_str("replSet")
-        .or_else(|_| replication.get_str("replSetName"));
+    let parsed = options.get_document("parsed").ok()?;
+    let replication = parsed.get_document("replication").ok()?;
+    let name = replication.get_str("replSet");
+    let name = name.or_else(|_| replication.get_str("replSetName"));
     // `--replSet name/seed` is an old spelling that is still accepted.
     name.ok()?.split('/').next().map(str::to_owned)
 }

@@ -40,14 +40,16 @@ fn run(label: &str, count: u64, flags: &[&str]) -> Report {
 fn subjects(report: &Report) -> BTreeMap<(Subject, Option<Queue>), usize> {
     let mut subjects = BTreeMap::new();
     for run in &report.runs {
-        *subjects.entry((run.subject, run.queue)).or_default() += 1;
+        *subjects
+            .entry((run.key.subject, run.key.queue))
+            .or_default() += 1;
         assert!(0.0 < run.seconds && 0 < run.peak_memory_kib, "{run:?}");
         let Some(found) = run.delivery else {
-            assert_eq!(run.subject, Subject::Source);
+            assert_eq!(run.key.subject, Subject::Source);
             continue;
         };
         let expected = report::Delivery {
-            delivered: run.events,
+            delivered: run.key.events,
             missing: 0,
             out_of_order: 0,
             replayed: 0,
@@ -73,7 +75,7 @@ fn every_subject_delivers_everything_and_floor_and_engine_publish_the_same() {
     let documents = report
         .runs
         .iter()
-        .filter(|run| run.format.as_deref() == Some("document"));
+        .filter(|run| run.key.format.as_deref() == Some("document"));
     let bytes: Vec<u64> = documents.map(|run| run.body_bytes).collect();
     assert!(bytes.iter().all(|each| *each == bytes[0]), "{bytes:?}");
     assert!(report.versions.contains_key("mongod"), "{report:?}");

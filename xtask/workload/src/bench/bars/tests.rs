@@ -1,12 +1,12 @@
 use super::*;
 use crate::bench::{
     bar::Verdict,
-    fixture,
-    report::{Path, Run},
+    report::{Path, Report, Run},
+    tests::fixture,
 };
 
 fn verdicts(report: &Report) -> Vec<(&'static str, Verdict)> {
-    let outcomes = outcomes(report, &Summary::of(report));
+    let outcomes = outcomes(&Summary::of(report));
     let verdict = |outcome: &Outcome| (outcome.bar.name, outcome.verdict);
     outcomes.iter().map(verdict).collect()
 }
@@ -19,11 +19,11 @@ fn names(report: &Report, wanted: Verdict) -> Vec<&'static str> {
 
 fn engine(report: &mut Report, group: Group) -> impl Iterator<Item = &mut Run> {
     let runs = report.runs.iter_mut();
-    runs.filter(move |run| run.subject == Subject::Engine && run.group == group)
+    runs.filter(move |run| run.key.subject == Subject::Engine && run.key.group == group)
 }
 
 fn of_queue(report: &mut Report, queue: Queue) -> impl Iterator<Item = &mut Run> {
-    engine(report, Group::Main).filter(move |run| run.queue == Some(queue))
+    engine(report, Group::Main).filter(move |run| run.key.queue == Some(queue))
 }
 
 fn each<'a>(runs: impl Iterator<Item = &'a mut Run>, change: fn(&mut Run)) {
@@ -84,23 +84,23 @@ const SPOILERS: [Spoiler; 19] = [
         }
     }),
     ("rate at 1 M events / at 100 k", |r| {
-        for run in engine(r, Group::Events).filter(|run| run.events == 1_000_000) {
+        for run in engine(r, Group::Events).filter(|run| run.key.events == 1_000_000) {
             run.seconds *= 1.06;
         }
     }),
     ("peak memory at 1 M events / at 100 k", |r| {
-        for run in engine(r, Group::Events).filter(|run| run.events == 1_000_000) {
+        for run in engine(r, Group::Events).filter(|run| run.key.events == 1_000_000) {
             run.peak_memory_kib = 22 * 1_024;
         }
     }),
     ("engine / one connection per message", |r| {
         let runs = r.runs.iter_mut();
-        let slow = runs.filter(|run| run.subject == Subject::PythonConnection);
+        let slow = runs.filter(|run| run.key.subject == Subject::PythonConnection);
         slow.for_each(|run| run.seconds *= 0.49);
     }),
     ("engine / fastest Python program", |r| {
         let runs = r.runs.iter_mut();
-        let fast = runs.filter(|run| run.subject == Subject::PythonConfirm);
+        let fast = runs.filter(|run| run.key.subject == Subject::PythonConfirm);
         fast.for_each(|run| run.seconds *= 0.19);
     }),
     ("stripped binary", |r| r.binary_bytes = 12_000_001),
@@ -151,7 +151,7 @@ fn a_quick_report_is_excused_from_the_big_runs_alone() {
     let mut report = fixture::report();
     report.settings.quick = true;
     report.latencies.clear();
-    report.runs.retain(|run| run.group == Group::Main);
+    report.runs.retain(|run| run.key.group == Group::Main);
     let excused = [
         "peak memory, documents of 10 MB",
         "rate at 1 M events / at 100 k",
@@ -192,7 +192,7 @@ fn a_missed_bar_is_said_with_figure_and_bound() {
     let mut report = fixture::report();
     report.binary_bytes = 12_345_678;
     report.starts_ms.clear();
-    let outcomes = outcomes(&report, &Summary::of(&report));
+    let outcomes = outcomes(&Summary::of(&report));
     let missed = outcomes
         .iter()
         .filter(|outcome| outcome.verdict == Verdict::Missed);

@@ -1,9 +1,9 @@
 use super::*;
-use crate::bench::{fixture, report::Subject};
+use crate::bench::{report::Subject, tests::fixture};
 
 /// The line of `changes` that begins with `name`.
 fn line(now: &Report, earlier: &Report, name: &str) -> String {
-    let text = changes(now, earlier);
+    let text = changes(&Summary::of(now), &Summary::of(earlier));
     let found = text
         .lines()
         .find(|line| line.trim_start().starts_with(name));
@@ -16,7 +16,8 @@ fn line(now: &Report, earlier: &Report, name: &str) -> String {
 fn slower(factor: f64) -> Report {
     let mut report = fixture::report();
     let runs = report.runs.iter_mut();
-    let engine = runs.filter(|run| run.subject == Subject::Engine && run.group == Group::Main);
+    let engine =
+        runs.filter(|run| run.key.subject == Subject::Engine && run.key.group == Group::Main);
     engine.for_each(|run| run.seconds *= factor);
     report
 }
@@ -60,11 +61,11 @@ fn ratios_are_compared_as_well() {
 #[test]
 fn what_makes_the_reports_unlike_is_noted() {
     let (mut now, earlier) = (fixture::report(), fixture::report());
-    assert!(!changes(&now, &earlier).contains("note:"));
+    assert!(!changes(&Summary::of(&now), &Summary::of(&earlier)).contains("note:"));
     now.machine.cores = 64;
     now.versions.insert("mongod".to_owned(), "8.0".to_owned());
     now.starts_ms.clear();
-    let text = changes(&now, &earlier);
+    let text = changes(&Summary::of(&now), &Summary::of(&earlier));
     for note in [
         "another machine",
         "mongod: 6.0.5, now 8.0",

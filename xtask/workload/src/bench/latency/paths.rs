@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bson::RawDocumentBuf;
 use futures_util::StreamExt;
 use lapin::{
-    Channel, Confirmation, Consumer,
+    Channel, Consumer,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::ShortString,
 };
@@ -20,12 +20,10 @@ use super::{arrivals::Arrivals, load::Load};
 use crate::{
     bench::{
         document::{self, COLLECTION, Shape},
-        engine::{Job, STOP_LIMIT},
         queue::{self, Queue, answer},
         report::Queue as Kind,
-        schedule::DOCUMENT,
         sink,
-        site::Site,
+        site::{STOP_LIMIT, Site},
         source,
     },
     broker, store,
@@ -38,27 +36,18 @@ const LEAD: Duration = Duration::from_millis(100);
 /// Longest time for one insert.
 const INSERT_LIMIT: Duration = Duration::from_secs(30);
 
-type Ticks = mpsc::Receiver<Range<usize>>;
-
 /// Insert to consumer, with the engine in between; microseconds by number.
 pub(super) async fn through_engine(site: &Site, load: &Load) -> Result<Vec<u64>> {
     let database = queue::name();
     let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
     let deliveries = queue.listen().await?;
-    let engine = site.engines.start_ready(Job {
-        pipeline: &queue.name,
-        database: &database,
-        queue: &queue.name,
-        kind: queue.kind,
-        format: DOCUMENT,
-    });
-    let (engine, _) = engine.await?;
+    let (engine, _) = site.ready_engine(&database, &queue).await?;
     let start = Instant::now() + LEAD;
-    let inserting = insert(site, &database, load, load.ticks(start));
+    let inserting = insert(site, &database, load, start);
     let (arrivals, ()) = tokio::try_join!(consume(deliveries, load), inserting)?;
     engine.process.terminate(STOP_LIMIT).await?;
     queue.delete().await;
-    drop_database(site, &database).await?;
+    site.drop_database(&database).await?;
     Ok(arrivals.micros(load, start))
 }
 
@@ -78,96 +67,86 @@ pub(super) async fn without_engine(site: &Site, load: &Load) -> Result<Vec<u64>>
     let later = start + load.due(load.warm_up()) / (2 * load.per_second);
     let (read, (), consumed, ()) = tokio::try_join!(
         read(events, load),
-        insert(site, &database, load, load.ticks(start)),
+        insert(site, &database, load, start),
         consume(deliveries, load),
-        publish(channel, &queue.name, load, load.ticks(later)),
+        publish(channel, &queue.name, load, later),
     )?;
     let closing = connection.close(200, ShortString::from("done"));
     timeout(broker::ANSWER_TIMEOUT, closing).await.ok();
     queue.delete().await;
-    drop_database(site, &database).await?;
+    site.drop_database(&database).await?;
     let legs = (read.micros(load, start), consumed.micros(load, later));
     let sums = legs.0.iter().zip(&legs.1);
     Ok(sums.map(|(read, consumed)| read + consumed).collect())
 }
 
 /// Inserts each group when it is due, whatever becomes of those before it.
-async fn insert(site: &Site, database: &str, load: &Load, mut ticks: Ticks) -> Result<()> {
+async fn insert(site: &Site, database: &str, load: &Load, start: Instant) -> Result<()> {
     let database = site.client.database(database);
     let collection: Collection<RawDocumentBuf> = database.collection(COLLECTION);
     let shape = Shape::new(load.size);
-    let mut inserts = JoinSet::new();
-    while let Some(numbers) = ticks.recv().await {
-        let raw = |number| RawDocumentBuf::try_from(&shape.document(number as u64));
-        let documents: Result<Vec<_>, _> = numbers.map(raw).collect();
-        let documents = documents.context("make the documents")?;
+    when_due(load.ticks(start), |numbers| {
+        let documents = shape.documents(numbers.start as u64..numbers.end as u64);
         let collection = collection.clone();
-        inserts.spawn(async move {
-            let inserting = collection.insert_many(documents);
-            timeout(INSERT_LIMIT, inserting.into_future()).await
-        });
-        while let Some(outcome) = inserts.try_join_next() {
-            check_insert(outcome)?;
+        async move {
+            let inserting = collection.insert_many(documents?);
+            store::answer("insert", INSERT_LIMIT, inserting).await?;
+            Ok(())
         }
-    }
-    while let Some(outcome) = inserts.join_next().await {
-        check_insert(outcome)?;
-    }
-    Ok(())
-}
-
-type Inserted = mongodb::error::Result<mongodb::results::InsertManyResult>;
-
-fn check_insert(
-    outcome: Result<Result<Inserted, tokio::time::error::Elapsed>, tokio::task::JoinError>,
-) -> Result<()> {
-    let inserted = outcome.context("an insert failed")?;
-    let inserted = inserted.context("an insert takes too long")?;
-    inserted
-        .map(|_| ())
-        .map_err(|error| anyhow::anyhow!(store::brief(&error)).context("insert"))
+    })
+    .await
 }
 
 /// Publishes each group when it is due, as the engine would.
-async fn publish(channel: Channel, queue: &str, load: &Load, mut ticks: Ticks) -> Result<()> {
+async fn publish(channel: Channel, queue: &str, load: &Load, start: Instant) -> Result<()> {
     let shape = Shape::new(load.size);
     let queue = ShortString::from(queue);
-    let mut publishes = JoinSet::new();
-    while let Some(numbers) = ticks.recv().await {
-        for number in numbers {
-            let mut body = Vec::new();
-            shape.write_body(number as u64, &mut body);
-            let (channel, queue) = (channel.clone(), queue.clone());
-            publishes.spawn(publish_one(channel, queue, number, body));
+    when_due(load.ticks(start), |numbers| {
+        let (shape, channel, queue) = (shape.clone(), channel.clone(), queue.clone());
+        async move {
+            let publishes = numbers.map(|number| publish_one(&channel, &queue, &shape, number));
+            futures_util::future::try_join_all(publishes).await?;
+            Ok(())
         }
-        while let Some(outcome) = publishes.try_join_next() {
-            outcome.context("a publish failed")??;
+    })
+    .await
+}
+
+/// Begins what `work` makes of each group when it is due, and waits for all of it, each of which has a deadline.
+async fn when_due<W>(
+    mut ticks: mpsc::Receiver<Range<usize>>,
+    work: impl Fn(Range<usize>) -> W,
+) -> Result<()>
+where
+    W: Future<Output = Result<()>> + Send + 'static,
+{
+    let mut works = JoinSet::new();
+    while let Some(numbers) = ticks.recv().await {
+        works.spawn(work(numbers));
+        while let Some(outcome) = works.try_join_next() {
+            outcome.context("a task failed")??;
         }
     }
-    // Each of them has a deadline.
-    publishes.join_all().await.into_iter().collect()
+    works.join_all().await.into_iter().collect()
 }
 
 async fn publish_one(
-    channel: Channel,
-    queue: ShortString,
+    channel: &Channel,
+    queue: &ShortString,
+    shape: &Shape,
     number: usize,
-    body: Vec<u8>,
 ) -> Result<()> {
+    let mut body = Vec::new();
+    shape.write_body(number as u64, &mut body);
     let options = BasicPublishOptions {
         mandatory: true,
         ..BasicPublishOptions::default()
     };
     let properties = sink::full(number as u64);
     let exchange = ShortString::default();
-    let publishing = channel.basic_publish(exchange, queue, options, &body, properties);
+    let publishing = channel.basic_publish(exchange, queue.clone(), options, &body, properties);
     let confirm = answer("publish", publishing).await?;
-    let confirm = answer("wait for a confirm", confirm).await?;
-    ensure!(
-        confirm == Confirmation::Ack(None),
-        "the broker did not take a message: {confirm:?}"
-    );
-    Ok(())
+    sink::check(&answer("wait for a confirm", confirm).await?)
 }
 
 /// Takes messages until all have arrived.
@@ -207,11 +186,4 @@ async fn read(mut replies: RawBatchCursor, load: &Load) -> Result<Arrivals> {
 
 fn missing(arrivals: &Arrivals) -> String {
     format!("{} documents have not arrived", arrivals.left())
-}
-
-async fn drop_database(site: &Site, name: &str) -> Result<()> {
-    let database = site.client.database(name);
-    let dropped = timeout(SILENCE_LIMIT, database.drop().into_future()).await;
-    let dropped = dropped.context("the database cannot be dropped")?;
-    dropped.map_err(|error| anyhow::anyhow!(store::brief(&error)))
 }

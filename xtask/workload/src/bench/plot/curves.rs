@@ -1,7 +1,7 @@
 //! Curves in panels side by side. The figures stand in rows under the axis, where none can cover another.
 
 use super::{
-    super::{caption::Caption, spread::Spread},
+    super::{number, report::Report, spread::Spread},
     scale::Scale,
     svg::{EDGE, Svg, WIDTH},
 };
@@ -22,11 +22,10 @@ const ROW: f64 = 15.0;
 pub(super) struct Point {
     /// Place on the level axis, from 0 to 1.
     pub(super) x: f64,
-    pub(super) y: f64,
-    /// The samples that it is the median of.
-    pub(super) samples: Option<Spread>,
-    /// Its figure, which also gives it a dot.
-    pub(super) text: Option<String>,
+    /// Height, with its samples where it has some.
+    pub(super) figure: Spread,
+    /// Whether the figure is written, which also gives it a dot.
+    pub(super) is_written: bool,
 }
 
 /// The points of one curve, and its class.
@@ -45,11 +44,18 @@ pub(super) struct Panel {
     pub(super) series: Vec<Series>,
 }
 
+/// Where all samples of `curves` begin and end, for their axis.
+pub(super) fn ends<'a>(curves: impl IntoIterator<Item = &'a Series>) -> Vec<f64> {
+    let points = curves.into_iter().flat_map(|(_, points)| points);
+    points
+        .flat_map(|point| [point.figure.min, point.figure.max])
+        .collect()
+}
+
 /// Draws `panels` into `svg`.
-pub(super) fn plot(mut svg: Svg, panels: &[Panel], caption: &Caption) -> String {
+pub(super) fn plot(mut svg: Svg, panels: &[Panel], report: &Report) -> String {
     if panels.is_empty() {
-        svg.text("head", "start", (EDGE, 72.0), "not measured");
-        return svg.finish(72.0, caption);
+        return svg.nothing(report);
     }
     let count = panels.iter().map(|_| 1.0).sum::<f64>();
     let whole = (WIDTH - 2.0 * EDGE - GAP * (count - 1.0)) / count;
@@ -58,7 +64,7 @@ pub(super) fn plot(mut svg: Svg, panels: &[Panel], caption: &Caption) -> String 
         bottom = bottom.max(draw(&mut svg, panel, left, whole - LEFT - 4.0));
         left += whole + GAP;
     }
-    svg.finish(bottom, caption)
+    svg.finish(bottom, report)
 }
 
 /// Draws a panel whose inside begins at `left`, and returns where it ends.
@@ -97,16 +103,27 @@ fn draw_series(
     row: f64,
     place: impl Fn(f64, f64) -> (f64, f64),
 ) {
-    let places: Vec<_> = points.iter().map(|point| place(point.x, point.y)).collect();
+    let places = points
+        .iter()
+        .map(|point| place(point.x, point.figure.value));
+    let places: Vec<_> = places.collect();
     svg.curve(&format!("curve {class}"), &places);
-    for (point, &(x, y)) in points.iter().zip(&places) {
-        if let Some(samples) = point.samples.filter(|samples| samples.count > 1) {
-            let [low, high] = [samples.min, samples.max].map(|end| place(point.x, end));
-            svg.line("whisker", low, high);
+    for (
+        Point {
+            x,
+            figure,
+            is_written,
+        },
+        &(left, top),
+    ) in points.iter().zip(&places)
+    {
+        if figure.count > 1 {
+            svg.line("whisker", place(*x, figure.min), place(*x, figure.max));
         }
-        if let Some(text) = &point.text {
-            svg.dot(&format!("dot {class}"), (x, y));
-            svg.text(&format!("value colour {class}"), "middle", (x, row), text);
+        if *is_written {
+            svg.dot(&format!("dot {class}"), (left, top));
+            let class = format!("value colour {class}");
+            svg.text(&class, "middle", (left, row), &number::short(figure.value));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        caption::Caption,
         number,
         report::{Latency, Path, Report},
         spread::Spread,
@@ -26,40 +25,31 @@ const PATHS: [(Path, &str, &str); 2] = [
 ];
 
 /// The plot.
-pub(super) fn plot(report: &Report, summary: &Summary, caption: &Caption) -> String {
+pub(super) fn plot(summary: &Summary) -> String {
+    let report = &summary.report;
     let mut rates: Vec<u32> = summary.latencies.keys().map(|(rate, _)| *rate).collect();
     rates.dedup();
     let curves = |rate| PATHS.map(|(path, class, _)| (class, points(report, rate, path)));
     let curves: Vec<_> = rates.iter().map(|rate| curves(*rate)).collect();
     // One axis for all rates, so that they can be compared.
-    let points = curves.iter().flatten().flat_map(|(_, points)| points);
-    let scale = Scale::log(points.map(|point| point.y));
+    let scale = Scale::log(curves::ends(curves.iter().flatten()));
     let panels = rates.into_iter().zip(curves);
-    let panels: Vec<_> = panels
-        .map(|(rate, curves)| panel(rate, &scale, curves))
-        .collect();
+    let panels = panels.map(|(rate, curves)| panel(rate, scale.clone(), curves));
     let legend = PATHS.map(|(_, class, name)| ("curve", class, name));
-    curves::plot(
-        Svg::new(super::title(super::LATENCY), &legend),
-        &panels,
-        caption,
-    )
+    let svg = Svg::new(super::LATENCY, &legend);
+    curves::plot(svg, &panels.collect::<Vec<_>>(), report)
 }
 
-fn panel(rate: u32, scale: &Scale, series: [Series; 2]) -> Panel {
-    let mut ticks = [50.0, 90.0, 99.0, 99.9]
-        .map(|tick| (place(tick), format!("{tick}")))
-        .to_vec();
-    ticks.push((1.0, "max".to_owned()));
+fn panel(rate: u32, scale: Scale, series: [Series; 2]) -> Panel {
+    let ticks = [50.0, 90.0, 99.0, 99.9].map(|tick| (place(tick), format!("{tick}")));
+    let most = (1.0, "max".to_owned());
+    let series = series.into_iter().filter(|(_, points)| !points.is_empty());
     Panel {
         title: format!("ms at {} inserts/s", number::whole(f64::from(rate))),
         axis: "percentile",
-        ticks,
-        scale: scale.clone(),
-        series: series
-            .into_iter()
-            .filter(|(_, points)| !points.is_empty())
-            .collect(),
+        ticks: ticks.into_iter().chain([most]).collect(),
+        scale,
+        series: series.collect(),
     }
 }
 
@@ -75,21 +65,17 @@ fn points(report: &Report, rate: u32, path: Path) -> Vec<Point> {
     let samples = samples.filter(|latency| latency.per_second == rate && latency.path == path);
     let samples: Vec<&Latency> = samples.collect();
     let every = samples.iter().flat_map(|latency| &latency.distribution);
-    let every = every
-        .map(|(percentile, _)| *percentile)
-        .filter(|percentile| *percentile <= LAST);
+    let every = every.map(|(percentile, _)| *percentile);
+    let every = every.filter(|percentile| *percentile <= LAST);
     let mut percentiles: Vec<f64> = every.chain(NAMED).chain([100.0]).collect();
     percentiles.sort_by(f64::total_cmp);
     percentiles.dedup();
     let point = |percentile| {
         let millis = samples.iter().map(|latency| millis(latency, percentile));
-        let y = Spread::of(millis)?.median;
-        let is_named = NAMED.contains(&percentile) || 100.0 <= percentile;
         Some(Point {
             x: place(percentile),
-            y,
-            samples: None,
-            text: is_named.then(|| number::short(y)),
+            figure: Spread::alone(Spread::of(millis)?.value),
+            is_written: NAMED.contains(&percentile) || 100.0 <= percentile,
         })
     };
     percentiles.into_iter().filter_map(point).collect()

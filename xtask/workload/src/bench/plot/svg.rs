@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::{caption::Caption, grid::escaped};
+use super::super::{caption, grid::escaped, report::Report};
 
 /// Width of every plot.
 pub(super) const WIDTH: f64 = 860.0;
@@ -31,7 +31,7 @@ text{font:12px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fil
 /// A document that grows downwards.
 #[derive(Debug)]
 pub(super) struct Svg {
-    title: String,
+    title: &'static str,
     body: String,
 }
 
@@ -41,12 +41,10 @@ pub(super) fn width(text: &str, character: f64) -> f64 {
 }
 
 impl Svg {
-    /// With `title` at the top and under it what the shapes of `legend` mean: their kind, their class, their name.
-    pub(super) fn new(title: &str, legend: &[(&str, &str, &str)]) -> Self {
-        let mut svg = Self {
-            title: title.to_owned(),
-            body: String::new(),
-        };
+    /// With the title of `file` and under it what the shapes of `legend` mean: their kind, their class, their name.
+    pub(super) fn new(file: &str, legend: &[(&str, &str, &str)]) -> Self {
+        let (title, body) = (super::title(file), String::new());
+        let mut svg = Self { title, body };
         svg.text("title", "start", (EDGE, 26.0), title);
         let mut x = EDGE;
         for (kind, class, name) in legend {
@@ -103,11 +101,16 @@ impl Svg {
         );
     }
 
-    /// The whole document, with the caption under what ends at `bottom`.
-    pub(super) fn finish(mut self, bottom: f64, caption: &Caption) -> String {
+    /// The whole document where there is nothing to show.
+    pub(super) fn nothing(mut self, report: &Report) -> String {
+        self.text("head", "start", (EDGE, 72.0), "not measured");
+        self.finish(72.0, report)
+    }
+
+    /// The whole document, with the small print under what ends at `bottom`.
+    pub(super) fn finish(mut self, bottom: f64, report: &Report) -> String {
         let mut y = bottom + 24.0;
-        let machine = format!("{}; {}", caption.date, caption.machine);
-        for words in [machine.as_str(), &caption.versions] {
+        for words in caption::small_print(report) {
             let mut line = String::new();
             for word in words.split_whitespace() {
                 if SMALL_PRINT <= line.chars().count() + word.chars().count() {
@@ -121,7 +124,7 @@ impl Svg {
             self.text("small", "start", (EDGE, y), line.trim_end());
             y += 15.0;
         }
-        let (width, height, title, body) = (at(WIDTH), at(y), escaped(&self.title), self.body);
+        let (width, height, title, body) = (at(WIDTH), at(y), escaped(self.title), self.body);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{title}</title>\n\

@@ -1,11 +1,11 @@
 use super::*;
 use crate::bench::{
-    fixture,
-    report::{Group, Path, Queue, Run},
+    report::{Group, Path, Queue, Report, Run, Subject},
+    tests::fixture,
 };
 
 fn drawn(report: &Report) -> [(&'static str, String); 5] {
-    plots(report, &Summary::of(report))
+    plots(&Summary::of(report))
 }
 
 /// All texts of a plot; panics if it is no XML.
@@ -95,7 +95,7 @@ fn a_bar_is_as_long_as_its_figure() {
 #[test]
 fn a_subject_that_loses_messages_is_marked() {
     let mut report = fixture::report();
-    let python = |run: &&mut crate::bench::report::Run| run.subject == Subject::PythonBatch;
+    let python = |run: &&mut crate::bench::report::Run| run.key.subject == Subject::PythonBatch;
     let run = report.runs.iter_mut().find(python).unwrap();
     run.delivery.as_mut().unwrap().missing = 1;
     let [(_, rates), ..] = drawn(&report);
@@ -111,18 +111,17 @@ fn a_subject_that_loses_messages_is_marked() {
 #[test]
 fn no_figure_covers_another_wherever_curves_meet() {
     let mut report = fixture::report();
-    let growing = |run: &&Run| run.group == Group::Events && run.subject == Subject::Engine;
+    let growing = |run: &&Run| run.key.group == Group::Events && run.key.subject == Subject::Engine;
     let engine: Vec<Run> = report.runs.iter().filter(growing).cloned().collect();
-    report.runs.retain(|run| run.group != Group::Events);
+    report.runs.retain(|run| run.key.group != Group::Events);
     for (subject, queue) in [
         (Subject::Engine, Queue::Classic),
         (Subject::Engine, Queue::Quorum),
         (Subject::Sink, Queue::Classic),
     ] {
-        report.runs.extend(engine.iter().cloned().map(|run| Run {
-            subject,
-            queue: Some(queue),
-            ..run
+        report.runs.extend(engine.iter().cloned().map(|mut run| {
+            (run.key.subject, run.key.queue) = (subject, Some(queue));
+            run
         }));
     }
     let [_, _, curves @ ..] = drawn(&report);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::bench::fixture;
+use crate::bench::{report::Report, tests::fixture};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -8,12 +8,12 @@ fn root() -> PathBuf {
 /// What of the plots in `folder` and of `page`, whose links to them begin with `plots`, is not what `report` gives.
 fn differences(report: &Report, folder: &Path, (page, plots): (&str, &str)) -> Vec<String> {
     let mut differences = Vec::new();
-    for (name, text) in plot::plots(report, &Summary::of(report)) {
+    for (name, text) in plot::plots(&Summary::of(report)) {
         if fs::read_to_string(folder.join(name)).ok() != Some(text) {
             differences.push(name.to_owned());
         }
     }
-    if replaced(page, &page::page(report, plots)).unwrap() != page {
+    if replaced(page, &page::page(&Summary::of(report), plots)).unwrap() != page {
         differences.push("the page".to_owned());
     }
     differences
@@ -49,11 +49,11 @@ fn a_page_that_differs_from_its_report_is_found() {
     let report = fixture::report();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    for (name, text) in plot::plots(&report, &Summary::of(&report)) {
+    for (name, text) in plot::plots(&Summary::of(&report)) {
         fs::write(folder.join(name), text).unwrap();
     }
     let empty = format!("a\n{BEGIN}{END}b\n");
-    let page = replaced(&empty, &page::page(&report, "b/")).unwrap();
+    let page = replaced(&empty, &page::page(&Summary::of(&report), "b/")).unwrap();
     let of_page = |page: &str| differences(&report, folder, (page, "b/"));
     assert_eq!(of_page(&page), <[&str; 0]>::default());
 
@@ -74,7 +74,7 @@ fn a_folder_with_a_page_of_its_own_is_published_there() {
     let page = folder.join(OWN_PAGE);
     fs::write(&page, format!("# Title\n{BEGIN}{END}")).unwrap();
 
-    assert_eq!(publish(&file, &report, folder).unwrap(), page);
+    assert_eq!(publish(&file, &Summary::of(&report), folder).unwrap(), page);
     let text = fs::read_to_string(&page).unwrap();
     assert!(
         text.starts_with("# Title\n") && text.contains("](rates.svg)"),
@@ -85,7 +85,9 @@ fn a_folder_with_a_page_of_its_own_is_published_there() {
     assert!(folder.join("report.json").is_file());
 
     fs::write(&page, "# Title\n").unwrap();
-    let error = publish(&file, &report, folder).unwrap_err().to_string();
+    let error = publish(&file, &Summary::of(&report), folder)
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains(&page.display().to_string()) && error.contains("no place"),
         "{error}"
@@ -116,7 +118,7 @@ fn a_page_without_marks_is_left_alone() {
 fn odd_text_of_a_report_cannot_end_the_block() {
     let mut report = fixture::report();
     report.machine.processor = format!("{END}| a |\n# Title");
-    let page = page::page(&report, "");
+    let page = page::page(&Summary::of(&report), "");
     assert!(
         !page.contains("<!--") && !page.contains("\n# Title"),
         "{page}"

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use crate::bench::{
     number::float,
     report::{
-        Delivery, FORMAT, Group, Latency, Machine, Path, Queue, Report, Run, Settings, Subject,
-        Writer,
+        Delivery, FORMAT, Group, Key, Latency, Machine, Path, Queue, Report, Run, Settings,
+        Subject, Writer,
     },
 };
 
@@ -25,7 +25,7 @@ const MAIN: [(Subject, f64); 7] = [
 ];
 
 /// The report.
-pub(super) fn report() -> Report {
+pub(in crate::bench) fn report() -> Report {
     Report {
         format: FORMAT,
         date: "2026-02-03T04:05:06Z".to_owned(),
@@ -76,7 +76,9 @@ fn runs() -> Vec<Run> {
             runs.push(growing(Group::Bytes, sample, 1_000, bytes));
         }
     }
-    let mut engine = runs.iter_mut().filter(|run| run.subject == Subject::Engine);
+    let mut engine = runs
+        .iter_mut()
+        .filter(|run| run.key.subject == Subject::Engine);
     if let Some(first) = engine.next() {
         first.system_calls = Some(20_000);
     }
@@ -84,17 +86,24 @@ fn runs() -> Vec<Run> {
 }
 
 /// A run of the main comparison.
-pub(super) fn run(subject: Subject, queue: Option<Queue>, sample: u32, micros: f64) -> Run {
+pub(in crate::bench) fn run(
+    subject: Subject,
+    queue: Option<Queue>,
+    sample: u32,
+    micros: f64,
+) -> Run {
     let events = 200_000;
     let pace = PACE.get(sample as usize).copied().unwrap_or(1.0);
     Run {
-        group: Group::Main,
-        subject,
-        queue,
-        format: queue.map(|_| "document".to_owned()),
+        key: Key {
+            group: Group::Main,
+            subject,
+            queue,
+            format: queue.map(|_| "document".to_owned()),
+            document_bytes: 400,
+            events,
+        },
         sample,
-        events,
-        document_bytes: 400,
         seconds: float(events) * micros * pace / 1e6,
         user_us: events * 4,
         system_us: events * 2,
@@ -113,10 +122,10 @@ pub(super) fn run(subject: Subject, queue: Option<Queue>, sample: u32, micros: f
 fn growing(group: Group, sample: u32, events: u64, document_bytes: u64) -> Run {
     let micros = 20.0 + float(document_bytes) / 40.0;
     let mut run = run(Subject::Engine, Some(Queue::Classic), sample, micros);
-    run.seconds *= float(events) / float(run.events);
-    run.group = group;
-    run.events = events;
-    run.document_bytes = document_bytes;
+    run.seconds *= float(events) / float(run.key.events);
+    run.key.group = group;
+    run.key.events = events;
+    run.key.document_bytes = document_bytes;
     run
 }
 

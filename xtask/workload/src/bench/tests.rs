@@ -1,0 +1,3 @@
+//! What the bench's tests share.
+
+pub(super) mod fixture;
