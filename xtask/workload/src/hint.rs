@@ -17,11 +17,6 @@ impl Hinted {
             hint: hint.into(),
         }
     }
-
-    /// What the user can do about the failure.
-    pub fn hint(&self) -> &str {
-        &self.hint
-    }
 }
 
 impl fmt::Display for Hinted {

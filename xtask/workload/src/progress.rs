@@ -23,7 +23,6 @@ pub struct Progress {
     total: u64,
     bar: Option<ProgressBar>,
     told: Instant,
-    inserted: u64,
 }
 
 impl Progress {
@@ -47,13 +46,11 @@ impl Progress {
             total,
             bar,
             told: Instant::now(),
-            inserted: 0,
         }
     }
 
     /// Tells how much has been inserted and delivered.
     pub fn update(&mut self, inserted: usize, delivered: usize) {
-        self.inserted = inserted as u64;
         match &self.bar {
             Some(bar) => {
                 bar.set_message(inserted.to_string());

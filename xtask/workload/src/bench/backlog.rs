@@ -33,8 +33,8 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Inserts `count` documents of `size` bytes; all members that make a majority have them when this returns.
-    pub(super) async fn insert(site: &Site, count: u64, size: u64) -> Result<Self> {
+    /// Inserts `count` documents of so many `bytes`; all members that make a majority have them when this returns.
+    pub(super) async fn insert(site: &Site, count: u64, bytes: u64) -> Result<Self> {
         let database = queue::name();
         // An engine that runs for a moment leaves a checkpoint that says "now".
         let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
@@ -43,10 +43,10 @@ impl Backlog {
         let checkpoint = site.checkpoint(&queue).await?;
         queue.delete().await;
         let from = cluster_time(&site.client).await?;
-        let shape = Shape::new(size);
+        let shape = Shape::new(bytes);
         let collection: Collection<RawDocumentBuf> =
             site.client.database(&database).collection(COLLECTION);
-        let batch = BATCH.min(BATCH_BYTES / size.max(1)).max(1);
+        let batch = BATCH.min(BATCH_BYTES / bytes.max(1)).max(1);
         let mut first = 0;
         while first < count {
             let end = count.min(first + batch);

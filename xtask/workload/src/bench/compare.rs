@@ -4,8 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{
     bar::Outcome,
-    bars,
-    cells::{self, queue, subject},
+    bars, cells,
     grid::{
         Column::{Figures, Words},
         Grid,
@@ -14,6 +13,7 @@ use super::{
     report::{FORMAT, Group, Key, Report},
     spread::Spread,
     summary::Summary,
+    tell,
 };
 
 /// Refuses what cannot be compared.
@@ -130,11 +130,7 @@ fn key_text(key: &Key) -> String {
     };
     let bytes = number::bytes(key.document_bytes);
     let size = format!("{} of {bytes}", number::count(key.events));
-    let mut parts = vec![group, subject(key.subject)];
-    parts.extend(key.queue.map(|_| queue(key.queue)));
-    parts.extend(key.format.as_deref());
-    parts.push(&size);
-    parts.join(", ")
+    [group, &tell::name(key), &size].join(", ")
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use super::{
     machine,
     queue::{self, Queue},
     record::Record,
-    report::{FORMAT, Group, Queue as Kind, Report, Settings, Subject},
-    schedule::{self, DOCUMENT, Scope, Task},
+    report::{FORMAT, Group, Key, PYTHON, Queue as Kind, Report, Settings, Subject},
+    schedule::{self, DOCUMENT, Task},
     site::{STOP_LIMIT, Site},
     system_calls::SystemCalls,
     tell::{self, tell},
@@ -105,28 +105,30 @@ struct Driver<'a> {
 impl Driver<'_> {
     /// Measures everything once.
     async fn sample(&mut self, sample: u32) -> Result<()> {
-        let args = self.args;
-        let takes = |part| args.parts.is_empty() || args.parts.contains(&part);
-        tell(&format!("sample {} of {}", sample + 1, args.samples));
-        let scope = Scope {
-            count: args.count,
-            size: args.size,
-            quick: args.quick,
-            python: !args.no_python,
-            growth: takes(Part::Growth),
-        };
-        for block in schedule::blocks(&scope, sample) {
-            if block[0].key.group != Group::Main || takes(Part::Main) {
-                self.block(&block, sample).await?;
-            }
+        tell(&format!("sample {} of {}", sample + 1, self.args.samples));
+        for mut block in schedule::blocks(&self.record.report.settings, sample) {
+            block.retain(|task| self.takes_task(&task.key));
+            self.block(&block, sample).await?;
         }
-        if takes(Part::Latency) {
+        if self.takes(Part::Latency) {
             self.latencies(sample).await?;
         }
-        if takes(Part::Life) {
+        if self.takes(Part::Life) {
             self.life().await?;
         }
         Ok(())
+    }
+
+    fn takes(&self, part: Part) -> bool {
+        self.args.parts.is_empty() || self.args.parts.contains(&part)
+    }
+
+    fn takes_task(&self, key: &Key) -> bool {
+        match key.group {
+            Group::Main if self.args.no_python && PYTHON.contains(&key.subject) => false,
+            Group::Main => self.takes(Part::Main),
+            Group::Events | Group::Bytes => self.takes(Part::Growth),
+        }
     }
 
     /// Inserts the block's backlogs and lets every subject at them.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::report::{Group, Key, Path, QUEUES, Queue, Subject};
+use super::report::{Group, Key, Path, QUEUES, Queue, Settings, Subject};
 
 /// Samples in which growth is measured, which takes the longest.
 const GROWTH_SAMPLES: u32 = 3;
@@ -25,21 +25,6 @@ const QUICK_SIZE_EVENTS: [u64; 5] = [10_000, 5_000, 1_000, 100, 5];
 /// Inserts per second at which latency is measured, and how often in a sample: the rate that is judged more often, since
 /// a machine's pauses decide what 99 in 100 wait for.
 const LATENCIES: [(u32, u32); 3] = [(100, 1), (1_000, 4), (5_000, 1)];
-
-/// What to measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Scope {
-    /// Events of the main comparison.
-    pub(super) count: u64,
-    /// Bytes of a document there.
-    pub(super) size: u64,
-    /// Whether to be short.
-    pub(super) quick: bool,
-    /// Whether to measure Python programs too.
-    pub(super) python: bool,
-    /// Whether to measure growth too.
-    pub(super) growth: bool,
-}
 
 /// One catch-up run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +51,14 @@ pub(super) fn backlogs(block: &[Task]) -> impl Iterator<Item = (u64, u64)> + use
 }
 
 /// The catch-up runs of a sample, in blocks that share backlogs.
-pub(super) fn blocks(scope: &Scope, sample: u32) -> Vec<Vec<Task>> {
-    let mut main = main_tasks(scope);
+pub(super) fn blocks(settings: &Settings, sample: u32) -> Vec<Vec<Task>> {
+    let mut main = main_tasks(settings);
     let length = main.len();
     main.rotate_left(length * sample as usize / 3 % length);
     let mut blocks = vec![main];
-    if scope.growth && sample < GROWTH_SAMPLES {
-        let mut growth = vec![events_block(scope)];
-        growth.extend(bytes_blocks(scope));
+    if sample < GROWTH_SAMPLES {
+        let mut growth = vec![events_block(settings)];
+        growth.extend(bytes_blocks(settings));
         if !sample.is_multiple_of(2) {
             growth.reverse();
         }
@@ -124,8 +109,8 @@ fn task(group: Group, subject: Subject, queue: Option<Queue>, (events, size): (u
     }
 }
 
-fn main_tasks(scope: &Scope) -> Vec<Task> {
-    let all = (scope.count, scope.size);
+fn main_tasks(settings: &Settings) -> Vec<Task> {
+    let all = (settings.count, settings.size);
     let task = |subject, queue| task(Group::Main, subject, queue, all);
     let mut tasks = vec![task(Subject::Source, None)];
     for queue in QUEUES {
@@ -136,25 +121,23 @@ fn main_tasks(scope: &Scope) -> Vec<Task> {
         event.key.format = Some("event".to_owned());
         tasks.push(event);
     }
-    if scope.python {
-        let [connection, confirm, batch] = if scope.quick {
-            QUICK_PYTHON_EVENTS
-        } else {
-            PYTHON_EVENTS
-        };
-        let slow = [
-            (Subject::PythonConnection, Queue::Classic, connection),
-            (Subject::PythonConnection, Queue::Quorum, connection),
-            (Subject::PythonConfirm, Queue::Classic, confirm),
-            (Subject::PythonBatch, Queue::Classic, batch),
-            (Subject::PythonBatch, Queue::Quorum, batch),
-        ];
-        tasks.extend(slow.map(|(subject, queue, most)| {
-            let mut task = task(subject, Some(queue));
-            task.key.events = most.min(scope.count);
-            task
-        }));
-    }
+    let [connection, confirm, batch] = if settings.quick {
+        QUICK_PYTHON_EVENTS
+    } else {
+        PYTHON_EVENTS
+    };
+    let slow = [
+        (Subject::PythonConnection, Queue::Classic, connection),
+        (Subject::PythonConnection, Queue::Quorum, connection),
+        (Subject::PythonConfirm, Queue::Classic, confirm),
+        (Subject::PythonBatch, Queue::Classic, batch),
+        (Subject::PythonBatch, Queue::Quorum, batch),
+    ];
+    tasks.extend(slow.map(|(subject, queue, most)| {
+        let mut task = task(subject, Some(queue));
+        task.key.events = most.min(settings.count);
+        task
+    }));
     tasks
 }
 
@@ -162,8 +145,8 @@ fn main_tasks(scope: &Scope) -> Vec<Task> {
 ///
 /// Each long run has short ones of the same before and after it: a shared machine has another pace every few minutes,
 /// which would else pass for growth.
-fn events_block(scope: &Scope) -> Vec<Task> {
-    let counts = if scope.quick { QUICK_EVENTS } else { EVENTS };
+fn events_block(settings: &Settings) -> Vec<Task> {
+    let counts = if settings.quick { QUICK_EVENTS } else { EVENTS };
     let small = counts[1..].repeat(GROWTH_REPEATS);
     let around = [&small, &counts[..1], &small].concat();
     let subjects = [
@@ -172,15 +155,15 @@ fn events_block(scope: &Scope) -> Vec<Task> {
         (Subject::Engine, Queue::Quorum),
     ];
     let tasks = subjects.into_iter().flat_map(|(subject, queue)| {
-        let task = |&count| task(Group::Events, subject, Some(queue), (count, scope.size));
+        let task = |&count| task(Group::Events, subject, Some(queue), (count, settings.size));
         around.iter().map(task).collect::<Vec<_>>()
     });
     tasks.collect()
 }
 
 /// The engine as documents grow.
-fn bytes_blocks(scope: &Scope) -> impl Iterator<Item = Vec<Task>> + use<> {
-    let counts = if scope.quick {
+fn bytes_blocks(settings: &Settings) -> impl Iterator<Item = Vec<Task>> + use<> {
+    let counts = if settings.quick {
         QUICK_SIZE_EVENTS
     } else {
         SIZE_EVENTS
@@ -197,17 +180,16 @@ pub(super) const DOCUMENT: &str = "document";
 mod tests {
     use super::*;
 
-    const SCOPE: Scope = Scope {
+    const SETTINGS: Settings = Settings {
         count: 200_000,
         size: 400,
         quick: false,
-        python: true,
-        growth: true,
+        samples: 3,
     };
 
     #[test]
     fn each_sample_measures_the_same_and_begins_elsewhere() {
-        let samples: Vec<_> = (0..3).map(|sample| blocks(&SCOPE, sample)).collect();
+        let samples: Vec<_> = (0..3).map(|sample| blocks(&SETTINGS, sample)).collect();
         let main: Vec<_> = samples.iter().map(|blocks| &blocks[0]).collect();
         assert_eq!(main[0].len(), 14);
         assert_ne!(main[0][0], main[1][0]);
@@ -235,7 +217,7 @@ mod tests {
 
     #[test]
     fn growth_in_events_is_measured_with_queues_that_are_read() {
-        let blocks = blocks(&SCOPE, 0);
+        let blocks = blocks(&SETTINGS, 0);
         let is_read = |task: &Task| is_read_meanwhile(&task.key);
         assert!(blocks[1].iter().all(is_read));
         assert!(!blocks[0].iter().chain(&blocks[2]).any(is_read));
@@ -243,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_long_run_has_as_many_events_of_the_same_in_short_ones_around_it() {
-        let tasks = events_block(&SCOPE);
+        let tasks = events_block(&SETTINGS);
         let subject = |task: &Task| (task.key.subject, task.key.queue);
         let subjects = tasks.chunk_by(|one, next| subject(one) == subject(next));
         let mut count = 0;
@@ -261,14 +243,17 @@ mod tests {
 
     #[test]
     fn growth_ends_earlier_than_the_rest() {
-        assert_eq!(blocks(&SCOPE, 0).len(), 7);
-        assert_eq!(blocks(&SCOPE, GROWTH_SAMPLES).len(), 1);
+        assert_eq!(blocks(&SETTINGS, 0).len(), 7);
+        assert_eq!(blocks(&SETTINGS, GROWTH_SAMPLES).len(), 1);
     }
 
     #[test]
     fn nobody_reads_more_than_there_is() {
-        let scope = Scope { count: 50, ..SCOPE };
-        for task in blocks(&scope, 0).concat() {
+        let settings = Settings {
+            count: 50,
+            ..SETTINGS
+        };
+        for task in blocks(&settings, 0).concat() {
             assert!(task.key.events <= task.backlog, "{task:?}");
         }
     }
