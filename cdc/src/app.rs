@@ -2,12 +2,14 @@
 
 mod attempts;
 mod sessions;
+mod supervisor;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::sessions::Sessions;
+pub use self::supervisor::Supervisor;
 use crate::{
     admin::{self, Admin},
     amqp, checkpoint,
@@ -49,11 +51,11 @@ pub enum Error {
     Signals(#[source] std::io::Error),
 }
 
-/// Runs the engine until SIGINT or SIGTERM.
+/// Runs the engine until SIGINT or SIGTERM, and tells `supervisor` how it is.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(config: Config) -> Result<(), Error> {
+pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), Error> {
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
@@ -61,11 +63,13 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let metrics = Metrics::new(&config.checkpoint.pipeline);
     let health = Health::default();
     let _serving = admin.serve(metrics.clone(), health.clone());
+    let following = supervisor::follow(supervisor.as_ref(), health.watch());
     let engine = engine(Sessions::new(config, metrics, health), shutdown.clone());
-    tokio::pin!(engine);
+    tokio::pin!(engine, following);
     loop {
         tokio::select! {
             outcome = &mut engine => return outcome,
+            never = &mut following => match never {},
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
@@ -73,6 +77,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
             return Err(Error::Interrupted);
         }
         info!("stopping on a signal");
+        supervisor.iter().for_each(Supervisor::stopping);
         shutdown.cancel();
     }
 }

@@ -111,6 +111,9 @@ async fn tail(config: TailConfig, stop: CancellationToken) -> Result<(), Error> 
         session.reconnected = true;
         warn("connected again");
     };
+    if outcome.is_ok() {
+        session.conclude();
+    }
     match consumer.close().await {
         // What was not acknowledged stays in the queue.
         Err(_) if stop.is_cancelled() => outcome,

@@ -164,15 +164,35 @@ fn the_documents_say_what_the_settings_are() {
         (".env.example", cdc::config::env_example()),
         ("docs/configuration.md", cdc::config::reference()),
     ] {
-        if std::env::var_os("CDC_TEST_REGENERATE").is_some() {
-            fs::write(root().join(path), &text).unwrap();
-        }
-        assert!(
-            fs::read_to_string(root().join(path)).unwrap_or_default() == text,
-            "{path} is not what the settings are declared to be; this writes it:\n\
-             CDC_TEST_REGENERATE=1 cargo test -p cdc --test tidy documents_say"
-        );
+        is_made(path, &text);
     }
+}
+
+/// Docker compose hands a variable to a container only by its name.
+#[test]
+fn the_documents_say_to_docker_compose_what_the_settings_are() {
+    // These have values of their own there, and a URI would win over them.
+    let elsewhere = [
+        "CDC_ADMIN_ADDR",
+        "MONGO_DATABASE_HOST",
+        "RABBITMQ_HOST",
+        "RABBITMQ_PORT",
+        "RABBITMQ_URI",
+    ];
+    let settings = cdc::config::run_settings().into_iter();
+    let names = settings.map(|setting| setting.variable);
+    let names = names.filter(|name| !elsewhere.contains(name));
+    let lines = names
+        .flat_map(|name| ["      - ", name, "\n"])
+        .collect::<String>();
+    let (begin, end) = ("      # settings: begin\n", "      # settings: end\n");
+    let compose = read("docker-compose.yaml");
+    let (head, rest) = compose.split_once(begin).unwrap();
+    let (_, tail) = rest.split_once(end).unwrap();
+    is_made(
+        "docker-compose.yaml",
+        &[head, begin, &lines, end, tail].concat(),
+    );
 }
 
 #[test]
@@ -323,6 +343,18 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Asserts that a document is what the declarations make of it, or makes it so.
+fn is_made(path: &str, text: &str) {
+    if std::env::var_os("CDC_TEST_REGENERATE").is_some() {
+        fs::write(root().join(path), text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(root().join(path)).unwrap_or_default() == text,
+        "{path} is not what the settings are declared to be; this writes it:\n\
+         CDC_TEST_REGENERATE=1 cargo test -p cdc --test tidy documents_say"
+    );
 }
 
 fn root() -> &'static Path {

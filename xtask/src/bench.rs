@@ -12,7 +12,9 @@ use clap::Args;
 
 use crate::{
     cargo::{self, Profile},
-    child, instructions,
+    child,
+    failure::{BAD_CONFIGURATION, Failure},
+    instructions,
     progress::Progress,
     project::Project,
     python,
@@ -72,6 +74,7 @@ impl Bench {
         if self.instructions {
             return instructions::run(project, self.accept);
         }
+        self.check(project)?;
         let progress = Progress::new();
         let _turn = Turn::take(project, "bench")?;
         let servers = || Native::for_run(|| Stack::bench(project), self.offline);
@@ -87,6 +90,18 @@ impl Bench {
             ExitCode::SUCCESS => self.show(project),
             code => Ok(code),
         }
+    }
+
+    /// What would be found wrong only at the end.
+    fn check(&self, project: &Project) -> Result<()> {
+        let missing = self.compare.iter();
+        let mut missing = missing.filter(|file| !project.root.join(file).is_file());
+        missing.next().map_or(Ok(()), |file| {
+            Err(Failure::new(format!("{} is no file", file.display()))
+                .hint("--compare takes the report.json of an earlier run")
+                .code(BAD_CONFIGURATION)
+                .into())
+        })
     }
 
     fn measure(

@@ -47,14 +47,13 @@ impl Demo {
         point_at(&mut command, &stack);
         let mut engine = Engine::start(project, command, &stack.folder.join("cdc.log"))?;
         let delivered = self.insert_and_check(project, &stack);
+        let stood_by = engine.stands_by();
         let stopped = engine.stop();
         if !delivered? {
-            return Err(Failure::new("the messages did not arrive as they should")
-                .log(&engine.log)
-                .into());
+            return Err(not_delivered(stood_by).log(&engine.log).into());
         }
         stopped?;
-        println!("the engine has stopped, the servers still run:");
+        println!("{}", closing_line(stood_by));
         println!(
             "  cargo xtask consume --peek    looks at the messages and leaves them in the queue"
         );
@@ -75,6 +74,25 @@ impl Demo {
         point_at(&mut test, stack);
         let status = child::status(test, &project.interrupt, TEST_LIMIT)?;
         Ok(status.success())
+    }
+}
+
+fn not_delivered(stood_by: bool) -> Failure {
+    let failure = Failure::new("the messages did not arrive as they should");
+    if stood_by {
+        failure.hint(
+            "an engine that ran before did the work, not the demo's: stop it, or start it with the demo's settings",
+        )
+    } else {
+        failure
+    }
+}
+
+fn closing_line(stood_by: bool) -> &'static str {
+    if stood_by {
+        "the engine that ran before did the work and still runs, the demo's only stood by; the servers still run:"
+    } else {
+        "the engine has stopped, the servers still run:"
     }
 }
 

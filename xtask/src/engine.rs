@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::{child::Running, failure::Failure, progress::Progress, project::Project};
 
@@ -24,37 +25,51 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Engine {
     running: Running,
     pub(crate) log: PathBuf,
+    /// Its admin port.
+    admin: String,
 }
 
 impl Engine {
     /// Starts `command` and returns when the engine is ready: it works, or stands by for one that does.
     pub(crate) fn start(project: &Project, mut command: Command, log: &Path) -> Result<Self> {
-        let line = Progress::new().line("engine");
-        line.note("starting");
+        let line = Progress::new().busy("engine", "starting");
         // One of its own: the usual port may be in use by the engine that someone works with.
         let admin = free_address().context("find a free port")?;
         command.env("CDC_ADMIN_ADDR", &admin);
         let mut engine = Self {
             running: Running::start_logged(&mut command, log)?,
             log: log.to_owned(),
+            admin,
         };
-        engine.wait_until_ready(project, &admin)?;
-        line.done(&format!("ready, its log is {}", project.relative(log)));
+        engine.wait_until_ready(project)?;
+        let state = if engine.stands_by() {
+            "stands by: another engine does the work"
+        } else {
+            "ready"
+        };
+        line.done(&format!("{state}; its log is {}", project.relative(log)));
         Ok(engine)
+    }
+
+    /// Whether another engine of its pipeline does the work.
+    pub(crate) fn stands_by(&self) -> bool {
+        ask(&self.admin).is_ok_and(|answer| answer.role == "standby")
     }
 
     /// Lets it drain.
     pub(crate) fn stop(&mut self) -> Result<()> {
+        let line = Progress::new().busy("engine", "stopping");
         let status = self.running.stop()?;
         if status.success() {
+            line.done("stopped");
             return Ok(());
         }
         Err(self.failure(&format!("the engine failed ({status})")))
     }
 
-    fn wait_until_ready(&mut self, project: &Project, admin: &str) -> Result<()> {
+    fn wait_until_ready(&mut self, project: &Project) -> Result<()> {
         let deadline = Instant::now() + READY_LIMIT;
-        while !is_ready(admin).unwrap_or(false) {
+        while !ask(&self.admin).is_ok_and(|answer| answer.is_ready) {
             if let Some(status) = self.running.poll()? {
                 return Err(self.failure(&format!("the engine ended early ({status})")));
             }
@@ -77,15 +92,26 @@ fn free_address() -> io::Result<String> {
     Ok(listener.local_addr()?.to_string())
 }
 
+/// What an engine says of itself.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    is_ready: bool,
+    role: String,
+}
+
 /// Asks the admin port.
-fn is_ready(admin: &str) -> io::Result<bool> {
+fn ask(admin: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
     stream.write_all(REQUEST)?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply)?;
-    let status = reply.split(' ').nth(1);
-    Ok(status == Some("200"))
+    let body = reply.split_once("\r\n\r\n").map(|(_, body)| body);
+    let report: Value = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
+    Ok(Answer {
+        is_ready: reply.split(' ').nth(1) == Some("200"),
+        role: report["role"].as_str().unwrap_or_default().to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -95,19 +121,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_status_of_200_is_ready() {
+    fn only_a_status_of_200_is_ready_and_the_body_has_the_role() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let server = thread::spawn(move || {
-            for status in ["503 Service Unavailable", "200 OK"] {
+            for (status, role) in [
+                ("503 Service Unavailable", "starting"),
+                ("200 OK", "standby"),
+            ] {
                 let (mut stream, _) = listener.accept().unwrap();
                 stream.read_exact(&mut [0; REQUEST.len()]).unwrap();
-                write!(stream, "HTTP/1.0 {status}\r\n\r\n{{}}").unwrap();
+                write!(stream, "HTTP/1.0 {status}\r\n\r\n{{\"role\":\"{role}\"}}").unwrap();
             }
         });
-        assert!(!is_ready(&address).unwrap());
-        assert!(is_ready(&address).unwrap());
+        let answer = |is_ready, role: &str| Answer {
+            is_ready,
+            role: role.to_owned(),
+        };
+        assert_eq!(ask(&address).unwrap(), answer(false, "starting"));
+        assert_eq!(ask(&address).unwrap(), answer(true, "standby"));
         server.join().unwrap();
-        assert!(is_ready(&address).is_err());
+        assert!(ask(&address).is_err());
     }
 }

@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::{child, failure::Failure, project::Project};
+use crate::{child, failure::Failure, progress::Progress, project::Project};
 
 const BASELINE: &str = "xtask/bench/instructions.json";
 /// How far a count may be from the baseline's.
@@ -42,7 +42,9 @@ pub(crate) fn run(project: &Project, accept: bool) -> Result<ExitCode> {
     let program = program(project)?;
     let compiler = compiler(project)?;
     let mut counts = Counts::new();
+    let progress = Progress::new();
     for (name, passes, units) in CASES {
+        let _line = progress.busy("counting", name);
         let [once, twice] =
             [passes, 2 * passes].map(|passes| count(project, &program, name, passes));
         let each = (twice? - once?) / f64::from(passes * units);

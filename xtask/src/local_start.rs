@@ -9,7 +9,11 @@ use crate::{
     cargo::{self, Profile},
     progress::Progress,
     project::Project,
-    servers::{self, choice::Choice, stack::Stack},
+    servers::{
+        self,
+        choice::{self, Choice},
+        stack::Stack,
+    },
 };
 
 const VARIABLES: &str = "\
@@ -51,5 +55,6 @@ pub(crate) fn start(project: &Project, choice: &Choice, profile: Profile) -> Res
     let servers = choice.to_start(project, &progress)?;
     let builds = cargo::build(project, &progress, profile)?;
     servers::start(project, &progress, servers.as_ref(), builds)?;
+    choice::record(project, servers.stack())?;
     Ok(servers.stack().clone())
 }

@@ -27,8 +27,13 @@ impl LocalStop {
             Data::Keep
         };
         let progress = Progress::new();
-        match choice::last_started(project)? {
-            Some(servers) => servers.stop(project, &progress, data)?,
+        match choice::last_started(project, &progress)? {
+            Some(servers) => {
+                servers.stop(project, &progress, data)?;
+                if data == Data::Delete {
+                    choice::forget(project)?;
+                }
+            }
             None => {
                 progress.say("nothing to stop: `cargo xtask local-start` has started nothing here");
             }

@@ -10,7 +10,9 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(100);
-/// How often a plain line tells that something still goes on.
+/// When a plain line tells for the first time what goes on: nobody should wonder for a second.
+const PLAIN_FIRST: Duration = Duration::from_millis(800);
+/// How often it tells that it still does.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where the lines go: standard error, so that standard output holds results only.
@@ -25,7 +27,7 @@ pub(crate) struct Line {
     name: String,
     started: Instant,
     /// When the last plain line was printed.
-    said: Cell<Instant>,
+    said: Cell<Option<Instant>>,
     bar: Option<ProgressBar>,
 }
 
@@ -50,9 +52,16 @@ impl Progress {
         Line {
             name: name.to_owned(),
             started: Instant::now(),
-            said: Cell::new(Instant::now()),
+            said: Cell::new(None),
             bar,
         }
+    }
+
+    /// Says that `name` is doing something that takes a moment and leaves no trace; the line goes with what is returned.
+    pub(crate) fn busy(&self, name: &str, text: &str) -> Line {
+        let line = self.line(name);
+        line.say(text);
+        line
     }
 
     /// Prints a sentence that stays, above the moving lines.
@@ -69,8 +78,16 @@ impl Line {
     pub(crate) fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(text.to_owned()),
-            None if PLAIN_INTERVAL < self.said.get().elapsed() => self.say(text),
+            None if self.is_due() => self.say(text),
             None => {}
+        }
+    }
+
+    /// Whether a plain line has been silent for long enough.
+    fn is_due(&self) -> bool {
+        match self.said.get() {
+            None => PLAIN_FIRST < self.started.elapsed(),
+            Some(said) => PLAIN_INTERVAL < said.elapsed(),
         }
     }
 
@@ -79,7 +96,7 @@ impl Line {
         if let Some(bar) = &self.bar {
             return bar.set_message(text.to_owned());
         }
-        self.said.set(Instant::now());
+        self.said.set(Some(Instant::now()));
         eprintln!("{:<12} {text}", self.name);
     }
 
@@ -115,4 +132,24 @@ impl Drop for Line {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is a constant")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_tells_after_a_moment_and_then_now_and_then() {
+        let mut line = Line {
+            name: "build".to_owned(),
+            started: Instant::now(),
+            said: Cell::new(None),
+            bar: None,
+        };
+        assert!(!line.is_due());
+        line.started -= Duration::from_secs(1);
+        assert!(line.is_due());
+        line.note("compiling");
+        assert!(!line.is_due());
+    }
 }

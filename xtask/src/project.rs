@@ -42,11 +42,23 @@ impl Project {
 
     /// A setting from the environment, else from `.env`; an empty one counts as not set.
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
-        let set = |value: &String| !value.is_empty();
-        env::var(name)
-            .ok()
-            .filter(set)
-            .or_else(|| self.dotenv.get(name).cloned().filter(set))
+        in_environment(name).or_else(|| self.in_dotenv(name))
+    }
+
+    /// Where [`Self::setting`] has it from, as the beginning of "`.env` says 7".
+    pub(crate) fn origin(&self, name: &str) -> &'static str {
+        if in_environment(name).is_some() {
+            "the environment says"
+        } else if self.in_dotenv(name).is_some() {
+            "`.env` says"
+        } else {
+            "the default is"
+        }
+    }
+
+    fn in_dotenv(&self, name: &str) -> Option<String> {
+        let value = self.dotenv.get(name).cloned();
+        value.filter(|value| !value.is_empty())
     }
 
     /// A command that runs in the root folder and sees the variables of `.env`.
@@ -88,6 +100,10 @@ impl Project {
     pub(crate) fn relative<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
+}
+
+fn in_environment(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn root() -> Result<PathBuf> {

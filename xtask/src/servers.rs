@@ -4,6 +4,7 @@ pub(crate) mod choice;
 pub(crate) mod docker;
 pub(crate) mod native;
 pub(crate) mod ports;
+mod record;
 mod replica_set;
 pub(crate) mod stack;
 pub(crate) mod wait;

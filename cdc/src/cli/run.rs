@@ -1,7 +1,9 @@
 //! `cdc run`: the engine.
 
+use std::{env, process, time::Duration};
+
 use cdc::{
-    app,
+    app::{self, Supervisor},
     config::{Config, Given, LogConfig, LogFormat},
     retry::chain,
 };
@@ -28,7 +30,7 @@ pub(super) fn run(given: &Given) -> Result<(), Exit> {
         .enable_all()
         .build()
         .map_err(|error| Exit::failure(format!("start the runtime: {error}"), None))?;
-    let outcome = runtime.block_on(app::run(config));
+    let outcome = runtime.block_on(app::run(config, supervisor()));
     // What is still running, such as a name look-up, must not hold up the exit.
     runtime.shutdown_background();
     outcome.map_err(|error| {
@@ -41,6 +43,18 @@ pub(super) fn run(given: &Given) -> Result<(), Exit> {
         }
         Exit::failure(chain(&error), error.hint())
     })
+}
+
+/// The supervisor that started this process and wants to hear of it, as systemd does with `Type=notify`.
+fn supervisor() -> Option<Supervisor> {
+    let address = env::var_os("NOTIFY_SOCKET")?;
+    let text = |name| env::var(name).ok();
+    let is_ours = text("WATCHDOG_PID").is_none_or(|pid| pid == process::id().to_string());
+    let watchdog = text("WATCHDOG_USEC").filter(|_| is_ours);
+    let watchdog = watchdog.and_then(|limit| limit.parse().ok().filter(|limit| 0 < *limit));
+    Supervisor::connect(&address, watchdog.map(Duration::from_micros))
+        .inspect_err(|error| warn!(%error, "nobody listens at NOTIFY_SOCKET"))
+        .ok()
 }
 
 /// Log lines go to stderr.

@@ -185,7 +185,7 @@ pub fn tail_settings() -> Vec<Setting> {
 }
 
 /// What the toolkit and docker compose read from the same `.env`: variable, default or example, meaning.
-pub(super) const TOOLKIT: [(&str, &str, &str); 9] = [
+pub(super) const TOOLKIT: [(&str, &str, &str); 12] = [
     (
         "CDC_BACKEND",
         "auto",
@@ -196,6 +196,21 @@ pub(super) const TOOLKIT: [(&str, &str, &str); 9] = [
         "RABBITMQ_IMAGE",
         "rabbitmq:4-management",
         "Image of RabbitMQ",
+    ),
+    (
+        "CDC_IMAGE",
+        "cdc",
+        "Image of the engine, which docker compose builds where there is none",
+    ),
+    (
+        "CDC_RUST_IMAGE",
+        "rust:1.95-slim-bookworm",
+        "Image that compiles the engine's",
+    ),
+    (
+        "CDC_RUNTIME_IMAGE",
+        "gcr.io/distroless/cc-debian12:nonroot",
+        "Image that the engine's is based on",
     ),
     ("MONGO_PORT_1", "30001", "Port of the first member"),
     ("MONGO_PORT_2", "30002", "Port of the second member"),

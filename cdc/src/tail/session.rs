@@ -84,6 +84,13 @@ impl Session {
         }
     }
 
+    /// Says at the end why nothing was shown.
+    pub(super) fn conclude(&self) {
+        if self.count == 0 && !self.config.follow && !self.stop.is_cancelled() {
+            say(&format!("queue `{}` is empty", self.config.queue.name));
+        }
+    }
+
     /// Shows messages until there is a reason to end.
     ///
     /// # Errors

@@ -22,5 +22,6 @@ mod resume;
 mod scheduling;
 mod split;
 mod standby;
+mod supervisor;
 mod support;
 mod tail;

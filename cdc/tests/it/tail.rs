@@ -47,11 +47,9 @@ async fn no_follow_ends_when_the_queue_is_empty() {
         assert_eq!(numbers, ordered(0..5_000), "{kind}");
         assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
         let (numbers, finished) = Tail::start(&scenario, &["--no-follow"]).rest().await;
-        assert_eq!(
-            (numbers.len(), finished.code),
-            (0, Some(0)),
-            "an empty queue"
-        );
+        let told = format!("queue `{}` is empty\n", scenario.name);
+        assert_eq!((numbers.len(), finished.code), (0, Some(0)));
+        assert_eq!(finished.log, told, "an empty queue");
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use super::{Servers, docker::Docker, native::Native, stack::Stack};
+use super::{Servers, docker::Docker, native::Native, record::Record, stack::Stack};
 use crate::{
     failure::{BAD_CONFIGURATION, Failure},
     progress::Progress,
@@ -28,7 +28,7 @@ pub(crate) struct Choice {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Backend {
+pub(super) enum Backend {
     /// Docker if an engine answers and the images are there or can be pulled, else native
     Auto,
     /// Containers, with `docker compose` over docker-compose.yaml
@@ -45,7 +45,7 @@ impl Choice {
         progress: &Progress,
     ) -> Result<Box<dyn Servers>> {
         let wanted = self.backend(project)?;
-        let running = running(project)?;
+        let running = running(project, progress)?;
         let backend = match (wanted, running) {
             (Backend::Auto, Some(running)) => running,
             (Backend::Auto, None) => self.possible(project, progress)?,
@@ -58,8 +58,10 @@ impl Choice {
             }
             (wanted, _) => wanted,
         };
+        let servers = self.servers(project, progress, backend)?;
+        Record::of(project, backend).compare(project, servers.stack(), running.is_some())?;
         remember(project, backend)?;
-        self.servers(project, backend)
+        Ok(servers)
     }
 
     fn backend(&self, project: &Project) -> Result<Backend> {
@@ -90,10 +92,15 @@ impl Choice {
         Ok(backend)
     }
 
-    fn servers(&self, project: &Project, backend: Backend) -> Result<Box<dyn Servers>> {
+    fn servers(
+        &self,
+        project: &Project,
+        progress: &Progress,
+        backend: Backend,
+    ) -> Result<Box<dyn Servers>> {
         let stack = Stack::local(project)?;
         Ok(match backend {
-            Backend::Docker => Box::new(Docker::find(project, stack, self.offline)?),
+            Backend::Docker => Box::new(Docker::find(project, progress, stack, self.offline)?),
             Backend::Native | Backend::Auto => Box::new(Native {
                 stack,
                 offline: self.offline,
@@ -103,30 +110,49 @@ impl Choice {
 }
 
 /// The local stack on the backend that it was last started with, to stop it.
-pub(crate) fn last_started(project: &Project) -> Result<Option<Box<dyn Servers>>> {
+pub(crate) fn last_started(
+    project: &Project,
+    progress: &Progress,
+) -> Result<Option<Box<dyn Servers>>> {
     let choice = Choice {
         backend: None,
         offline: true,
     };
     remembered(project)?
-        .map(|backend| choice.servers(project, backend))
+        .map(|backend| choice.servers(project, progress, backend))
         .transpose()
 }
 
+/// Writes down what the local stack, which runs now, was started with.
+pub(crate) fn record(project: &Project, stack: &Stack) -> Result<()> {
+    let backend = remembered(project)?.into_iter();
+    backend
+        .map(|backend| Record::of(project, backend))
+        .try_for_each(|record| record.write(stack))
+}
+
+/// Forgets what the local stack, whose data is gone, was started with.
+pub(crate) fn forget(project: &Project) -> Result<()> {
+    let backend = remembered(project)?.into_iter();
+    backend
+        .map(|backend| Record::of(project, backend))
+        .try_for_each(|record| record.delete())
+}
+
 /// The backend that the local stack runs on now, if it runs.
-fn running(project: &Project) -> Result<Option<Backend>> {
+fn running(project: &Project, progress: &Progress) -> Result<Option<Backend>> {
     let Some(backend) = remembered(project)? else {
         return Ok(None);
     };
     // An engine that does not answer any more runs nothing either.
-    let Some(servers) = last_started(project).ok().flatten() else {
+    let Some(servers) = last_started(project, progress).ok().flatten() else {
         return Ok(None);
     };
     Ok(servers.is_running(project)?.then_some(backend))
 }
 
 fn remembered(project: &Project) -> Result<Option<Backend>> {
-    let path = record(project);
+    let path = backend_file(project);
     match fs::read_to_string(&path) {
         Ok(name) => Ok(Backend::from_str(name.trim(), true).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -135,13 +161,13 @@ fn remembered(project: &Project) -> Result<Option<Backend>> {
 }
 
 fn remember(project: &Project, backend: Backend) -> Result<()> {
-    let path = record(project);
+    let path = backend_file(project);
     let write = || format!("write {}", path.display());
     fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).with_context(write)?;
     fs::write(&path, format!("{backend}\n")).with_context(write)
 }
 
-fn record(project: &Project) -> PathBuf {
+fn backend_file(project: &Project) -> PathBuf {
     project.target.join("local").join("backend")
 }
 

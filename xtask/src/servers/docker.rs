@@ -8,7 +8,10 @@ use std::{rc::Rc, time::Duration};
 
 use anyhow::Result;
 
-pub(crate) use self::compose::{Compose, PROJECT_NAME};
+pub(crate) use self::{
+    compose::{Compose, ENGINE, PROFILES, PROJECT_NAME},
+    containers::inspect,
+};
 use super::{
     Data, Fate, Launch, Servers, ports,
     stack::Stack,
@@ -34,10 +37,15 @@ pub(crate) struct Docker {
 impl Docker {
     /// # Errors
     /// When no engine answers or there is no compose.
-    pub(crate) fn find(project: &Project, stack: Stack, offline: bool) -> Result<Self> {
+    pub(crate) fn find(
+        project: &Project,
+        progress: &Progress,
+        stack: Stack,
+        offline: bool,
+    ) -> Result<Self> {
         Ok(Self {
             stack,
-            compose: Compose::find(project)?,
+            compose: Compose::find(project, progress)?,
             offline,
         })
     }
@@ -48,16 +56,16 @@ impl Docker {
         progress: &Progress,
         offline: bool,
     ) -> Result<Option<String>> {
-        match Compose::try_find(project) {
+        match Compose::try_find(project, progress) {
             Ok(_) => images::why_not(project, progress, offline),
             Err(why) => Ok(Some(why)),
         }
     }
 
     /// Stops what was not running `before`.
-    fn undo(&self, project: &Project, before: &[String]) -> Result<()> {
-        let is_new = |service: &&str| !before.iter().any(|old| old == service);
-        let new: Vec<&str> = SERVICES.into_iter().filter(is_new).collect();
+    fn undo(&self, project: &Project, before: &[&str]) -> Result<()> {
+        let new = SERVICES.into_iter();
+        let new: Vec<_> = new.filter(|service| !before.contains(service)).collect();
         match new.len() {
             0 => Ok(()),
             count if count == SERVICES.len() => self.compose.down(project, &[]),
@@ -83,43 +91,27 @@ impl Servers for Docker {
 
     fn launch<'a>(&'a self, project: &'a Project, progress: &Progress) -> Result<Launch<'a>> {
         images::ensure(project, progress, self.offline)?;
-        let before = Vec::from_iter(containers::running(project)?);
+        let running = containers::running(project)?;
+        let before = SERVICES.into_iter();
+        let before: Vec<_> = before
+            .filter(|service| running.contains(*service))
+            .collect();
         let has_started = before.len() < SERVICES.len();
         if before.is_empty() {
             self.ensure_ports_are_free()?;
         }
-        let line = progress.line("compose");
-        line.note("up");
+        let line = progress.busy("compose", "starting the containers");
         let finish = move |fate| match fate {
             Fate::Run => Ok(()),
             Fate::Stop => self.undo(project, &before),
         };
-        if let Err(error) = self.compose.up(project) {
+        if let Err(error) = self.compose.up(project, &[]) {
             finish(Fate::Stop)?;
             return Err(error);
         }
         line.done("containers started");
-        let health = Rc::new(containers::health(project));
-        let awaited = SERVICES.map(|service| {
-            let health = Rc::clone(&health);
-            let check = move || {
-                let status = health(service)?;
-                Ok(if containers::is_healthy(&status) {
-                    State::Ready("healthy".to_owned())
-                } else {
-                    State::Waiting(status)
-                })
-            };
-            Awaited {
-                line: progress.line(service),
-                name: service.to_owned(),
-                evidence: Box::new(move || containers::evidence(project, service)),
-                limit: READY_LIMIT,
-                check: Box::new(check),
-            }
-        });
         Ok(Launch {
-            awaited: awaited.into(),
+            awaited: healthy(project, progress, &SERVICES),
             has_started,
             finish: Box::new(finish),
         })
@@ -130,8 +122,7 @@ impl Servers for Docker {
     }
 
     fn stop(&self, project: &Project, progress: &Progress, data: Data) -> Result<()> {
-        let line = progress.line("containers");
-        line.note("stopping");
+        let line = progress.busy("containers", "stopping");
         match data {
             Data::Keep => self.compose.down(project, &[])?,
             Data::Delete => self.compose.down(project, &["--volumes"])?,
@@ -143,4 +134,32 @@ impl Servers for Docker {
         });
         Ok(())
     }
+}
+
+/// The containers of `services`, each ready when its healthcheck is content.
+pub(crate) fn healthy<'a>(
+    project: &'a Project,
+    progress: &Progress,
+    services: &[&'static str],
+) -> Vec<Awaited<'a>> {
+    let health = Rc::new(containers::health(project));
+    let awaited = |service: &&'static str| {
+        let (service, health) = (*service, Rc::clone(&health));
+        let check = move || {
+            let status = health(service)?;
+            Ok(if containers::is_healthy(&status) {
+                State::Ready("healthy".to_owned())
+            } else {
+                State::Waiting(status)
+            })
+        };
+        Awaited {
+            line: progress.line(service),
+            name: service.to_owned(),
+            evidence: Box::new(move || containers::evidence(project, service)),
+            limit: READY_LIMIT,
+            check: Box::new(check),
+        }
+    };
+    services.iter().map(awaited).collect()
 }

@@ -170,9 +170,8 @@ impl Servers for Native {
     }
 
     fn stop(&self, project: &Project, progress: &Progress, data: Data) -> Result<()> {
-        let line = progress.line("servers");
+        let line = progress.busy("servers", "stopping");
         let was_running = self.is_running(project)?;
-        line.note("stopping");
         self.end(progress, &self.markers(), data)?;
         line.done(if was_running {
             "stopped"

@@ -221,6 +221,13 @@ fn parse_port(name: &str, text: &str) -> Result<u16> {
 }
 
 #[cfg(test)]
+impl Stack {
+    pub(super) fn example() -> Self {
+        Self::at("local", Path::new("target/local"), 0)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -18,7 +18,7 @@ use crate::{
     checker::Report,
     hint::Hinted,
     listener::{Listener, QUORUM_PREFETCH},
-    patience::READY_TIMEOUT,
+    patience::{self, READY_TIMEOUT},
     progress::Progress,
     scrabble::Generator,
     settings::Settings,
@@ -68,19 +68,24 @@ pub async fn run(args: &Args, settings: &Settings) -> Result<()> {
     let generator = generator(args, settings)?;
     let client = store::connect(settings).await?;
     let mut listener = Listener::open(settings).await?;
-    wait_for_engine(
-        &client,
-        settings,
-        Duration::from_millis(args.engine_timeout_ms),
-    )
-    .await?;
+    let timeout = Duration::from_millis(args.engine_timeout_ms);
+    let waiting = format!(
+        "waiting up to {} s for an engine: none of pipeline `{}` has run yet; `cargo xtask local-start-cdc` starts one",
+        timeout.as_secs(),
+        settings.cdc_pipeline
+    );
+    patience::tell(&waiting, wait_for_engine(&client, settings, timeout)).await?;
 
     let progress = Progress::new(&args.label, args.count);
     progress.note(&opening_line(args, settings));
     if 0 < listener.other_consumers {
         progress.note(&other_consumers_line(&listener, settings));
     }
-    listener.skip_backlog().await?;
+    let skipping = format!(
+        "looking through the {} messages that are in the queue already",
+        listener.backlog
+    );
+    patience::tell(&skipping, listener.skip_backlog()).await?;
     if !listener.can_hold(args.count) {
         let held = listener.held;
         listener.close().await;

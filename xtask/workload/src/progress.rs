@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 /// Time between two plain lines.
-const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
+const PLAIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Width of a line where there is no terminal to ask.
 const PLAIN_WIDTH: usize = 120;

@@ -6,11 +6,14 @@ use anyhow::{Context, Result};
 use xshell::cmd;
 
 use super::ANSWER_LIMIT;
-use crate::{child, failure::Failure, interrupt::Interrupt, project::Project};
+use crate::{child, failure::Failure, interrupt::Interrupt, progress::Progress, project::Project};
 
 const LIMIT: Duration = Duration::from_secs(3 * 60);
-/// Compose's own variable.
+/// Compose's own variables.
 pub(crate) const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
+pub(crate) const PROFILES: &str = "COMPOSE_PROFILES";
+/// Profile and service of the engine in a container.
+pub(crate) const ENGINE: &str = "cdc";
 
 const FLAVOURS: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
 
@@ -25,8 +28,8 @@ pub(crate) struct Compose {
 impl Compose {
     /// # Errors
     /// When no engine answers or there is no compose.
-    pub(crate) fn find(project: &Project) -> Result<Self> {
-        Self::try_find(project).map_err(|why| {
+    pub(crate) fn find(project: &Project, progress: &Progress) -> Result<Self> {
+        Self::try_find(project, progress).map_err(|why| {
             Failure::new(why)
                 .hint("start the engine, or use `--backend native`")
                 .into()
@@ -34,7 +37,8 @@ impl Compose {
     }
 
     /// Fails with the reason, in words.
-    pub(super) fn try_find(project: &Project) -> Result<Self, String> {
+    pub(super) fn try_find(project: &Project, progress: &Progress) -> Result<Self, String> {
+        let _line = progress.busy("docker", "looking for a container engine");
         if !engine_answers(project) {
             return Err("no container engine answers".to_owned());
         }
@@ -59,15 +63,18 @@ impl Compose {
         }
     }
 
-    /// Creates and starts the containers.
-    pub(crate) fn up(self, project: &Project) -> Result<()> {
-        let up = self.command(project, &["up", "-d"]);
+    /// Creates and starts the containers, with `variables` in the environment.
+    pub(crate) fn up(self, project: &Project, variables: &[(&str, &str)]) -> Result<()> {
+        let mut up = self.command(project, &["up", "-d"]);
+        up.envs(variables.iter().copied());
         child::logged(up, &log(project), &project.interrupt, LIMIT).context("start the containers")
     }
 
     /// Stops and removes the containers, whether or not someone asks us to stop.
     pub(crate) fn down(self, project: &Project, options: &[&str]) -> Result<()> {
-        let down = self.command(project, &[&["down"], options].concat());
+        let mut down = self.command(project, &[&["down"], options].concat());
+        // It lives in the network of another container, so it must not stay.
+        down.env(PROFILES, ENGINE);
         child::logged(down, &log(project), &Interrupt::never(), LIMIT)
             .context("stop the containers")
     }

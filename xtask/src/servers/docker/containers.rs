@@ -44,21 +44,12 @@ pub(super) fn running(project: &Project) -> Result<BTreeSet<String>> {
 
 /// What the container of `service` wrote last, and what its healthcheck says.
 pub(super) fn evidence(project: &Project, service: &str) -> Option<String> {
-    let filter = filter(project);
-    let service_filter = format!("label=com.docker.compose.service={service}");
-    let id = cmd!(
-        project.shell,
-        "docker ps --all --quiet --filter {filter} --filter {service_filter}"
-    );
-    let id = answer(project, id)?;
+    let id = id(project, service)?;
     // A container writes to both of its outputs.
     let script = "exec docker logs --tail 12 \"$1\" 2>&1";
     let log = answer(project, cmd!(project.shell, "sh -c {script} logs {id}"))?;
     let format = "{{range .State.Health.Log}}{{.Output}}{{println}}{{end}}";
-    let health = answer(
-        project,
-        cmd!(project.shell, "docker inspect --format {format} {id}"),
-    )?;
+    let health = inspect(project, service, format)?;
     let log = tail_under(&format!("the container of {service}"), &log);
     let health = tail_under("its healthcheck's output", &health);
     Some(
@@ -67,6 +58,23 @@ pub(super) fn evidence(project: &Project, service: &str) -> Option<String> {
             .collect::<Vec<_>>()
             .join("\n\n"),
     )
+}
+
+/// What `docker inspect` says of the container of `service`, in this format.
+pub(crate) fn inspect(project: &Project, service: &str, format: &str) -> Option<String> {
+    let id = id(project, service)?;
+    let inspect = cmd!(project.shell, "docker inspect --format {format} {id}");
+    answer(project, inspect)
+}
+
+fn id(project: &Project, service: &str) -> Option<String> {
+    let filter = filter(project);
+    let service = format!("label=com.docker.compose.service={service}");
+    let list = cmd!(
+        project.shell,
+        "docker ps --all --quiet --filter {filter} --filter {service}"
+    );
+    answer(project, list).filter(|id| !id.is_empty())
 }
 
 fn answer(project: &Project, command: Cmd<'_>) -> Option<String> {

@@ -24,7 +24,7 @@ pub(super) fn why_not(
     offline: bool,
 ) -> Result<Option<String>> {
     for image in missing(project) {
-        if !offline && !is_offered(project, &image) {
+        if !offline && !is_offered(project, progress, &image) {
             project.interrupt.check()?;
             let text = format!("the image {image} is not here and no registry offers it");
             return Ok(Some(text));
@@ -80,7 +80,8 @@ fn missing(project: &Project) -> Vec<String> {
 }
 
 /// Asks the registry, which takes seconds where a pull without a network would take minutes to fail.
-fn is_offered(project: &Project, image: &str) -> bool {
+fn is_offered(project: &Project, progress: &Progress, image: &str) -> bool {
+    let _line = progress.busy("docker", &format!("asking a registry for {image}"));
     let manifest = cmd!(project.shell, "docker manifest inspect {image}");
     child::answer(
         project.command(manifest),

@@ -292,8 +292,13 @@ async fn another_consumer_is_told_and_does_not_disturb() {
 #[tokio::test]
 async fn an_engine_that_never_ran_is_told_before_anything_is_inserted() {
     let scenario = Scenario::new("never", "classic").await;
-    let output = scenario.local_test(&["--count", "10", "--engine-timeout-ms", "300"]);
+    let output = scenario.local_test(&["--count", "10", "--engine-timeout-ms", "2000"]);
     let stderr = text(&output.stderr);
+    let waiting = format!(
+        "waiting up to 2 s for an engine: none of pipeline `{}` has run yet; `cargo xtask local-start-cdc` starts one\n",
+        scenario.queue()
+    );
+    assert!(stderr.starts_with(&waiting), "{stderr}");
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr.contains("error: the engine has never run"),
