@@ -22,12 +22,16 @@ use crate::{
 
 settings! { "MongoDB" Mongo {
     /// Connection string, `mongodb://` or `mongodb+srv://`
+    ///
+    /// Whatever it says, change stream and checkpoint are read and written with `majority`.
     uri: Secret = MONGO_DATABASE_HOST(
         URI,
         "mongodb://localhost:30001,localhost:30002,localhost:30003/?replicaSet=my-replica-set",
         mongo_uri().secret()
     ),
     /// Database to watch
+    ///
+    /// Where it is not set, the one in the path of MONGO_DATABASE_HOST.
     database: String = MONGO_DATABASE_NAME(NAME, "scrabble", database()),
     /// Collections to watch, separated by commas
     collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves", list()),
