@@ -3,6 +3,7 @@
 mod diagnosis;
 mod error;
 mod fault;
+mod handshake;
 mod members;
 mod primary;
 mod privilege;

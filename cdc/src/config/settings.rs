@@ -22,8 +22,6 @@ use crate::{
 
 settings! { "MongoDB" Mongo {
     /// Connection string, `mongodb://` or `mongodb+srv://`
-    ///
-    /// Whatever it says, change stream and checkpoint are read and written with `majority`.
     uri: Secret = MONGO_DATABASE_HOST(
         URI,
         "mongodb://localhost:30001,localhost:30002,localhost:30003/?replicaSet=my-replica-set",

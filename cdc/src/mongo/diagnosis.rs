@@ -9,11 +9,13 @@ use mongodb::{
     options::{ClientOptions, ServerAddress, Tls, TlsOptions},
 };
 
-use super::{Error, fault::Fault, members::Members};
+use super::{Error, fault::Fault, handshake::asks_for_a_certificate, members::Members};
 use crate::tls;
 
 /// Longest wait for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
+/// Port of a server that is named without one.
+const DEFAULT_PORT: u16 = 27017;
 
 /// Why a cluster cannot be used, where one of its servers tells something that only a person can mend.
 pub(super) async fn diagnose(options: &ClientOptions) -> Option<Error> {
@@ -55,10 +57,22 @@ async fn barred(address: &ServerAddress, options: &ClientOptions, fault: Fault) 
         {
             Fault::SpeaksPlain
         }
+        (Fault::Closed, Some(Tls::Enabled(tls))) if wants_a_certificate(address, tls).await => {
+            Fault::Tls(tls::Fault::ClientCertificateMissing)
+        }
         _ => fault,
     };
     let address = address.to_string();
     fault.is_final().then_some(Error::Barred { address, fault })
+}
+
+/// Whether a server that closes connections after the handshake does so for want of a client certificate.
+async fn wants_a_certificate(address: &ServerAddress, tls: &TlsOptions) -> bool {
+    let ServerAddress::Tcp { host, port } = address else {
+        return false;
+    };
+    let port = port.unwrap_or(DEFAULT_PORT);
+    tls.cert_key_file_path.is_none() && asks_for_a_certificate(host, port, ANSWER_TIMEOUT).await
 }
 
 /// Whether a server takes part in a TLS handshake. Nothing is sent to it.
