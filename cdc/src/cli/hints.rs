@@ -12,6 +12,10 @@ use super::grants;
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
      set CDC_ON_OVERSIZE to trim or park";
 
+/// For a server of MongoDB that does not get the certificate that it wants.
+const CLIENT_CERTIFICATE: &str = "name a file with a certificate that the server accepts and its key (PEM) as \
+     `tlsCertificateKeyFile=` in MONGO_DATABASE_HOST";
+
 /// What a person can do.
 pub(super) trait Hint {
     fn hint(&self) -> Option<Cow<'static, str>>;
@@ -101,6 +105,7 @@ fn barred(fault: &mongo::Fault) -> Option<&'static str> {
     use tls::Fault;
     match fault {
         mongo::Fault::SpeaksTls => Some("add `tls=true` to MONGO_DATABASE_HOST"),
+        mongo::Fault::ClosedAfterCertificate => Some(CLIENT_CERTIFICATE),
         mongo::Fault::SpeaksPlain => Some("leave `tls=true` out of MONGO_DATABASE_HOST"),
         mongo::Fault::Tls(fault) => match fault {
             Fault::UnknownIssuer => Some(
@@ -112,10 +117,9 @@ fn barred(fault: &mongo::Fault) -> Option<&'static str> {
             Fault::Expired | Fault::NotValidYet | Fault::Certificate(_) => {
                 Some("give the server a valid certificate, and look at the clocks of both machines")
             }
-            Fault::ClientCertificateMissing | Fault::ClientCertificate(_) => Some(
-                "name a file with a certificate that the server accepts and its key (PEM) as \
-                 `tlsCertificateKeyFile=` in MONGO_DATABASE_HOST",
-            ),
+            Fault::ClientCertificateMissing | Fault::ClientCertificate(_) => {
+                Some(CLIENT_CERTIFICATE)
+            }
             Fault::NotTls | Fault::Other(_) => None,
         },
         _ => None,

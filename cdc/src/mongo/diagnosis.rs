@@ -47,32 +47,34 @@ fn misplaced(address: &ServerAddress, hello: &Document, expected: Option<&str>) 
     }
 }
 
+/// What is wrong with a server, where that is more than the driver knows, or only a person can mend it.
 async fn barred(address: &ServerAddress, options: &ClientOptions, fault: Fault) -> Option<Error> {
-    let fault = match (&fault, &options.tls) {
-        (Fault::Closed, None | Some(Tls::Disabled)) if speaks_tls(address).await => {
-            Fault::SpeaksTls
-        }
+    let sharper = match (&fault, &options.tls) {
+        (Fault::Closed, Some(Tls::Enabled(tls))) => closed(address, tls).await,
+        (Fault::Closed, _) if speaks_tls(address).await => Some(Fault::SpeaksTls),
         (Fault::ClosedInHandshake | Fault::Tls(tls::Fault::NotTls), Some(Tls::Enabled(_)))
             if ask(address, None).await.is_ok() =>
         {
-            Fault::SpeaksPlain
+            Some(Fault::SpeaksPlain)
         }
-        (Fault::Closed, Some(Tls::Enabled(tls))) if wants_a_certificate(address, tls).await => {
-            Fault::Tls(tls::Fault::ClientCertificateMissing)
-        }
-        _ => fault,
+        _ => None,
     };
+    let fault = sharper.or_else(|| fault.is_final().then_some(fault))?;
     let address = address.to_string();
-    fault.is_final().then_some(Error::Barred { address, fault })
+    Some(Error::Barred { address, fault })
 }
 
-/// Whether a server that closes connections after the handshake does so for want of a client certificate.
-async fn wants_a_certificate(address: &ServerAddress, tls: &TlsOptions) -> bool {
+/// Why a server may close connections after the handshake.
+async fn closed(address: &ServerAddress, options: &TlsOptions) -> Option<Fault> {
     let ServerAddress::Tcp { host, port } = address else {
-        return false;
+        return None;
     };
     let port = port.unwrap_or(DEFAULT_PORT);
-    tls.cert_key_file_path.is_none() && asks_for_a_certificate(host, port, ANSWER_TIMEOUT).await
+    let is_asked = asks_for_a_certificate(host, port, ANSWER_TIMEOUT).await;
+    is_asked.then_some(match options.cert_key_file_path {
+        None => Fault::Tls(tls::Fault::ClientCertificateMissing),
+        Some(_) => Fault::ClosedAfterCertificate,
+    })
 }
 
 /// Whether a server takes part in a TLS handshake. Nothing is sent to it.

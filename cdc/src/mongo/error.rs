@@ -46,7 +46,7 @@ pub enum Error {
         /// Why, server by server where that differs.
         reason: String,
     },
-    /// A server that cannot be used until a person has mended something.
+    /// A server that has something of its own that is wrong, which a person has to mend as a rule.
     #[error("mongodb at {address}: {fault}")]
     Barred {
         /// The server.
@@ -127,6 +127,7 @@ impl Error {
             | Self::Unreachable { .. }
             | Self::NotPrimary { .. }
             | Self::NotInitiated { .. } => Disposition::Retry,
+            Self::Barred { fault, .. } if !fault.is_final() => Disposition::Retry,
             Self::Options(_)
             | Self::Barred { .. }
             | Self::Standalone { .. }

@@ -28,6 +28,10 @@ pub enum Fault {
     /// The server closed the connection before TLS came about.
     #[error("it closed the connection during the TLS handshake")]
     ClosedInHandshake,
+    /// The server closed the connection once it had our certificate, which it may not like; what is behind it may also
+    /// be away.
+    #[error("it closed the connection after it got the client certificate")]
+    ClosedAfterCertificate,
     /// The server wants TLS and was spoken to without.
     #[error("it speaks TLS, and was spoken to without")]
     SpeaksTls,
