@@ -9,7 +9,7 @@ mod primary;
 mod privilege;
 mod uri;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::{Document, Timestamp, doc};
 use mongodb::{
@@ -39,7 +39,7 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Mongo {
     client: Client,
-    options: ClientOptions,
+    options: Arc<ClientOptions>,
     user: String,
     primary: Primary,
     members: Members,
@@ -71,7 +71,7 @@ impl Mongo {
         Ok(Self {
             client: client.map_err(|error| Error::Options(unusable(&options, &error)))?,
             user: user(options.credential.as_ref()),
-            options,
+            options: Arc::new(options),
             primary,
             members,
         })

@@ -129,7 +129,7 @@ fn data(token: &RawDocumentBuf) -> Option<&str> {
 /// Whether these are whole bytes in hexadecimal digits, and at least one.
 fn is_hexadecimal(data: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_hexdigit();
-    !data.is_empty() && data.len() % 2 == 0 && data.bytes().all(is_digit)
+    !data.is_empty() && data.len().is_multiple_of(2) && data.bytes().all(is_digit)
 }
 
 /// The cluster time that a token begins with: after the type byte of a timestamp, seconds and increment, in

@@ -35,22 +35,18 @@ pub(super) fn command(grantee: &Grantee, missing: &[Privilege]) -> String {
         let takes = |privilege: &Privilege| database == "admin" || *database == privilege.database;
         !BUILT_IN.contains(&role.as_str()) && missing.iter().all(takes)
     });
-    match own {
-        Some((role, database)) => {
-            let privileges: Vec<Value> = missing.iter().map(privilege).collect();
-            run(
-                database,
-                &json!({ "grantPrivilegesToRole": role, "privileges": privileges }),
-            )
-        }
-        None => {
-            let roles: Vec<Value> = missing.iter().map(role).collect();
-            run(
-                &grantee.database,
-                &json!({ "grantRolesToUser": grantee.user, "roles": roles }),
-            )
-        }
+    if let Some((role, database)) = own {
+        let privileges: Vec<Value> = missing.iter().map(privilege).collect();
+        return run(
+            database,
+            &json!({ "grantPrivilegesToRole": role, "privileges": privileges }),
+        );
     }
+    let roles: Vec<Value> = missing.iter().map(role).collect();
+    run(
+        &grantee.database,
+        &json!({ "grantRolesToUser": grantee.user, "roles": roles }),
+    )
 }
 
 fn run(database: &str, command: &Value) -> String {

@@ -82,10 +82,9 @@ async fn speaks_tls(address: &ServerAddress) -> bool {
     let mut lax = TlsOptions::default();
     lax.allow_invalid_certificates = Some(true);
     match ask(address, Some(Tls::Enabled(lax))).await {
-        Ok(_) => true,
+        // The latter after the handshake.
+        Ok(_) | Err(Fault::Closed) => true,
         Err(Fault::Tls(fault)) => fault != tls::Fault::NotTls,
-        // After the handshake.
-        Err(Fault::Closed) => true,
         Err(_) => false,
     }
 }

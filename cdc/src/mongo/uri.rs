@@ -83,7 +83,6 @@ impl Uri {
 
     fn read_preference(&self) -> Option<String> {
         let mode = match self.0.read_preference.as_ref()? {
-            ReadPreference::Primary => return None,
             ReadPreference::Secondary { .. } => "secondary",
             ReadPreference::PrimaryPreferred { .. } => "primaryPreferred",
             ReadPreference::SecondaryPreferred { .. } => "secondaryPreferred",
