@@ -189,7 +189,7 @@ async fn wrong_credentials_and_missing_permission_in_mongodb_are_no_reason_to_tr
         1,
         &[
             "user `reader` is not authorized for find, insert, update on `cdc.checkpoints`",
-            "hint: grant `read`",
+            "hint: in mongosh, as an administrator: db.getSiblingDB",
         ],
     );
     assert!(
