@@ -204,7 +204,7 @@ async fn wrong_credentials_and_missing_permission_in_mongodb_are_no_reason_to_tr
         ("RABBITMQ_URI", &amqp_uri()),
     ])
     .await;
-    check(&finished, 1, &["denies an anonymous user"]);
+    check(&finished, 1, &["asks for credentials, and none are given"]);
 }
 
 #[tokio::test]
