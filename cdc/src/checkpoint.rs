@@ -10,7 +10,7 @@ use mongodb::{
 };
 
 use crate::{
-    mongo::{self, Mongo},
+    mongo::{self, Mongo, Privilege},
     position::Position,
     retry::Disposition,
 };
@@ -176,11 +176,7 @@ impl Store {
             .collection
             .insert_one(next)
             .write_concern(WriteConcern::majority());
-        match self
-            .mongo
-            .deadline("a checkpoint save", insert.into_future())
-            .await
-        {
+        match self.ask("a checkpoint save", insert.into_future()).await {
             Err(mongo::Error::Driver(error)) if is_duplicate_key(&error) => Ok(false),
             result => result.map(|_| true),
         }
@@ -192,10 +188,7 @@ impl Store {
             .collection
             .replace_one(filter, next)
             .write_concern(WriteConcern::majority());
-        let result = self
-            .mongo
-            .deadline("a checkpoint save", replace.into_future())
-            .await?;
+        let result = self.ask("a checkpoint save", replace.into_future()).await?;
         Ok(result.matched_count == 1)
     }
 
@@ -226,15 +219,26 @@ impl Store {
             .selection_criteria(SelectionCriteria::ReadPreference(
                 mongodb::options::ReadPreference::Primary,
             ));
-        let result = self
-            .mongo
-            .deadline("a checkpoint load", find.into_future())
-            .await;
+        let result = self.ask("a checkpoint load", find.into_future()).await;
         result.map_err(|source| Error::Mongo {
             action: "load",
             name: self.name(),
             source,
         })
+    }
+
+    async fn ask<T>(
+        &self,
+        what: &'static str,
+        operation: impl Future<Output = Result<T, mongodb::error::Error>>,
+    ) -> Result<T, mongo::Error> {
+        match self.mongo.deadline(what, operation).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                let needed = [Privilege::to_save(&self.config.database, COLLECTION)];
+                Err(self.mongo.explain(error, &needed).await)
+            }
+        }
     }
 
     fn document(&self, position: &Position) -> Document {

@@ -1,20 +1,23 @@
 //! The command line: what can be typed, and how it ends.
 
 mod arguments;
+mod grants;
 mod hints;
+mod log;
 mod run;
 mod tail;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{borrow::Cow, io::Write as _, process::ExitCode};
 
-use cdc::config::{self, Faults};
+use cdc::config::{self, Faults, LogFormat};
 
 /// How the program ends when not well.
 #[derive(Debug)]
 pub(crate) struct Exit {
     code: u8,
     text: String,
-    hint: Option<String>,
+    hint: Option<Cow<'static, str>>,
+    format: LogFormat,
 }
 
 /// Does what the command line says.
@@ -32,25 +35,34 @@ fn warnings() -> impl Iterator<Item = String> {
 
 impl Exit {
     /// Bad configuration.
-    pub(crate) fn usage(text: impl Into<String>, hint: Option<&str>) -> Self {
+    pub(crate) fn usage(text: impl Into<String>, hint: Option<Cow<'static, str>>) -> Self {
         Self {
             code: 64,
-            text: text.into(),
-            hint: hint.map(str::to_owned),
+            ..Self::failure(text, hint)
         }
     }
 
     /// A failure.
-    pub(crate) fn failure(text: impl Into<String>, hint: Option<&str>) -> Self {
+    pub(crate) fn failure(text: impl Into<String>, hint: Option<Cow<'static, str>>) -> Self {
         Self {
             code: 1,
             text: text.into(),
-            hint: hint.map(str::to_owned),
+            hint,
+            format: LogFormat::Text,
         }
+    }
+
+    /// The same, told as log lines look.
+    pub(crate) fn told_as(self, format: LogFormat) -> Self {
+        Self { format, ..self }
     }
 
     /// Says why on stderr and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
+        if self.format == LogFormat::Json {
+            log::last_line(&self.text, self.hint.as_deref());
+            return ExitCode::from(self.code);
+        }
         // A closed stderr is no reason to panic; the exit code still tells.
         let mut stderr = std::io::stderr().lock();
         if !self.text.is_empty() {
@@ -67,7 +79,7 @@ impl From<Faults> for Exit {
     fn from(faults: Faults) -> Self {
         Self::usage(
             format!("bad configuration\n{faults}"),
-            Some("cdc --help lists every setting"),
+            Some("cdc --help lists every setting".into()),
         )
     }
 }
@@ -79,8 +91,7 @@ impl From<clap::Error> for Exit {
         let code = if error.use_stderr() { 64 } else { 0 };
         Self {
             code,
-            text: String::new(),
-            hint: None,
+            ..Self::failure("", None)
         }
     }
 }

@@ -42,6 +42,8 @@ use crate::{
 pub struct Config {
     /// MongoDB's connection string, checked; it may hold a password.
     pub mongo_uri: Secret,
+    /// What a person should know of it that is no fault, a sentence each.
+    pub notes: Vec<String>,
     /// What is watched.
     pub source: source::Config,
     /// What bodies look like.
@@ -107,13 +109,14 @@ impl Config {
     pub fn check(given: &Given) -> Result<(Self, LogConfig), Faults> {
         let mut input = Input::new(given);
         let Settings {
-            mongo,
+            mut mongo,
             rabbit,
             servers,
             messages,
             engine,
         } = Settings::read(&mut input);
         let mut faults = input.faults;
+        let notes = mongo.settle(given, &mut faults);
         if mongo.database == mongo.checkpoint_database {
             faults.add(
                 "CDC_CHECKPOINT_DATABASE",
@@ -139,6 +142,7 @@ impl Config {
                 on_history_lost: mongo.on_history_lost,
             },
             mongo_uri: mongo.uri,
+            notes,
             startup_timeout: servers.startup_timeout,
         };
         let log = LogConfig {

@@ -30,7 +30,7 @@ pub(crate) fn load() -> Result<(), Exit> {
                         `cdc --help` have every name, and those of other programs belong into the environment";
             Err(Exit::usage(
                 format!("bad configuration\n{faults}"),
-                Some(hint),
+                Some(hint.into()),
             ))
         }
     }

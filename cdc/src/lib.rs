@@ -30,6 +30,7 @@ pub mod mongo;
 pub mod position;
 pub mod raw_bson;
 pub mod retry;
+pub mod tls;
 
 mod sabotage;
 

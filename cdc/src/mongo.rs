@@ -1,20 +1,31 @@
 //! A MongoDB client and the meaning of its errors, for the change stream and the checkpoint alike.
 
+mod diagnosis;
 mod error;
+mod fault;
+mod handshake;
+mod members;
 mod primary;
+mod privilege;
+mod uri;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::{Document, Timestamp, doc};
 use mongodb::{
     Client,
     error::{Error as DriverError, ErrorKind},
-    options::{ClientOptions, ServerAddress},
+    event::EventHandler,
+    options::{AuthMechanism, ClientOptions, ConnectionString, Credential, HostInfo, Tls},
 };
 
+use self::{diagnosis::diagnose, members::Members};
 pub use self::{
     error::{Error, without_values},
+    fault::Fault,
     primary::Primary,
+    privilege::{Grantee, Privilege},
+    uri::Uri,
 };
 
 /// Longest wait for a suitable server in one attempt.
@@ -28,39 +39,41 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Mongo {
     client: Client,
-    addresses: Vec<ServerAddress>,
-    replica_set: Option<String>,
+    options: Arc<ClientOptions>,
     user: String,
     primary: Primary,
+    members: Members,
 }
 
 impl Mongo {
     /// Prepares a client; the first command connects.
     ///
     /// # Errors
-    /// A connection string that does not resolve.
+    /// A connection string that does not resolve, or of which no client can be made.
     pub async fn new(uri: &str) -> Result<Self, Error> {
-        let mut options = ClientOptions::parse(uri).await.map_err(Error::Driver)?;
+        let parsed = ClientOptions::parse(uri).await;
+        let mut options = parsed.map_err(|error| unresolved(uri, error))?;
         options.app_name.get_or_insert_with(|| "cdc".to_owned());
         options
             .server_selection_timeout
             .get_or_insert(SERVER_SELECTION_TIMEOUT);
         options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
-        let primary = Primary::default();
-        options.sdam_event_handler = Some(primary.listener());
-        let user = options
-            .credential
-            .as_ref()
-            .and_then(|credential| credential.username.clone());
+        uri::adjust(&mut options);
+        let (primary, members) = (Primary::default(), Members::default());
+        options.sdam_event_handler = Some(EventHandler::callback({
+            let (primary, members) = (primary.clone(), members.clone());
+            move |event| {
+                primary.note(&event);
+                members.note(&event);
+            }
+        }));
+        let client = Client::with_options(options.clone());
         Ok(Self {
-            addresses: options.hosts.clone(),
-            replica_set: options.repl_set_name.clone(),
-            user: user.map_or_else(
-                || "an anonymous user".to_owned(),
-                |user| format!("user `{user}`"),
-            ),
-            client: Client::with_options(options).map_err(Error::Driver)?,
+            client: client.map_err(|error| Error::Options(unusable(&options, &error)))?,
+            user: user(options.credential.as_ref()),
+            options: Arc::new(options),
             primary,
+            members,
         })
     }
 
@@ -80,8 +93,13 @@ impl Mongo {
     /// [`Error::Unreachable`] may pass; a standalone server, another replica set and refused credentials do not.
     pub async fn preflight(&self) -> Result<Timestamp, Error> {
         match self.run("hello", "admin", doc! { "hello": 1 }).await {
+            Ok(hello) if self.is_stuck_with(&hello) => Err(Error::NotPrimary {
+                address: self.addresses(),
+            }),
             Ok(hello) => present(&hello).ok_or_else(|| self.no_member(&hello)),
-            Err(error @ Error::Unreachable { .. }) => Err(self.diagnose().await.unwrap_or(error)),
+            Err(error @ Error::Unreachable { .. }) => {
+                Err(diagnose(&self.options).await.unwrap_or(error))
+            }
             Err(error) => Err(error),
         }
     }
@@ -127,10 +145,7 @@ impl Mongo {
     pub fn name(&self, error: DriverError) -> Error {
         let user = self.user.clone();
         match error.kind.as_ref() {
-            ErrorKind::ServerSelection { message, .. } => Error::Unreachable {
-                addresses: self.addresses(),
-                reason: message.clone(),
-            },
+            ErrorKind::ServerSelection { message, .. } => self.unreachable(message),
             // A member that steps down or stops says so to whoever authenticates just then.
             ErrorKind::Authentication { .. } if error::passes(&error) => Error::Driver(error),
             ErrorKind::Authentication { message, .. } => Error::Credentials {
@@ -142,7 +157,7 @@ impl Mongo {
                     user,
                     reason: without_values(&command.message).to_owned(),
                 },
-                13 => Error::Permission {
+                13 => Error::Denied {
                     user,
                     reason: without_values(&command.message).to_owned(),
                 },
@@ -153,6 +168,55 @@ impl Mongo {
             },
             _ => Error::Driver(error),
         }
+    }
+
+    /// Finds out what of `needed` the user lacks, where `error` is about that. Any other error comes back as it is.
+    pub async fn explain(&self, error: Error, needed: &[Privilege]) -> Error {
+        if !matches!(error, Error::Denied { .. }) {
+            return error;
+        }
+        let command = doc! { "connectionStatus": 1, "showPrivileges": true };
+        let Ok(status) = self
+            .run("a question for privileges", "admin", command)
+            .await
+        else {
+            return error;
+        };
+        let Some(grantee) = Grantee::read(&status) else {
+            let addresses = self.addresses();
+            return Error::Anonymous { addresses };
+        };
+        let missing: Vec<_> = needed
+            .iter()
+            .filter_map(|one| one.missing(&status))
+            .collect();
+        if missing.is_empty() {
+            return error;
+        }
+        Error::Permission { grantee, missing }
+    }
+
+    /// Why no server was chosen, by what the monitors know.
+    fn unreachable(&self, message: &str) -> Error {
+        let faults = self.members.faults();
+        if let Some((address, fault)) = members::barred(&faults) {
+            let (address, fault) = (address.clone(), fault.clone());
+            return Error::Barred { address, fault };
+        }
+        let reason = error::selection(message);
+        let reason = match members::summary(&faults) {
+            // Every server has its fault.
+            Some(faults) if message.contains("No available servers") => faults,
+            Some(faults) => format!("{reason}; {faults}"),
+            None => reason.to_owned(),
+        };
+        let addresses = self.addresses();
+        Error::Unreachable { addresses, reason }
+    }
+
+    /// Whether the one server that may be used is no primary.
+    fn is_stuck_with(&self, hello: &Document) -> bool {
+        self.options.direct_connection == Some(true) && hello.get_bool("secondary").unwrap_or(false)
     }
 
     /// Why a server that answers gives no cluster time.
@@ -167,47 +231,9 @@ impl Mongo {
         }
     }
 
-    /// Asks each address by itself why the set cannot be used.
-    async fn diagnose(&self) -> Option<Error> {
-        for address in &self.addresses {
-            let mut options = ClientOptions::builder()
-                .hosts(vec![address.clone()])
-                .build();
-            options.direct_connection = Some(true);
-            options.server_selection_timeout = Some(Duration::from_millis(500));
-            let Ok(client) = Client::with_options(options) else {
-                continue;
-            };
-            let Ok(hello) = client
-                .database("admin")
-                .run_command(doc! { "hello": 1 })
-                .await
-            else {
-                continue;
-            };
-            let is_mongos = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-            let being_set_up = hello.get_bool("isreplicaset").unwrap_or(false);
-            match (hello.get_str("setName"), &self.replica_set) {
-                (Ok(actual), Some(expected)) if actual != expected => {
-                    return Some(Error::OtherReplicaSet {
-                        address: address.to_string(),
-                        actual: actual.to_owned(),
-                        expected: expected.clone(),
-                    });
-                }
-                (Err(_), _) if !is_mongos && !being_set_up => {
-                    return Some(Error::Standalone {
-                        address: address.to_string(),
-                    });
-                }
-                _ => {}
-            }
-        }
-        None
-    }
-
     fn addresses(&self) -> String {
-        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let hosts = self.options.hosts.iter();
+        let addresses: Vec<_> = hosts.map(ToString::to_string).collect();
         addresses.join(",")
     }
 }
@@ -215,4 +241,44 @@ impl Mongo {
 /// The cluster's time in an answer; only members of a replica set and mongos give one.
 fn present(answer: &Document) -> Option<Timestamp> {
     answer.get_timestamp("operationTime").ok()
+}
+
+/// Names what went wrong before there was a client. A name server may answer later; nothing else changes by itself.
+fn unresolved(uri: &str, error: DriverError) -> Error {
+    let host = match ConnectionString::parse(uri).map(|uri| uri.host_info) {
+        Ok(HostInfo::DnsRecord(host)) => host,
+        _ => String::new(),
+    };
+    match error.kind.as_ref() {
+        ErrorKind::DnsResolve { message, .. } => Error::NoServers {
+            host,
+            reason: without_values(message).to_owned(),
+        },
+        ErrorKind::InvalidArgument { message, .. } => Error::Options(message.clone()),
+        _ => Error::Driver(error),
+    }
+}
+
+/// Why no client can be made. The driver does not say which file it could not open.
+fn unusable(options: &ClientOptions, error: &DriverError) -> String {
+    let text = error::describe(error);
+    match (error.kind.as_ref(), &options.tls) {
+        (ErrorKind::Io(_), Some(Tls::Enabled(tls))) => match &tls.cert_key_file_path {
+            Some(path) => format!("tlsCertificateKeyFile={}: {text}", path.display()),
+            None => text,
+        },
+        _ => text,
+    }
+}
+
+/// Whoever logs in, for people.
+fn user(credential: Option<&Credential>) -> String {
+    let Some(credential) = credential else {
+        return "an anonymous user".to_owned();
+    };
+    match (&credential.username, &credential.mechanism) {
+        (Some(user), _) => format!("user `{user}`"),
+        (None, Some(AuthMechanism::MongoDbX509)) => "the client certificate's user".to_owned(),
+        (None, _) => "the user of the environment".to_owned(),
+    }
 }

@@ -48,7 +48,7 @@ use crate::{
     message::Message,
     metrics::Metrics,
     position::Position,
-    retry::chain,
+    retry::{chain, millis},
     sabotage::{self, Point},
     sink::Sink,
     source::Source,
@@ -255,7 +255,7 @@ impl Pipeline {
         }
         info!(
             in_flight = self.window.len(),
-            grace_ms = self.config.shutdown_grace.as_millis(),
+            grace_ms = millis(self.config.shutdown_grace),
             "draining"
         );
         self.health.set_role(Role::Draining);

@@ -61,6 +61,9 @@ impl Position {
             (Some(Bson::Document(token)), cluster_time) if token.contains_key("_data") => {
                 let token =
                     RawDocumentBuf::try_from(token).map_err(|_| "`resume_token` is corrupt")?;
+                if !data(&token).is_some_and(is_hexadecimal) {
+                    return Err("the `_data` of its `resume_token` is not hexadecimal");
+                }
                 Ok(Self::After {
                     token,
                     cluster_time,
@@ -123,6 +126,12 @@ fn data(token: &RawDocumentBuf) -> Option<&str> {
     token.get_str("_data").ok()
 }
 
+/// Whether these are whole bytes in hexadecimal digits, and at least one.
+fn is_hexadecimal(data: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit();
+    !data.is_empty() && data.len().is_multiple_of(2) && data.bytes().all(is_digit)
+}
+
 /// The cluster time that a token begins with: after the type byte of a timestamp, seconds and increment, in
 /// hexadecimal digits, most significant first.
 fn decode(data: &str) -> Option<Timestamp> {
@@ -177,6 +186,10 @@ mod tests {
             doc! {},
             doc! { "resume_token": null },
             doc! { "resume_token": {} },
+            doc! { "resume_token": { "_data": "" } },
+            doc! { "resume_token": { "_data": 5 }, "cluster_time": time },
+            doc! { "resume_token": { "_data": "826" }, "cluster_time": time },
+            doc! { "resume_token": { "_data": "82 not a token" }, "cluster_time": time },
         ] {
             assert!(Position::read(&document).is_err(), "{document}");
         }

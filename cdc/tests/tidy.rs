@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Who may import whom, from the outside in. A module is a file of `src` with the folder of its name.
-const EDGES: [(&str, &[&str]); 21] = [
+const EDGES: [(&str, &[&str]); 22] = [
     (
         "app",
         &[
@@ -39,6 +39,7 @@ const EDGES: [(&str, &[&str]); 21] = [
             "encode",
             "event",
             "lease",
+            "mongo",
             "pipeline",
             "sink",
             "source",
@@ -78,12 +79,13 @@ const EDGES: [(&str, &[&str]); 21] = [
     ("message", &["event", "position"]),
     ("event", &["position", "raw_bson"]),
     ("amqp", &["retry"]),
-    ("mongo", &["retry"]),
+    ("mongo", &["retry", "tls"]),
     ("health", &[]),
     ("metrics", &["message"]),
     ("position", &[]),
     ("raw_bson", &[]),
     ("retry", &[]),
+    ("tls", &[]),
     ("sabotage", &[]),
     ("property", &[]),
 ];

@@ -1,12 +1,12 @@
 //! One attempt after the other, until it works or waiting has no sense.
 
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Error;
 use crate::{
     health::{Cause, Health},
-    retry::{Backoff, Disposition, chain},
+    retry::{Backoff, Disposition, Repeats, chain, millis},
 };
 
 /// Repeats `attempt` until it works, only a person can help, or the deadline has passed.
@@ -31,7 +31,7 @@ pub(super) async fn until<T>(
 pub(super) struct Attempts {
     deadline: Option<Instant>,
     backoff: Backoff,
-    said: bool,
+    failures: Repeats,
     health: Health,
     obstacle: Option<Cause>,
 }
@@ -41,14 +41,21 @@ impl Attempts {
         Self {
             deadline,
             backoff: Backoff::default(),
-            said: false,
+            failures: Repeats::default(),
             health: health.clone(),
             obstacle: None,
         }
     }
 
     /// It worked.
-    fn over(&self) {
+    fn over(&mut self) {
+        if let Some(tries) = self.failures.worked(Instant::now()) {
+            info!(
+                tried = tries.count,
+                after_seconds = tries.seconds,
+                "ready now"
+            );
+        }
         if let Some(cause) = self.obstacle {
             self.health.clear(cause);
         }
@@ -71,11 +78,13 @@ impl Attempts {
         if let Some(cause) = self.obstacle {
             self.health.add_obstacle(cause, chain(&error));
         }
-        if !self.said {
-            self.said = true;
+        let reason = chain(&error);
+        if let Some(tries) = self.failures.failed(&reason, Instant::now()) {
             warn!(
-                error = chain(&error),
-                for_ms = left.map(|left| left.as_millis()),
+                error = reason,
+                tried = tries.count,
+                for_seconds = tries.seconds,
+                left_ms = left.map(millis),
                 "not ready, trying again"
             );
         }

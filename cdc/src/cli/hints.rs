@@ -2,38 +2,47 @@
 //!
 //! Each match is exhaustive, so a new error asks for its hint here.
 
-use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, tail};
+use std::borrow::Cow;
+
+use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, tail, tls};
+
+use super::grants;
 
 /// For a message that is larger than the broker takes.
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
      set CDC_ON_OVERSIZE to trim or park";
 
+/// For a server of MongoDB that does not get the certificate that it wants.
+const CLIENT_CERTIFICATE: &str = "name a file with a certificate that the server accepts and its key (PEM) as \
+     `tlsCertificateKeyFile=` in MONGO_DATABASE_HOST";
+
 /// What a person can do.
 pub(super) trait Hint {
-    fn hint(&self) -> Option<&'static str>;
+    fn hint(&self) -> Option<Cow<'static, str>>;
 }
 
 impl Hint for app::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo(error) => error.hint(),
-            Self::Checkpoint(error) => error.hint(),
-            Self::Source(error) => error.hint(),
-            Self::Publish(error) => error.hint(),
-            Self::Pipeline(error) => error.hint(),
-            Self::Admin(error) => error.hint(),
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Mongo(error) => return error.hint(),
+            Self::Checkpoint(error) => return error.hint(),
+            Self::Source(error) => return error.hint(),
+            Self::Publish(error) => return error.hint(),
+            Self::Pipeline(error) => return error.hint(),
+            Self::Admin(error) => return error.hint(),
             Self::Interrupted => {
                 Some("nothing is lost: what was not saved is published again on the next start")
             }
             Self::Signals(_) => None,
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }
 
 impl Hint for tail::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Broker(error) => error.hint(),
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Broker(error) => return error.hint(),
             Self::LookedTooOften { .. } => {
                 Some("read the messages without --peek, which takes them")
             }
@@ -41,14 +50,19 @@ impl Hint for tail::Error {
                 Some("look at fewer with --count, or read the messages without --peek")
             }
             Self::Output(_) | Self::Signals(_) => None,
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }
 
 impl Hint for mongo::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Driver(_) | Self::Moved => None,
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Driver(_) | Self::Moved | Self::Options(_) => None,
+            Self::NoServers { .. } => Some(
+                "is the name in MONGO_DATABASE_HOST right, and does this machine's name server answer? With mongodb:// \
+                 the servers are listed without it",
+            ),
             Self::Unreachable { addresses, .. } if config::are_defaults(addresses) => Some(
                 "is MongoDB running? `cargo xtask local-start` starts one here; the address of another is set in \
                      MONGO_DATABASE_HOST",
@@ -59,6 +73,10 @@ impl Hint for mongo::Error {
             Self::Unreachable { .. } => Some(
                 "is MongoDB running there, is the address in MONGO_DATABASE_HOST right, and may this machine connect to it?",
             ),
+            Self::Barred { fault, .. } => barred(fault),
+            Self::NotPrimary { .. } => Some(
+                "name all members and `replicaSet=` in MONGO_DATABASE_HOST, and leave `directConnection` out",
+            ),
             Self::NotInitiated { .. } => Some("run rs.initiate() once on one of its members"),
             Self::Standalone { .. } => {
                 Some("start mongod with --replSet NAME and run rs.initiate() once")
@@ -67,17 +85,50 @@ impl Hint for mongo::Error {
             Self::Credentials { .. } => {
                 Some("correct user, password or authSource in MONGO_DATABASE_HOST")
             }
-            Self::Permission { .. } => Some(
+            Self::Anonymous { .. } => Some(
+                "put a user and a password, or authMechanism=MONGODB-X509, into MONGO_DATABASE_HOST",
+            ),
+            Self::Denied { .. } => Some(
                 "grant `read` on the watched database (MONGO_DATABASE_NAME) and `readWrite` on the checkpoint database \
                  (CDC_CHECKPOINT_DATABASE)",
             ),
-        }
+            Self::Permission { grantee, missing } => {
+                let command = grants::command(grantee, missing);
+                return Some(format!("in mongosh, as an administrator: {command}").into());
+            }
+        };
+        text.map(Cow::Borrowed)
+    }
+}
+
+fn barred(fault: &mongo::Fault) -> Option<&'static str> {
+    use tls::Fault;
+    match fault {
+        mongo::Fault::SpeaksTls => Some("add `tls=true` to MONGO_DATABASE_HOST"),
+        mongo::Fault::ClosedAfterCertificate => Some(CLIENT_CERTIFICATE),
+        mongo::Fault::SpeaksPlain => Some("leave `tls=true` out of MONGO_DATABASE_HOST"),
+        mongo::Fault::Tls(fault) => match fault {
+            Fault::UnknownIssuer => Some(
+                "name the file with its authority's certificate (PEM) as `tlsCAFile=` in MONGO_DATABASE_HOST",
+            ),
+            Fault::OtherName { .. } => Some(
+                "use one of these names in MONGO_DATABASE_HOST, or give the server a certificate for its own",
+            ),
+            Fault::Expired | Fault::NotValidYet | Fault::Certificate(_) => {
+                Some("give the server a valid certificate, and look at the clocks of both machines")
+            }
+            Fault::ClientCertificateMissing | Fault::ClientCertificate(_) => {
+                Some(CLIENT_CERTIFICATE)
+            }
+            Fault::NotTls | Fault::Other(_) => None,
+        },
+        _ => None,
     }
 }
 
 impl Hint for amqp::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
             Self::Broker { address, .. } | Self::TimedOut { address, .. }
                 if config::are_defaults(address) =>
             {
@@ -106,12 +157,13 @@ impl Hint for amqp::Error {
             Self::NoQueue { .. } => {
                 Some("`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME")
             }
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }
 
 impl Hint for sink::Error {
-    fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Amqp(error) => error.hint(),
         }
@@ -119,9 +171,9 @@ impl Hint for sink::Error {
 }
 
 impl Hint for source::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo { source, .. } => source.hint(),
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Mongo { source, .. } => return source.hint(),
             Self::HistoryLost { .. } => Some(
                 "the changes since the checkpoint are no longer in the oplog: copy what is missing, then start once with \
                  CDC_ON_HISTORY_LOST=skip to go on from now; a larger oplog prevents this",
@@ -142,14 +194,15 @@ impl Hint for source::Error {
             }
             Self::Ended => Some("start again, and report it with the log"),
             Self::Slow { .. } | Self::Closed { .. } => None,
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }
 
 impl Hint for checkpoint::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Mongo { source, .. } => source.hint(),
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Mongo { source, .. } => return source.hint(),
             Self::Newer { .. } => Some(
                 "run the release that wrote it; or, to start afresh from now and lose what happened since, \
                  delete that document or choose another CDC_PIPELINE",
@@ -161,38 +214,41 @@ impl Hint for checkpoint::Error {
             Self::Taken { .. } => {
                 Some("only one engine may run per CDC_PIPELINE; stop the other one")
             }
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }
 
 impl Hint for pipeline::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Source(error) => error.hint(),
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Source(error) => return error.hint(),
             Self::Encode { .. } => Some(
                 "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park",
             ),
-            Self::Publish(error) => error.hint(),
-            Self::Checkpoint(error) => error.hint(),
+            Self::Publish(error) => return error.hint(),
+            Self::Checkpoint(error) => return error.hint(),
             Self::Unroutable { .. } => Some(
                 "the checkpoint is before this message: bind a queue that takes its routing key, then start again; \
                  or set CDC_ON_UNROUTABLE to retry or park",
             ),
             Self::Oversize { .. } => Some(OVERSIZE),
             Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }
 
 impl Hint for admin::Error {
-    fn hint(&self) -> Option<&'static str> {
-        match self {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
             Self::Taken(_) => {
                 Some("stop the other program, or set CDC_ADMIN_ADDR to another address or `off`")
             }
             Self::Listen { .. } => Some(
                 "set CDC_ADMIN_ADDR to an address of this machine, such as 127.0.0.1:9464, or `off`",
             ),
-        }
+        };
+        text.map(Cow::Borrowed)
     }
 }

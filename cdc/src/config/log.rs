@@ -3,7 +3,7 @@
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing_subscriber::EnvFilter;
 
-use super::kind::Kind;
+use super::{Given, kind::Kind, setting::Input, settings::Engine};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub struct LogFilter {
 impl LogFormat {
     /// The forms and their names.
     pub const NAMES: [(&'static str, Self); 2] = [("text", Self::Text), ("json", Self::Json)];
+
+    /// The one that was given, where everything else may be wrong.
+    pub fn of(given: &Given) -> Self {
+        Engine::read(&mut Input::new(given)).log_format
+    }
 }
 
 pub(super) fn filter() -> Kind<LogFilter> {

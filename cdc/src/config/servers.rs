@@ -1,27 +1,21 @@
 //! Where the two servers are.
 
 use lapin::uri::{AMQPScheme, AMQPUri};
-use mongodb::options::ConnectionString;
 
 use super::{
-    Faults, Secret,
-    kind::Kind,
+    Faults, Given, Secret,
+    kind::{Kind, database},
     setting::Input,
     settings::{Mongo, Rabbit},
 };
 use crate::{
     amqp::{Broker, Queue, QueueType},
     encode::RoutingKey,
+    mongo::Uri,
 };
 
 pub(super) fn mongo_uri() -> Kind<Secret> {
-    Kind::new("", |uri| match ConnectionString::parse(uri) {
-        Ok(_) => Ok(Secret(uri.to_owned())),
-        Err(error) => Err(format!(
-            "not a mongodb:// or mongodb+srv:// connection string ({})",
-            error.kind
-        )),
-    })
+    Kind::new("", |uri| Uri::parse(uri).map(|_| Secret(uri.to_owned())))
 }
 
 pub(super) fn host() -> Kind<String> {
@@ -70,6 +64,39 @@ pub(super) fn routing_key() -> Kind<Option<RoutingKey>> {
             .map(Some)
             .map_err(|error| error.to_string()),
     })
+}
+
+impl Mongo {
+    /// The database in the connection string's path is watched where no other is given. Returns what a person should
+    /// know about the connection string, a sentence each.
+    pub(super) fn settle(&mut self, given: &Given, faults: &mut Faults) -> Vec<String> {
+        let Ok(uri) = Uri::parse(&self.uri.0) else {
+            return Vec::new();
+        };
+        let said = uri.notes().into_iter();
+        let mut notes: Vec<_> = said
+            .map(|note| format!("MONGO_DATABASE_HOST: {note}"))
+            .collect();
+        let Some(path) = uri.database() else {
+            return notes;
+        };
+        let name = given.get("MONGO_DATABASE_NAME").map(|name| name.trim());
+        if name.is_some_and(|name| !name.is_empty()) {
+            if self.database != path {
+                notes.push(format!(
+                    "watched is `{}` (MONGO_DATABASE_NAME), not `{path}`, the database in the path of \
+                     MONGO_DATABASE_HOST",
+                    self.database
+                ));
+            }
+            return notes;
+        }
+        match (database().parse)(path) {
+            Ok(path) => self.database = path,
+            Err(fault) => faults.add("MONGO_DATABASE_HOST", fault),
+        }
+        notes
+    }
 }
 
 impl Rabbit {

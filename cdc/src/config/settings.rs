@@ -28,6 +28,8 @@ settings! { "MongoDB" Mongo {
         mongo_uri().secret()
     ),
     /// Database to watch
+    ///
+    /// Where it is not set, the one in the path of `MONGO_DATABASE_HOST`.
     database: String = MONGO_DATABASE_NAME(NAME, "scrabble", database()),
     /// Collections to watch, separated by commas
     collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves", list()),

@@ -211,3 +211,47 @@ fn only_the_default_servers_of_this_machine_are_the_defaults() {
         assert!(!are_defaults(address), "{address}");
     }
 }
+
+#[test]
+fn the_database_in_the_path_is_watched_unless_another_is_named() {
+    let uri = |rest: &str| format!("mongodb://ada:hunter2@a.example/{rest}");
+    let watched = |path: &str, name: &str| {
+        let uri = uri(path);
+        let given = [
+            ("MONGO_DATABASE_HOST", uri.as_str()),
+            ("MONGO_DATABASE_NAME", name),
+        ];
+        let (config, _) = config(&given);
+        (config.source.scope.database, config.notes)
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(watched("games", ""), ("games".to_owned(), none.clone()));
+    assert_eq!(
+        watched("games", "games"),
+        ("games".to_owned(), none.clone())
+    );
+    assert_eq!(watched("admin", ""), ("scrabble".to_owned(), none.clone()));
+    assert_eq!(watched("admin", "games"), ("games".to_owned(), none));
+    let (database, notes) = watched("games?authSource=admin", "scrabble");
+    assert_eq!(database, "scrabble");
+    assert_eq!(
+        notes,
+        [
+            "watched is `scrabble` (MONGO_DATABASE_NAME), not `games`, the database in the path of MONGO_DATABASE_HOST"
+        ]
+    );
+    let clash = faults(&[("MONGO_DATABASE_HOST", &uri("cdc"))]);
+    assert!(clash.contains("CDC_CHECKPOINT_DATABASE"), "{clash}");
+}
+
+#[test]
+fn unacknowledged_writes_are_a_fault_of_the_connection_string() {
+    let text = faults(&[(
+        "MONGO_DATABASE_HOST",
+        "mongodb://ada:hunter2@a.example/?w=0",
+    )]);
+    assert!(
+        text.contains("MONGO_DATABASE_HOST: `w=0` leaves writes unacknowledged"),
+        "{text}"
+    );
+}

@@ -2,16 +2,31 @@
 
 use std::time::Duration;
 
-use mongodb::error::{Error as DriverError, ErrorKind};
+use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
 
+use super::{
+    fault::Fault,
+    privilege::{Grantee, Privilege, listed},
+};
 use crate::retry::Disposition;
 
 /// A failure of MongoDB or of the way to it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The driver's own error.
-    #[error("{}", describe(.0))]
+    #[error("mongodb: {}", describe(.0))]
     Driver(DriverError),
+    /// A connection string that no client can be made of.
+    #[error("{0}")]
+    Options(String),
+    /// A name that should lead to servers and does not.
+    #[error("mongodb+srv: no servers are named at `{host}`: {reason}")]
+    NoServers {
+        /// The host in the connection string.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
     /// No answer within a deadline.
     #[error("mongodb: no answer to {what} within {} ms", .after.as_millis())]
     TimedOut {
@@ -28,8 +43,22 @@ pub enum Error {
     Unreachable {
         /// The servers of the connection string.
         addresses: String,
-        /// What the driver said.
+        /// Why, server by server where that differs.
         reason: String,
+    },
+    /// A server that has something of its own that is wrong, which a person has to mend as a rule.
+    #[error("mongodb at {address}: {fault}")]
+    Barred {
+        /// The server.
+        address: String,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// The only server that may be used is no primary.
+    #[error("mongodb at {address} is not the primary, and no other member may be asked")]
+    NotPrimary {
+        /// The server.
+        address: String,
     },
     /// A replica set that nobody has set up yet.
     #[error("mongodb at {addresses}: the replica set is not initiated yet")]
@@ -63,13 +92,27 @@ pub enum Error {
         /// What the server said.
         reason: String,
     },
-    /// The user may not do what we need.
+    /// The server lets in nobody without credentials.
+    #[error("mongodb at {addresses} asks for credentials, and none are given")]
+    Anonymous {
+        /// The servers of the connection string.
+        addresses: String,
+    },
+    /// The user may not do what we asked for; [`Mongo::explain`](super::Mongo::explain) finds out what is missing.
     #[error("mongodb denies {user} the permission: {reason}")]
-    Permission {
+    Denied {
         /// The user of the connection string.
         user: String,
         /// What the server said.
         reason: String,
+    },
+    /// The user lacks privileges.
+    #[error("mongodb: user `{}` is not authorized for {}", .grantee.user, listed(.missing))]
+    Permission {
+        /// Who lacks them.
+        grantee: Grantee,
+        /// What is missing.
+        missing: Vec<Privilege>,
     },
 }
 
@@ -80,18 +123,25 @@ impl Error {
             Self::Driver(error) => driver_disposition(error),
             Self::TimedOut { .. }
             | Self::Moved
+            | Self::NoServers { .. }
             | Self::Unreachable { .. }
+            | Self::NotPrimary { .. }
             | Self::NotInitiated { .. } => Disposition::Retry,
-            Self::Standalone { .. }
+            Self::Barred { fault, .. } if !fault.is_final() => Disposition::Retry,
+            Self::Options(_)
+            | Self::Barred { .. }
+            | Self::Standalone { .. }
             | Self::OtherReplicaSet { .. }
             | Self::Credentials { .. }
+            | Self::Anonymous { .. }
+            | Self::Denied { .. }
             | Self::Permission { .. } => Disposition::Halt,
         }
     }
 
-    /// Whether the connection string contradicts itself, which no server has to tell.
+    /// Whether the connection string is at fault, which no server has to tell.
     pub fn is_bad_configuration(&self) -> bool {
-        matches!(self, Self::Driver(error) if matches!(error.kind.as_ref(), ErrorKind::InvalidArgument { .. }))
+        matches!(self, Self::Options(_))
     }
 }
 
@@ -105,8 +155,8 @@ const RETRIABLE_CODES: [i32; 34] = [
 fn driver_disposition(error: &DriverError) -> Disposition {
     let retriable = match error.kind.as_ref() {
         ErrorKind::Authentication { .. } => passes(error),
-        ErrorKind::Io(_)
-        | ErrorKind::ServerSelection { .. }
+        ErrorKind::Io(error) => !Fault::of_io(error).is_final(),
+        ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::DnsResolve { .. }
         | ErrorKind::SessionsNotSupported => true,
@@ -138,7 +188,6 @@ pub(super) fn passes(error: &DriverError) -> bool {
 }
 
 fn write_is_retriable(error: &DriverError) -> bool {
-    use mongodb::error::WriteFailure;
     match error.kind.as_ref() {
         ErrorKind::Write(WriteFailure::WriteConcernError(failure)) => {
             RETRIABLE_CODES.contains(&failure.code)
@@ -153,17 +202,96 @@ pub fn without_values(message: &str) -> &str {
     message[..end].trim_end_matches(':')
 }
 
-/// The driver's error in one line.
-fn describe(error: &DriverError) -> String {
+/// The driver's error in one line, without its labels, its sources and its picture of the whole topology.
+pub(super) fn describe(error: &DriverError) -> String {
     match error.kind.as_ref() {
-        ErrorKind::Command(command) => {
-            format!(
-                "mongodb: {} (code {}, {})",
-                without_values(&command.message),
-                command.code,
-                command.code_name
-            )
+        ErrorKind::Command(command) => coded(&command.message, command.code, &command.code_name),
+        ErrorKind::Write(WriteFailure::WriteConcernError(failure)) => {
+            coded(&failure.message, failure.code, &failure.code_name)
         }
-        kind => format!("mongodb: {kind}"),
+        ErrorKind::Write(WriteFailure::WriteError(failure)) => {
+            let name = failure.code_name.as_deref().unwrap_or("a write");
+            coded(&failure.message, failure.code, name)
+        }
+        ErrorKind::Io(error) => Fault::of_io(error).to_string(),
+        ErrorKind::ServerSelection { message, .. } => selection(message).to_owned(),
+        ErrorKind::ConnectionPoolCleared { message, .. } => cleared(message),
+        kind => kind.to_string(),
+    }
+}
+
+fn coded(message: &str, code: i32, name: &str) -> String {
+    let message = without_values(message);
+    format!("{message} (code {code}, {name})")
+}
+
+/// Why no server was chosen, where no monitor knows a fault.
+pub(super) fn selection(message: &str) -> &str {
+    let message = message.trim_start_matches("Server selection timeout: ");
+    if message.starts_with("No available servers") {
+        return "no server has answered yet";
+    }
+    if message.starts_with("None of the available servers") {
+        return if message.contains("Secondary") || message.contains("Nearest") {
+            "no member that answers fits the read preference"
+        } else {
+            "no member is primary"
+        };
+    }
+    message.split(". Topology: ").next().unwrap_or(message)
+}
+
+/// The driver writes the error of the other operation out in full.
+fn cleared(message: &str) -> String {
+    let (pool, cause) = message
+        .split_once(" cleared because ")
+        .unwrap_or((message, ""));
+    let cause = cause.split_once("Kind: ").map_or("", |(_, cause)| cause);
+    let cause = cause.split(", labels: ").next().unwrap_or_default();
+    let address = pool.trim_start_matches("Connection pool for ");
+    let cause = cause.trim_start_matches("I/O error: ");
+    if cause.is_empty() {
+        format!("the connections to {address} were given up")
+    } else {
+        format!("the connections to {address} were given up: {cause}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_of_the_topology_is_left_out() {
+        for (message, text) in [
+            (
+                "Server selection timeout: No available servers. Topology: { Type: Unknown }",
+                "no server has answered yet",
+            ),
+            (
+                "Server selection timeout: None of the available servers suitable for criteria \
+                 ReadPreference(Primary). Topology: { Type: ReplicaSetNoPrimary }",
+                "no member is primary",
+            ),
+            (
+                "Server selection timeout: None of the available servers suitable for criteria \
+                 ReadPreference(Secondary { options: None }). Topology: { Type: Single }",
+                "no member that answers fits the read preference",
+            ),
+            ("something new. Topology: { Type: Single }", "something new"),
+        ] {
+            assert_eq!(selection(message), text);
+        }
+    }
+
+    #[test]
+    fn a_cleared_pool_is_told_by_its_cause() {
+        let message = "Connection pool for a:1 cleared because another operation failed with: Kind: I/O error: \
+                       connection refused, labels: {}, source: None, server response: None";
+        assert_eq!(
+            cleared(message),
+            "the connections to a:1 were given up: connection refused"
+        );
+        assert_eq!(cleared("a pool"), "the connections to a pool were given up");
     }
 }

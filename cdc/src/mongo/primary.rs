@@ -3,11 +3,7 @@
 //! A read that waits for an answer of a primary that was paused or cut off waits for its deadline, although the monitors
 //! of the other members have long told the driver of a new primary. Whoever reads can listen here meanwhile.
 
-use mongodb::{
-    ServerType,
-    event::{EventHandler, sdam::SdamEvent},
-    options::ServerAddress,
-};
+use mongodb::{ServerType, event::sdam::SdamEvent, options::ServerAddress};
 use tokio::sync::watch;
 
 /// The present primary. A clone tells of the same set.
@@ -25,23 +21,20 @@ impl Default for Primary {
 }
 
 impl Primary {
-    /// What tells us of the driver's discoveries.
-    pub(super) fn listener(&self) -> EventHandler<SdamEvent> {
-        let address = self.address.clone();
-        EventHandler::callback(move |event| {
-            let SdamEvent::ServerDescriptionChanged(event) = event else {
-                return;
-            };
-            let server = &event.new_description;
-            if server.server_type() == ServerType::RsPrimary {
-                let found = Some(server.address().clone());
-                address.send_if_modified(|known| {
-                    let is_news = *known != found;
-                    *known = found;
-                    is_news
-                });
-            }
-        })
+    /// A monitor tells something.
+    pub(super) fn note(&self, event: &SdamEvent) {
+        let SdamEvent::ServerDescriptionChanged(event) = event else {
+            return;
+        };
+        let server = &event.new_description;
+        if server.server_type() == ServerType::RsPrimary {
+            let found = Some(server.address().clone());
+            self.address.send_if_modified(|known| {
+                let is_news = *known != found;
+                *known = found;
+                is_news
+            });
+        }
     }
 
     /// The member that is primary now; unknown behind a router and before the first answer.

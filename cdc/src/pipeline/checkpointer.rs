@@ -4,7 +4,7 @@ use std::{fmt, pin::Pin, time::Duration};
 
 use bson::Timestamp;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::saver::Saver;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     health::{Cause, Health},
     metrics::Metrics,
     position::Position,
-    retry::{Disposition, chain},
+    retry::{Disposition, Repeats, chain},
     sabotage::{self, Point},
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Checkpointer {
     save: Option<Save>,
     /// Cluster time of the newest message that is on its way.
     sent_until: Option<Timestamp>,
+    failures: Repeats,
     metrics: Metrics,
     health: Health,
 }
@@ -58,6 +59,7 @@ impl Checkpointer {
             sent_until: store.sent_until(),
             store: Some(store),
             save: None,
+            failures: Repeats::default(),
             metrics,
             health,
         }
@@ -121,6 +123,14 @@ impl Checkpointer {
             self.saver.saved();
             self.metrics.checkpoint_saved();
             self.health.clear(Cause::Checkpoint);
+            if let Some(tries) = self.failures.worked(Instant::now()) {
+                info!(
+                    tried = tries.count,
+                    after_seconds = tries.seconds,
+                    "checkpoint saved again"
+                );
+            }
+            self.failures.reset();
             return Ok(());
         };
         self.metrics.checkpoint_save_failures.inc();
@@ -131,8 +141,16 @@ impl Checkpointer {
         if error.disposition() == Disposition::Halt {
             return Err(error);
         }
-        self.health.add_obstacle(Cause::Checkpoint, chain(&error));
-        warn!(error = chain(&error), "checkpoint not saved, trying again");
+        let reason = chain(&error);
+        if let Some(tries) = self.failures.failed(&reason, Instant::now()) {
+            warn!(
+                error = reason,
+                tried = tries.count,
+                for_seconds = tries.seconds,
+                "checkpoint not saved, trying again"
+            );
+        }
+        self.health.add_obstacle(Cause::Checkpoint, reason);
         Ok(())
     }
 }

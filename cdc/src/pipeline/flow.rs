@@ -8,6 +8,7 @@ use tracing::warn;
 use super::{Pipeline, intake::Taken, refusal::Reason};
 use crate::{
     health::Cause,
+    retry::millis,
     sabotage::{self, Defect, Point},
 };
 
@@ -73,7 +74,7 @@ impl Pipeline {
             }
             Reason::Nacked => {
                 let reason = "rabbitmq refused a message, publishing from it on, one at a time";
-                warn!(retry_ms = pause.as_millis(), "{reason}");
+                warn!(retry_ms = millis(pause), "{reason}");
                 self.health.add_obstacle(Cause::Nacked, reason);
             }
         }

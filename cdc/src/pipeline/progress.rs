@@ -105,15 +105,20 @@ impl Progress {
     /// Writes a line now.
     pub(super) fn report(&self, in_flight: usize) {
         let seconds = self.reported.at.elapsed().as_secs_f64().max(0.001);
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = (self.confirmed - self.reported.confirmed) as f64 / seconds;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate for people"
+        )]
+        let rate = ((self.confirmed - self.reported.confirmed) as f64 / seconds).round() as u64;
         info!(
             read = self.metrics.events_read.get(),
             confirmed = self.metrics.messages_confirmed.get(),
             in_flight,
             published_again = self.metrics.messages_retried.get(),
             nacked = self.metrics.messages_nacked.get(),
-            per_second = format_args!("{rate:.0}"),
+            per_second = rate,
             lag_ms = self.lag_ms(),
             behind_seconds = self.behind_seconds,
             "progress"

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Operation,
-    mongo::Mongo,
+    mongo::{Mongo, Privilege},
     position::{CATCHING_UP_SECONDS, Position, time_text},
     retry::chain,
 };
@@ -98,7 +98,7 @@ impl Opener {
                 self.patience.grow();
                 return Ok(());
             }
-            _ => return Err(error),
+            _ => return Err(self.explain(error).await),
         };
         match self.ladder.refused(&self.position, source.is_lost()) {
             Step::Again => {
@@ -114,6 +114,15 @@ impl Opener {
                 source: Box::new(error),
             }),
         }
+    }
+
+    async fn explain(&self, error: Error) -> Error {
+        let Error::Mongo { database, source } = error else {
+            return error;
+        };
+        let needed = [Privilege::to_watch(&database)];
+        let source = self.mongo.explain(source, &needed).await;
+        Error::Mongo { database, source }
     }
 
     /// Everything up to `position` was read.

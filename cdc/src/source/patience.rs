@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::Error;
-use crate::mongo::Mongo;
+use crate::{mongo::Mongo, retry::millis};
 
 /// Silence after which the server is asked for a sign of life, and the time between such questions. Longer than a read
 /// waits for new events.
@@ -64,7 +64,7 @@ impl Patience {
             }
             let waited = started.elapsed();
             info!(
-                waited_ms = waited.as_millis(),
+                waited_ms = millis(waited),
                 "mongodb is alive and has not answered a read yet"
             );
             if self.0 <= waited {

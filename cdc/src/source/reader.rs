@@ -1,8 +1,11 @@
 //! The task behind a [`Source`](super::Source): reads, hands over, reopens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 use tracing::{info, warn};
 
 use super::{
@@ -14,7 +17,7 @@ use crate::{
     health::{Cause, Health},
     metrics::{Metrics, Server},
     position::Position,
-    retry::{Backoff, Disposition, chain},
+    retry::{Backoff, Disposition, Repeats, chain, millis},
 };
 
 pub(super) struct Reader {
@@ -34,6 +37,13 @@ struct Outlet {
 
 type Sender = mpsc::Sender<Result<Chunk, Error>>;
 
+/// The attempts to open the stream since it gave something last.
+#[derive(Default)]
+struct Tries {
+    backoff: Backoff,
+    repeats: Repeats,
+}
+
 impl Reader {
     pub(super) fn new(
         opener: Opener,
@@ -52,11 +62,11 @@ impl Reader {
     /// Reads until a failure that only a person can mend, which is handed over last.
     pub(super) async fn run(mut self, stream: Stream) {
         let mut stream = Some(stream);
-        let mut backoff = Backoff::default();
+        let mut tries = Tries::default();
         let mut is_lost = false;
         loop {
             let outcome = match stream.take() {
-                Some(stream) => match self.follow(stream, &mut backoff).await {
+                Some(stream) => match self.follow(stream, &mut tries).await {
                     Ok(next) => {
                         is_lost = next != Next::Repaced;
                         Ok(())
@@ -70,19 +80,15 @@ impl Reader {
             };
             match outcome {
                 Ok(()) if stream.is_some() && is_lost => {
-                    info!("change stream open again");
+                    tries.opened();
                     // Not after a loss alone: an invalidate ends a stream too.
                     self.metrics.reconnected(Server::Mongodb);
                     self.health.clear(Cause::Mongodb);
                 }
                 Ok(()) => {}
                 Err(error) if error.disposition() == Disposition::Retry => {
-                    let (reason, delay) = (chain(&error), backoff.next_delay());
-                    warn!(
-                        error = reason,
-                        retry_ms = delay.as_millis(),
-                        "change stream lost"
-                    );
+                    let reason = chain(&error);
+                    let delay = tries.lost(&reason);
                     is_lost = true;
                     self.health.add_obstacle(Cause::Mongodb, reason);
                     tokio::time::sleep(delay).await;
@@ -99,18 +105,18 @@ impl Reader {
     }
 
     /// Hands over what `stream` gives until it fails or is to be opened again.
-    async fn follow(&mut self, mut stream: Stream, backoff: &mut Backoff) -> Result<Next, Error> {
+    async fn follow(&mut self, mut stream: Stream, tries: &mut Tries) -> Result<Next, Error> {
         if let Some(skipped) = self.opener.take_skipped() {
             self.chunk.push(Item::Skipped(skipped), stream.now());
         }
-        let outcome = self.read_on(&mut stream, backoff).await;
+        let outcome = self.read_on(&mut stream, tries).await;
         self.arrive();
         self.outlet.hand_over(&mut self.chunk).await;
         outcome
     }
 
     /// Reads until the stream fails, or is to be opened again, or nobody listens any more.
-    async fn read_on(&mut self, stream: &mut Stream, backoff: &mut Backoff) -> Result<Next, Error> {
+    async fn read_on(&mut self, stream: &mut Stream, tries: &mut Tries) -> Result<Next, Error> {
         while !self.outlet.sender.is_closed() {
             if self.chunk.is_full() {
                 self.arrive();
@@ -138,7 +144,7 @@ impl Reader {
                     return Ok(Next::Repaced);
                 }
             };
-            backoff.reset();
+            tries.reset();
             let (item, next) = opener.wanted(item, stream.now());
             chunk.push(item, stream.now());
             if next != Next::GoesOn {
@@ -150,6 +156,41 @@ impl Reader {
 
     fn arrive(&mut self) {
         arrive(&mut self.opener, &self.chunk);
+    }
+}
+
+impl Tries {
+    /// It is lost, or still is. Says so where that is news, and gives the wait before the next attempt.
+    fn lost(&mut self, reason: &str) -> Duration {
+        let delay = self.backoff.next_delay();
+        if let Some(tries) = self.repeats.failed(reason, Instant::now()) {
+            warn!(
+                error = reason,
+                tried = tries.count,
+                for_seconds = tries.seconds,
+                retry_ms = millis(delay),
+                "change stream lost"
+            );
+        }
+        delay
+    }
+
+    /// It is open. That it is open again after an invalidate, which no loss has gone before, is said too.
+    fn opened(&mut self) {
+        let tries = self.repeats.worked(Instant::now());
+        if tries.is_none() && self.repeats.is_failing() {
+            return;
+        }
+        info!(
+            tried = tries.map(|tries| tries.count),
+            after_seconds = tries.map(|tries| tries.seconds),
+            "change stream open again"
+        );
+    }
+
+    fn reset(&mut self) {
+        self.backoff.reset();
+        self.repeats.reset();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     lease::Contender,
     message::Message,
     metrics::{Metrics, Server},
-    retry::{Backoff, Disposition, chain},
+    retry::{Backoff, Disposition, Repeats, chain},
     sink::{Ending, Event, Receipt},
 };
 
@@ -264,12 +264,20 @@ impl Link {
 
 /// Tries until it works or only a person can help.
 async fn connect(config: Config, mut backoff: Backoff) -> (Result<Publisher, Error>, Backoff) {
+    let mut failures = Repeats::default();
     loop {
         // Also before the first attempt: a broker that cuts us off again and again is not hammered.
         tokio::time::sleep(backoff.next_delay()).await;
         match publisher(&config).await {
             Err(error) if error.disposition() == Disposition::Retry => {
-                warn!(error = chain(&error), "rabbitmq is not back yet");
+                let reason = chain(&error);
+                if let Some(tries) = failures.failed(&reason, Instant::now()) {
+                    let (tried, for_seconds) = (tries.count, tries.seconds);
+                    warn!(
+                        error = reason,
+                        tried, for_seconds, "rabbitmq is not back yet"
+                    );
+                }
             }
             outcome => return (outcome, backoff),
         }

@@ -11,6 +11,8 @@ use super::{eventually, required};
 pub(crate) struct MongoServer {
     process: Server,
     pub(crate) port: u16,
+    /// Options that every connection needs, each after an ampersand.
+    access: String,
     _folder: tempfile::TempDir,
 }
 
@@ -20,8 +22,17 @@ impl MongoServer {
         Self::start_program("CDC_TEST_MONGOD", arguments).await
     }
 
+    /// The same, where whoever connects needs `access`: options of a connection string, each after an ampersand.
+    pub(crate) async fn start_with_access(arguments: &[&str], access: &str) -> Self {
+        Self::launch("CDC_TEST_MONGOD", arguments, access).await
+    }
+
     /// The same, with the mongod that `variable` names.
     pub(crate) async fn start_program(variable: &str, arguments: &[&str]) -> Self {
+        Self::launch(variable, arguments, "").await
+    }
+
+    async fn launch(variable: &str, arguments: &[&str], access: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = port::free();
         let mut command = Command::new(required(variable));
@@ -42,6 +53,7 @@ impl MongoServer {
         let server = Self {
             process,
             port,
+            access: access.to_owned(),
             _folder: folder,
         };
         let uri = server.uri("directConnection=true");
@@ -59,11 +71,17 @@ impl MongoServer {
 
     /// Starts a replica set of one that lets nobody in without a password; the first user is to be `root`.
     pub(crate) async fn guarded(name: &str) -> Self {
+        Self::guarded_with(name, &[], "").await
+    }
+
+    /// The same, with more arguments, where whoever connects needs `access`.
+    pub(crate) async fn guarded_with(name: &str, arguments: &[&str], access: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key");
         fs::write(&key, "a2V5Zm9ydGVzdHM=").unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
-        let server = Self::start(&["--replSet", name, "--keyFile", key.to_str().unwrap()]).await;
+        let guard = ["--replSet", name, "--keyFile", key.to_str().unwrap()];
+        let server = Self::start_with_access(&[&guard, arguments].concat(), access).await;
         server.initiate(name).await;
         server
     }
@@ -106,16 +124,14 @@ impl MongoServer {
         } else {
             format!("root:{password}@")
         };
-        let uri = format!(
-            "mongodb://{credentials}127.0.0.1:{}/?directConnection=true",
-            self.port
-        );
+        let uri = self.uri("directConnection=true");
+        let uri = uri.replacen("://", &format!("://{credentials}"), 1);
         let role = doc! { "role": role, "db": "admin" };
         let command = doc! { "createUser": user, "pwd": password, "roles": [role] };
         self.admin(&uri).await.run_command(command).await.unwrap();
     }
 
-    async fn admin(&self, uri: &str) -> mongodb::Database {
+    pub(crate) async fn admin(&self, uri: &str) -> mongodb::Database {
         mongodb::Client::with_uri_str(uri)
             .await
             .unwrap()
@@ -124,14 +140,15 @@ impl MongoServer {
 
     /// Connection string of a user.
     pub(crate) fn uri_of(&self, user: &str, password: &str) -> String {
-        let port = self.port;
-        format!(
-            "mongodb://{user}:{password}@127.0.0.1:{port}/?authSource=admin&directConnection=true"
-        )
+        let uri = self.uri("authSource=admin&directConnection=true");
+        uri.replacen("://", &format!("://{user}:{password}@"), 1)
     }
 
     /// Connection string with the given options.
     pub(crate) fn uri(&self, options: &str) -> String {
-        format!("mongodb://127.0.0.1:{}/?{options}", self.port)
+        format!(
+            "mongodb://127.0.0.1:{}/?{options}{}",
+            self.port, self.access
+        )
     }
 }

@@ -1,0 +1,112 @@
+//! Asks each server by itself why it cannot be used.
+
+use std::time::Duration;
+
+use bson::{Document, doc};
+use mongodb::{
+    Client,
+    event::EventHandler,
+    options::{ClientOptions, ServerAddress, Tls, TlsOptions},
+};
+
+use super::{Error, fault::Fault, handshake::asks_for_a_certificate, members::Members};
+use crate::tls;
+
+/// Longest wait for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
+/// Port of a server that is named without one.
+const DEFAULT_PORT: u16 = 27017;
+
+/// Why a cluster cannot be used, where one of its servers tells something that only a person can mend.
+pub(super) async fn diagnose(options: &ClientOptions) -> Option<Error> {
+    for address in &options.hosts {
+        let found = match ask(address, options.tls.clone()).await {
+            Ok(hello) => misplaced(address, &hello, options.repl_set_name.as_deref()),
+            Err(fault) => barred(address, options, fault).await,
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// A server that answers and is not what it should be.
+fn misplaced(address: &ServerAddress, hello: &Document, expected: Option<&str>) -> Option<Error> {
+    let is_mongos = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+    let being_set_up = hello.get_bool("isreplicaset").unwrap_or(false);
+    let address = address.to_string();
+    match (hello.get_str("setName"), expected) {
+        (Ok(actual), Some(expected)) if actual != expected => Some(Error::OtherReplicaSet {
+            address,
+            actual: actual.to_owned(),
+            expected: expected.to_owned(),
+        }),
+        (Err(_), _) if !is_mongos && !being_set_up => Some(Error::Standalone { address }),
+        _ => None,
+    }
+}
+
+/// What is wrong with a server, where that is more than the driver knows, or only a person can mend it.
+async fn barred(address: &ServerAddress, options: &ClientOptions, fault: Fault) -> Option<Error> {
+    let sharper = match (&fault, &options.tls) {
+        (Fault::Closed, Some(Tls::Enabled(tls))) => closed(address, tls).await,
+        (Fault::Closed, _) if speaks_tls(address).await => Some(Fault::SpeaksTls),
+        (Fault::ClosedInHandshake | Fault::Tls(tls::Fault::NotTls), Some(Tls::Enabled(_)))
+            if ask(address, None).await.is_ok() =>
+        {
+            Some(Fault::SpeaksPlain)
+        }
+        _ => None,
+    };
+    let fault = sharper.or_else(|| fault.is_final().then_some(fault))?;
+    let address = address.to_string();
+    Some(Error::Barred { address, fault })
+}
+
+/// Why a server may close connections after the handshake.
+async fn closed(address: &ServerAddress, options: &TlsOptions) -> Option<Fault> {
+    let ServerAddress::Tcp { host, port } = address else {
+        return None;
+    };
+    let port = port.unwrap_or(DEFAULT_PORT);
+    let is_asked = asks_for_a_certificate(host, port, ANSWER_TIMEOUT).await;
+    is_asked.then_some(match options.cert_key_file_path {
+        None => Fault::Tls(tls::Fault::ClientCertificateMissing),
+        Some(_) => Fault::ClosedAfterCertificate,
+    })
+}
+
+/// Whether a server takes part in a TLS handshake. Nothing is sent to it.
+async fn speaks_tls(address: &ServerAddress) -> bool {
+    let mut lax = TlsOptions::default();
+    lax.allow_invalid_certificates = Some(true);
+    match ask(address, Some(Tls::Enabled(lax))).await {
+        // The latter after the handshake.
+        Ok(_) | Err(Fault::Closed) => true,
+        Err(Fault::Tls(fault)) => fault != tls::Fault::NotTls,
+        Err(_) => false,
+    }
+}
+
+/// One server's `hello`, which needs no credentials.
+async fn ask(address: &ServerAddress, tls: Option<Tls>) -> Result<Document, Fault> {
+    let members = Members::default();
+    let mut options = ClientOptions::builder()
+        .hosts(vec![address.clone()])
+        .tls(tls)
+        .build();
+    options.direct_connection = Some(true);
+    options.server_selection_timeout = Some(ANSWER_TIMEOUT);
+    options.sdam_event_handler = Some(EventHandler::callback({
+        let members = members.clone();
+        move |event| members.note(&event)
+    }));
+    let client = Client::with_options(options).map_err(|error| Fault::of(&error))?;
+    let admin = client.database("admin");
+    let hello = admin.run_command(doc! { "hello": 1 }).await;
+    hello.map_err(|_| {
+        let known = members.faults().into_values().next();
+        known.unwrap_or(Fault::TimedOut)
+    })
+}

@@ -1,0 +1,104 @@
+//! One TLS handshake, to learn whether a server asks for a client certificate: one that was given none may close the
+//! connection without a word.
+
+use std::{
+    net::{TcpStream, ToSocketAddrs as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, SignatureScheme,
+    client::{
+        ResolvesClientCert,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    sign::CertifiedKey,
+};
+
+/// Notes that it was asked for a certificate, and has none.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+/// Takes any server for what it says it is. Nothing is sent to it after the handshake.
+#[derive(Debug)]
+struct Anybody;
+
+/// Whether the server asks for a client certificate. False where no handshake comes about within some `timeout`s.
+pub(super) async fn asks_for_a_certificate(host: &str, port: u16, timeout: Duration) -> bool {
+    let host = host.to_owned();
+    let handshake = tokio::task::spawn_blocking(move || shake_hands(&host, port, timeout));
+    handshake.await.ok().flatten().unwrap_or(false)
+}
+
+fn shake_hands(host: &str, port: u16, timeout: Duration) -> Option<bool> {
+    let asked = Arc::new(Asked::default());
+    let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody))
+        .with_no_client_auth();
+    config.client_auth_cert_resolver = Arc::clone(&asked) as Arc<dyn ResolvesClientCert>;
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let mut tls = ClientConnection::new(Arc::new(config), name).ok()?;
+    let address = (host, port).to_socket_addrs().ok()?.next()?;
+    let mut stream = TcpStream::connect_timeout(&address, timeout).ok()?;
+    stream.set_read_timeout(Some(timeout)).ok()?;
+    stream.set_write_timeout(Some(timeout)).ok()?;
+    while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok() {}
+    Some(asked.0.load(Ordering::Relaxed))
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let provider = ring::default_provider();
+        let algorithms = provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
