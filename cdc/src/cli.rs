@@ -1,13 +1,16 @@
 //! The command line: what can be typed, and how it ends.
 
 mod arguments;
+mod config;
 mod hints;
 mod run;
 mod tail;
 
 use std::{io::Write as _, process::ExitCode};
 
-use cdc::config::{self, Faults};
+use cdc::config::{Faults, ignored};
+
+use crate::dotenv::Start;
 
 /// How the program ends when not well.
 #[derive(Debug)]
@@ -18,16 +21,17 @@ pub(crate) struct Exit {
 }
 
 /// Does what the command line says.
-pub(crate) fn run() -> Result<(), Exit> {
-    match arguments::parse()? {
+pub(crate) fn run(start: &Start) -> Result<(), Exit> {
+    match arguments::parse(start)? {
         arguments::Command::Run(given) => run::run(&given),
         arguments::Command::Tail(given, options) => tail::run(&given, &options),
+        arguments::Command::Config(given, shown) => config::run(&given, shown),
     }
 }
 
 /// What is set in the environment and looks like a mistyped setting.
 fn warnings() -> impl Iterator<Item = String> {
-    std::env::vars_os().filter_map(|(name, _)| config::ignored(name.to_str()?))
+    std::env::vars_os().filter_map(|(name, _)| ignored(name.to_str()?))
 }
 
 impl Exit {

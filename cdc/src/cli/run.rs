@@ -2,7 +2,7 @@
 
 use cdc::{
     app,
-    config::{Config, Given, LogConfig, LogFormat},
+    config::{Config, Given, LogConfig, LogFormat, doubts},
     retry::chain,
 };
 use tracing::warn;
@@ -21,7 +21,7 @@ pub(super) fn run(given: &Given) -> Result<(), Exit> {
     if log.filter.is_lowered {
         warn!("RUST_LOG asks for trace, which is compiled out of release builds; shown is debug");
     }
-    for text in warnings() {
+    for text in warnings().chain(doubts(given)) {
         warn!("{text}");
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
