@@ -159,6 +159,7 @@ fn readiness(report: &Report) -> String {
         "ready": report.ready,
         "role": report.role.to_string(),
         "obstacles": obstacles.collect::<Vec<_>>(),
+        "notice": report.notice,
         "catching_up": report.behind_seconds.map(|seconds| json!({ "behind_seconds": seconds })),
     });
     format!("{body}\n")

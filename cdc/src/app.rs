@@ -1,6 +1,7 @@
 //! Runs one session after the other until a signal comes or only a person can help.
 
 mod attempts;
+mod scope;
 mod sessions;
 mod supervisor;
 

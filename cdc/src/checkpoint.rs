@@ -3,12 +3,15 @@
 //! It never moves backwards and has one writer: each save replaces exactly the revision that this process
 //! wrote or loaded last. Its format carries a version; a newer one is refused, not guessed.
 
+mod scope;
+
 use bson::{Bson, DateTime, Document, Timestamp, doc, oid::ObjectId};
 use mongodb::{
     Collection,
     options::{ReadConcern, SelectionCriteria, WriteConcern},
 };
 
+pub use self::scope::{Change, Scope, Target};
 use crate::{
     mongo::{self, Mongo, Privilege},
     position::Position,
@@ -27,6 +30,8 @@ pub struct Config {
     pub database: String,
     /// Name of the pipeline: the document's `_id`.
     pub pipeline: String,
+    /// What the pipeline watches, and where its messages go.
+    pub scope: Scope,
 }
 
 /// Why a checkpoint could not be loaded or saved.
@@ -59,6 +64,16 @@ pub enum Error {
         /// The first thing that is wrong.
         reason: &'static str,
     },
+    /// The pipeline of this name watches another database.
+    #[error("the checkpoint {name} is of the database `{found}`, this engine watches `{wanted}`")]
+    OtherDatabase {
+        /// Collection and `_id`.
+        name: String,
+        /// Database of the checkpoint.
+        found: String,
+        /// Database that is to be watched.
+        wanted: String,
+    },
     /// Another process wrote it meanwhile.
     #[error("the checkpoint {name} was written by another engine")]
     Taken {
@@ -79,6 +94,8 @@ pub struct Store {
     revision: i64,
     /// Everything up to this cluster time may have been published already.
     sent_until: Option<Timestamp>,
+    /// The scope of the checkpoint that was loaded.
+    former: Option<Scope>,
 }
 
 impl Store {
@@ -95,6 +112,7 @@ impl Store {
             writer: ObjectId::new(),
             revision: 0,
             sent_until: None,
+            former: None,
         }
     }
 
@@ -112,7 +130,8 @@ impl Store {
     /// Reads the checkpoint; `None` on the very first start.
     ///
     /// # Errors
-    /// A newer or unreadable document is an error that names it: starting afresh is a person's decision.
+    /// A newer or unreadable document is an error that names it, and so is one of another database: starting afresh is a
+    /// person's decision.
     pub async fn load(&mut self) -> Result<Option<Position>, Error> {
         let Some(document) = self.read().await? else {
             self.revision = 0;
@@ -136,8 +155,38 @@ impl Store {
         self.revision =
             revision.ok_or_else(|| self.unreadable("`revision` is not a positive integer"))?;
         self.sent_until = document.get_timestamp("sent_until").ok();
+        self.former = Scope::read(&document);
+        self.check_database()?;
         let position = Position::read(&document);
         position.map(Some).map_err(|reason| self.unreadable(reason))
+    }
+
+    /// What is not as it was when the checkpoint was saved that was loaded. The next save makes it the checkpoint's.
+    pub fn changes(&self) -> Vec<Change> {
+        let former = self.former.as_ref();
+        former.map_or_else(Vec::new, |former| self.config.scope.changes_since(former))
+    }
+
+    /// What is not as in the checkpoint that is stored now, which another engine may have written.
+    ///
+    /// # Errors
+    /// Only a failure of MongoDB; what cannot be read says nothing.
+    pub async fn differences(&self) -> Result<Vec<Change>, Error> {
+        let stored = self.read().await?;
+        let stored = stored.as_ref().and_then(Scope::read);
+        Ok(stored.map_or_else(Vec::new, |stored| self.config.scope.changes_since(&stored)))
+    }
+
+    fn check_database(&self) -> Result<(), Error> {
+        let wanted = &self.config.scope.database;
+        match &self.former {
+            Some(former) if former.database != *wanted => Err(Error::OtherDatabase {
+                name: self.name(),
+                found: former.database.clone(),
+                wanted: wanted.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Replaces the checkpoint by `position`, durable on a majority when this returns.
@@ -252,6 +301,7 @@ impl Store {
             "sent_until": self.sent_until,
             "saved_at": DateTime::now(),
             "writer": self.writer,
+            "scope": self.config.scope.document(),
         });
         document
     }
@@ -286,7 +336,10 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Mongo { source, .. } => source.disposition(),
-            Self::Newer { .. } | Self::Unreadable { .. } | Self::Taken { .. } => Disposition::Halt,
+            Self::Newer { .. }
+            | Self::Unreadable { .. }
+            | Self::OtherDatabase { .. }
+            | Self::Taken { .. } => Disposition::Halt,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and how it ends.
 
 mod arguments;
+mod config;
 mod grants;
 mod hints;
 mod log;
@@ -9,7 +10,9 @@ mod tail;
 
 use std::{borrow::Cow, io::Write as _, process::ExitCode};
 
-use cdc::config::{self, Faults, LogFormat};
+use cdc::config::{Faults, LogFormat, ignored};
+
+use crate::dotenv::Start;
 
 /// How the program ends when not well.
 #[derive(Debug)]
@@ -21,16 +24,17 @@ pub(crate) struct Exit {
 }
 
 /// Does what the command line says.
-pub(crate) fn run() -> Result<(), Exit> {
-    match arguments::parse()? {
+pub(crate) fn run(start: &Start) -> Result<(), Exit> {
+    match arguments::parse(start)? {
         arguments::Command::Run(given) => run::run(&given),
         arguments::Command::Tail(given, options) => tail::run(&given, &options),
+        arguments::Command::Config(given, shown) => config::run(&given, shown),
     }
 }
 
 /// What is set in the environment and looks like a mistyped setting.
 fn warnings() -> impl Iterator<Item = String> {
-    std::env::vars_os().filter_map(|(name, _)| config::ignored(name.to_str()?))
+    std::env::vars_os().filter_map(|(name, _)| ignored(name.to_str()?))
 }
 
 impl Exit {

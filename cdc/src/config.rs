@@ -3,10 +3,13 @@
 //! A bad configuration names every fault at once, each with its variable, and never a secret's value.
 
 mod documents;
+mod effective;
 mod faults;
+mod given;
 mod kind;
 mod log;
 mod names;
+mod resolve;
 mod servers;
 mod setting;
 mod settings;
@@ -15,26 +18,29 @@ use std::{net::SocketAddr, time::Duration};
 
 pub use self::{
     documents::{env_example, reference},
+    effective::{Effective, effective},
     faults::Faults,
+    given::{Given, Origin, Value},
     log::{LogConfig, LogFilter, LogFormat},
     names::{ignored, unknown},
+    resolve::doubts,
     servers::are_defaults,
-    setting::{Given, Setting},
+    setting::Setting,
     settings::{run_settings, tail_settings},
 };
 use self::{
     kind::number,
     setting::Input,
-    settings::{Engine, Messages, Rabbit, Servers, Settings},
+    settings::{Engine, Messages, Mongo, Rabbit, Servers, Settings},
 };
 use crate::{
     amqp::{Broker, Queue, Topology},
-    checkpoint,
+    checkpoint::{self, Target},
     encode::{self, RoutingKey},
     lease,
     pipeline::{self, Policies},
     sink,
-    source::{self, Scope},
+    source::{self, Collections, Scope},
 };
 
 /// All that `cdc run` needs to know, made of each stage's own configuration.
@@ -109,14 +115,14 @@ impl Config {
     pub fn check(given: &Given) -> Result<(Self, LogConfig), Faults> {
         let mut input = Input::new(given);
         let Settings {
-            mut mongo,
+            mongo,
             rabbit,
             servers,
             messages,
             engine,
         } = Settings::read(&mut input);
         let mut faults = input.faults;
-        let notes = mongo.settle(given, &mut faults);
+        let notes = mongo.notes();
         if mongo.database == mongo.checkpoint_database {
             faults.add(
                 "CDC_CHECKPOINT_DATABASE",
@@ -124,21 +130,26 @@ impl Config {
                  choose another name",
             );
         }
+        let collections = collections(&mongo, &mut faults);
+        let scope = Scope {
+            database: mongo.database,
+            collections,
+            operations: mongo.operations,
+        };
+        let publish = publish(&rabbit, &messages, &engine, &mut faults);
+        let encode = encode(&rabbit, messages, &mut faults);
         let config = Self {
-            publish: publish(&rabbit, &messages, &engine, &mut faults),
-            encode: encode(&rabbit, messages, &mut faults),
+            publish,
             pipeline: pipeline(&engine),
             admin: engine.admin,
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
                 pipeline: engine.pipeline,
+                scope: checkpoint_scope(&scope, &encode),
             },
+            encode,
             source: source::Config {
-                scope: Scope {
-                    database: mongo.database,
-                    collections: mongo.collections,
-                    operations: mongo.operations,
-                },
+                scope,
                 on_history_lost: mongo.on_history_lost,
             },
             mongo_uri: mongo.uri,
@@ -176,6 +187,35 @@ impl TailConfig {
             json: options.json,
         };
         faults.or(config)
+    }
+}
+
+fn collections(mongo: &Mongo, faults: &mut Faults) -> Collections {
+    let texts = mongo.collections.iter().map(String::as_str);
+    Collections::parse(&mongo.database, texts).unwrap_or_else(|wrong| {
+        for fault in wrong {
+            faults.add("CDC_COLLECTIONS", fault);
+        }
+        Collections::default()
+    })
+}
+
+/// What the checkpoint stands for. The default exchange takes a routing key for a queue's name.
+fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope {
+    let routing_key = encode.routing_key.to_string();
+    let operations = scope.operations.iter().map(|one| one.as_str().to_owned());
+    checkpoint::Scope {
+        database: scope.database.clone(),
+        collections: scope.collections.texts().map(str::to_owned).collect(),
+        operations: operations.collect(),
+        target: if encode.exchange.is_empty() {
+            Target::Queue(routing_key)
+        } else {
+            Target::Exchange {
+                name: encode.exchange.clone(),
+                routing_key,
+            }
+        },
     }
 }
 

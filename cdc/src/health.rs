@@ -60,6 +60,8 @@ pub struct Report {
     pub obstacles: Vec<Obstacle>,
     /// How many seconds the reading is behind the server's time, while it catches up. It is at work, so it is ready.
     pub behind_seconds: Option<u32>,
+    /// What a person should look at, although nothing is in the way.
+    pub notice: Option<String>,
 }
 
 /// The engine's health. A clone tells of the same engine.
@@ -74,6 +76,7 @@ pub struct Status {
     role: Role,
     obstacles: BTreeMap<Cause, Obstacle>,
     behind_seconds: Option<u32>,
+    notice: Option<String>,
 }
 
 impl Health {
@@ -85,6 +88,11 @@ impl Health {
     /// The reading is far behind the server's time, by so many seconds, or no longer.
     pub fn set_behind(&self, seconds: Option<u32>) {
         self.change(|status| status.behind_seconds = seconds);
+    }
+
+    /// There is something that a person should look at, or no longer.
+    pub fn set_notice(&self, notice: Option<String>) {
+        self.change(|status| status.notice = notice);
     }
 
     /// The engine begins anew: what was in the way of its last session tells nothing of the next one.
@@ -143,6 +151,7 @@ impl Status {
             role: self.role,
             obstacles: self.obstacles.values().cloned().collect(),
             behind_seconds: self.behind_seconds,
+            notice: self.notice.clone(),
         }
     }
 }
@@ -225,6 +234,20 @@ mod tests {
         assert_eq!((report.ready, report.behind_seconds), (true, Some(812)));
         health.restart();
         assert_eq!(health.report().behind_seconds, None);
+    }
+
+    #[test]
+    fn a_notice_takes_no_readiness_away_and_ends_with_the_session() {
+        let health = Health::default();
+        health.set_role(Role::Standby);
+        health.set_notice(Some("look".to_owned()));
+        let report = health.report();
+        assert_eq!(
+            (report.ready, report.notice.as_deref()),
+            (true, Some("look"))
+        );
+        health.restart();
+        assert_eq!(health.report().notice, None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod cli;
 mod dotenv;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 /// Each message is a dozen small allocations of the client libraries, some of them freed on another thread.
 #[global_allocator]
@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // First, while there is one thread: this changes the process's environment.
-    match dotenv::load().and_then(|()| cli::run()) {
+    match dotenv::load(env::args_os()).and_then(|start| cli::run(&start)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
     }

@@ -143,7 +143,7 @@ pub struct Stages {
 impl Pipeline {
     /// Puts the stages and the claimed checkpoint together.
     pub fn new(config: Config, stages: Stages, store: checkpoint::Store) -> Self {
-        Self::assemble(config, stages, Store::Mongo(store))
+        Self::assemble(config, stages, Store::Mongo(Box::new(store)))
     }
 
     fn assemble(config: Config, stages: Stages, store: Store) -> Self {

@@ -26,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::{
     chunk::Chunk,
     error::{Error, Refusal},
-    scope::Scope,
+    scope::{Collections, Scope},
 };
 use self::{opener::Opener, reader::Reader};
 use crate::{

@@ -21,7 +21,10 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>> {
     };
     // The engine knows its settings; here every name is let through.
     let faults = match file::parse(&text, |_| None) {
-        Ok(variables) => return Ok(variables.into_iter().collect()),
+        Ok(variables) => {
+            let variables = variables.into_iter();
+            return Ok(variables.map(|(name, value, _)| (name, value)).collect());
+        }
         Err(faults) => faults.into_iter(),
     };
     let faults = faults.map(|(line, fault)| format!("{}:{line}: {fault}", path.display()));

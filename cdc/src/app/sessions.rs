@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bson::Timestamp;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::{
     Error,
     attempts::{Attempts, until},
+    scope,
 };
 use crate::{
     amqp,
@@ -45,6 +47,8 @@ pub(super) struct Sessions {
     has_led: bool,
     /// Largest body that the broker takes, where a session has learnt it.
     max_message_bytes: Option<usize>,
+    /// With the scope of the engine that holds the lock, while we stand by.
+    comparison: Option<AbortOnDropHandle<()>>,
 }
 
 impl Sessions {
@@ -58,6 +62,7 @@ impl Sessions {
             taken: 0,
             has_led: false,
             max_message_bytes: None,
+            comparison: None,
         }
     }
 
@@ -66,7 +71,7 @@ impl Sessions {
         self.health.restart();
         self.metrics.restart();
         let mongo = self.mongo().await?;
-        let link = self.lead().await?;
+        let link = self.lead(&mongo).await?;
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
         let (position, from) = until(self.deadline, &self.health, async || {
@@ -153,15 +158,16 @@ impl Sessions {
             Ok(mongo.preflight().await?)
         })
         .await?;
+        self.config.source.scope.warn_of_absent(&mongo).await;
         self.mongo = Some(mongo.clone());
         Ok(mongo)
     }
 
     /// Becomes the engine that publishes, at once or when the present one has ended.
-    async fn lead(&mut self) -> Result<Link, Error> {
+    async fn lead(&mut self, mongo: &Mongo) -> Result<Link, Error> {
         let mut attempts = Attempts::new(self.deadline, &self.health);
         loop {
-            let error = match self.stand_by().await {
+            let error = match self.stand_by(mongo).await {
                 Ok(link) => return Ok(link),
                 Err(error) => error,
             };
@@ -172,7 +178,7 @@ impl Sessions {
         }
     }
 
-    async fn stand_by(&mut self) -> Result<Link, amqp::Error> {
+    async fn stand_by(&mut self, mongo: &Mongo) -> Result<Link, amqp::Error> {
         let config = self.config.publish.clone();
         let contender = Contender::connect(&config.broker, &config.lock).await?;
         self.health.clear(Cause::Rabbitmq);
@@ -183,6 +189,10 @@ impl Sessions {
                 info!("standing by: another engine of this pipeline holds the lock");
                 self.health.set_role(Role::Standby);
                 (has_waited, self.deadline, self.taken) = (true, None, 0);
+                self.comparison.get_or_insert_with(|| {
+                    let store = Store::new(mongo, self.config.checkpoint.clone());
+                    scope::compare(store, self.health.clone())
+                });
             }
             while contender.is_locked().await? {
                 tokio::time::sleep(STANDBY_POLL).await;
@@ -191,6 +201,8 @@ impl Sessions {
         if has_waited {
             info!("taking over");
         }
+        self.comparison = None;
+        self.health.set_notice(None);
         let vitals = (self.metrics.clone(), self.health.clone());
         Link::open(contender, config, vitals).await
     }
@@ -211,7 +223,10 @@ async fn claim(mongo: &Mongo, store: &mut Store) -> Result<(Position, String), E
             (position, from)
         };
         match store.save(&position).await {
-            Ok(()) => return Ok((position, from)),
+            Ok(()) => {
+                scope::say_changed(&store.changes(), &from);
+                return Ok((position, from));
+            }
             // A late save of the engine before us; its position counts.
             Err(checkpoint::Error::Taken { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -231,7 +246,7 @@ fn announce(config: &Config, from: &str) {
     let scope = &config.source.scope;
     let operations = scope.operations.iter().map(|one| one.as_str());
     let operations: Vec<&str> = operations.collect();
-    let collections: Vec<&str> = scope.collections.iter().map(String::as_str).collect();
+    let collections: Vec<&str> = scope.collections.texts().collect();
     let target = if config.publish.topology.exchange.is_empty() {
         format!("queue {}", config.publish.topology.queue.name)
     } else {

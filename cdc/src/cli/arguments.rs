@@ -1,12 +1,17 @@
 //! The command line, as the declarations of the settings make it.
 
-use cdc::config::{Given, Setting, TailOptions, run_settings, tail_settings};
-use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+use std::collections::BTreeMap;
+
+use cdc::config::{Given, Origin, Setting, TailOptions, Value, run_settings, tail_settings};
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap, parser::ValueSource};
+
+use crate::dotenv::{ENV_FILE, Start};
 
 const ABOUT: &str =
     "Every committed change in MongoDB becomes a message in RabbitMQ: in order, at least once, never silently lost.
 
-Every setting is a flag, an environment variable and a line of `.env` in the current folder; the first one given wins. \
+Every setting is a flag, an environment variable and a line of `.env` in the current folder; the first one given wins, \
+and `cdc config` shows which. \
 Exit codes: 0 drained and saved, 1 stopped by a failure, 64 bad configuration.";
 const RUN: &str = "Watch, publish and checkpoint until SIGINT or SIGTERM (the default command)";
 
@@ -14,14 +19,25 @@ const RUN: &str = "Watch, publish and checkpoint until SIGINT or SIGTERM (the de
 pub(super) enum Command {
     Run(Given),
     Tail(Given, TailOptions),
+    Config(Given, Shown),
+}
+
+/// How something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Text,
+    Json,
 }
 
 /// Reads the command line and the environment.
-pub(super) fn parse() -> Result<Command, clap::Error> {
+pub(super) fn parse(start: &Start) -> Result<Command, clap::Error> {
     let (run, tail) = (run_settings(), tail_settings());
-    let matches = command(&run, &tail).try_get_matches()?;
+    let matches = command(&run, &tail).try_get_matches_from(&start.arguments)?;
+    let given =
+        |settings: &[Setting], matches: &ArgMatches| given(settings, matches, &start.loaded);
     Ok(match matches.subcommand() {
         Some(("tail", matches)) => Command::Tail(given(&tail, matches), options(matches)),
+        Some(("config", matches)) => Command::Config(given(&run, matches), shown(matches)),
         Some((_, matches)) => Command::Run(given(&run, matches)),
         None => Command::Run(given(&run, &matches)),
     })
@@ -51,13 +67,18 @@ fn command(run: &[Setting], tail: &[Setting]) -> Clap {
         ])
         .args(tail.iter().map(argument));
     let engine = Clap::new("run").about(RUN).args(run.iter().map(argument));
-    let commands = [engine, tail].map(|command| command.next_line_help(true));
+    let config = Clap::new("config")
+        .about("Print every setting with its value and where that came from; secrets are hidden")
+        .arg(switch("json", "One JSON object"))
+        .args(run.iter().map(argument));
+    let commands = [engine, tail, config].map(|command| command.next_line_help(true));
     Clap::new("cdc")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .args_conflicts_with_subcommands(true)
         .max_term_width(120)
         .next_line_help(true)
+        .arg(env_file())
         .args(run.iter().map(argument))
         .subcommands(commands)
 }
@@ -77,6 +98,15 @@ fn argument(setting: &Setting) -> Arg {
         .help(help)
 }
 
+/// For the help alone: whoever loads the file takes the flag off the command line.
+fn env_file() -> Arg {
+    Arg::new(ENV_FILE)
+        .long(ENV_FILE)
+        .global(true)
+        .value_name("FILE")
+        .help("Read this file instead of `.env` in the current folder; it must be there")
+}
+
 fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -84,13 +114,30 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-fn given(settings: &[Setting], matches: &ArgMatches) -> Given {
-    let variables = settings.iter().map(|setting| setting.variable);
-    let given = variables.filter_map(|variable| {
-        let value: &String = matches.get_one(variable)?;
-        Some((variable, value.clone()))
+/// What was typed for `settings`. What is in the environment may have been `loaded` from a file.
+fn given(settings: &[Setting], matches: &ArgMatches, loaded: &BTreeMap<String, Origin>) -> Given {
+    let given = settings.iter().filter_map(|setting| {
+        let variable = setting.variable;
+        let text: &String = matches.get_one(variable)?;
+        let origin = match matches.value_source(variable) {
+            Some(ValueSource::EnvVariable) => loaded.get(variable),
+            _ => Some(&Origin::Flag),
+        };
+        let value = Value {
+            text: text.clone(),
+            origin: origin.unwrap_or(&Origin::Environment).clone(),
+        };
+        Some((variable, value))
     });
     given.collect()
+}
+
+fn shown(matches: &ArgMatches) -> Shown {
+    if matches.get_flag("json") {
+        Shown::Json
+    } else {
+        Shown::Text
+    }
 }
 
 fn options(matches: &ArgMatches) -> TailOptions {

@@ -211,6 +211,10 @@ impl Hint for checkpoint::Error {
                 "restore it from a backup; or, to start afresh from now and lose what happened since, \
                  delete that document or choose another CDC_PIPELINE",
             ),
+            Self::OtherDatabase { .. } => Some(
+                "give this engine a CDC_PIPELINE of its own, or correct MONGO_DATABASE_NAME; the checkpoint was left as \
+                 it is, and another database can have its name only once it is deleted",
+            ),
             Self::Taken { .. } => {
                 Some("only one engine may run per CDC_PIPELINE; stop the other one")
             }

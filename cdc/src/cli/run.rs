@@ -4,7 +4,7 @@ use std::{env, process, time::Duration};
 
 use cdc::{
     app::{self, Supervisor},
-    config::{Config, Given, LogFormat},
+    config::{Config, Given, LogFormat, doubts},
     retry::chain,
 };
 use tracing::{info, warn};
@@ -22,7 +22,7 @@ fn engine(given: &Given) -> Result<(), Exit> {
     if log_config.filter.is_lowered {
         warn!("RUST_LOG asks for trace, which is compiled out of release builds; shown is debug");
     }
-    for text in warnings() {
+    for text in warnings().chain(doubts(given)) {
         warn!("{text}");
     }
     for note in &config.notes {

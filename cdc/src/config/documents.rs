@@ -9,7 +9,7 @@ use super::{
 
 const EXAMPLE_HEAD: &str = "\
 # Settings of the engine. Copy to .env, and remove the # where you need another value.
-# A flag wins over the environment, and the environment wins over this file.
+# A flag wins over the environment, and the environment wins over this file; `cdc config` shows what holds.
 # Units are in the names: _MS is milliseconds, _BYTES is bytes.
 # A value with a $, a space or a # goes into single quotes.
 ";
@@ -20,12 +20,20 @@ const REFERENCE_HEAD: &str = "\
 This page is made from the declarations in `cdc/src/config/settings.rs`, as `.env.example` is; do not edit it.
 
 Each setting is a flag, an environment variable and a line of `.env` in the current folder, in this order of precedence.
-An empty value counts as unset.
+`--env-file FILE` names another file than `.env`; that one must be there.
+`cdc config` prints each setting with its value and where that came from, with `--json` as one JSON object.
 Units are in the names: `_MS` is milliseconds, `_BYTES` is bytes.
 `cdc --help` lists the settings of the engine, `cdc tail --help` those of `cdc tail`.
 
 cdc checks everything before it asks a server, names every fault at once, and ends with exit code 64.
 It never shows the value of a setting that is secret.
+
+A secret can be in a file that its variable with `_FILE` at the end names, as secrets of Docker and Kubernetes are; a line break at the end of the file is not part of it.
+The secret is given by itself or in a file, not both.
+
+An empty value means none where the default is no value, as with `CDC_COLLECTIONS=` or `RABBITMQ_EXCHANGE=`.
+Where the default is a value, an empty one is a fault: it is mostly a variable that somebody forgot to set.
+In docker compose, `${NAME:-}` gives such an empty value; under `environment:`, the bare `NAME` passes a variable on only where it is set.
 
 In `.env`, a line is `NAME=value`; `export` before it does no harm.
 A value with a `$`, a space or a `#` goes into single quotes, which keep everything as it is.
@@ -105,14 +113,21 @@ fn groups(settings: &[Setting]) -> impl Iterator<Item = &[Setting]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Given, setting::Input, settings::Settings};
+    use super::super::{Given, Origin, Value, setting::Input, settings::Settings};
     use super::*;
 
     #[test]
     fn every_default_and_every_example_is_a_value_that_is_taken() {
-        let given = run_settings().into_iter().map(|setting| {
-            let value = setting.example.unwrap_or(setting.default);
-            (setting.variable, value.to_owned())
+        let settings = run_settings().into_iter();
+        // There is no such file.
+        let settings = settings.filter(|setting| setting.holds.is_none());
+        let given = settings.map(|setting| {
+            let text = setting.example.unwrap_or(setting.default).to_owned();
+            let origin = Origin::EnvFile {
+                file: ".env".to_owned(),
+                line: 1,
+            };
+            (setting.variable, Value { text, origin })
         });
         for given in [Given::new(), given.collect()] {
             let mut input = Input::new(&given);

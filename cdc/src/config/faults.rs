@@ -12,6 +12,12 @@ impl Faults {
         self.0.push((place.into(), text.to_string()));
     }
 
+    /// Each place and what is wrong there.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.iter();
+        all.map(|(place, text)| (place.as_str(), text.as_str()))
+    }
+
     /// Takes back what was said of `places`.
     pub(super) fn forget(&mut self, places: &[&str]) {
         self.0

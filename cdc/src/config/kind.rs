@@ -88,9 +88,15 @@ pub(super) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> Kind<T> 
     })
 }
 
-/// Parts between commas, without white space and repetitions, in alphabetical order.
+/// Parts between commas, without white space and repetitions, in alphabetical order; none where nothing is set.
 pub(super) fn list() -> Kind<BTreeSet<String>> {
-    Kind::new("", |text| Ok(parts(text).map(str::to_owned).collect()))
+    Kind::new("", |text| {
+        let all: BTreeSet<String> = parts(text).map(str::to_owned).collect();
+        if all.is_empty() && !text.is_empty() {
+            return Err("names nothing".to_owned());
+        }
+        Ok(all)
+    })
 }
 
 pub(super) fn operations() -> Kind<Vec<Operation>> {

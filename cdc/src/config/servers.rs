@@ -3,8 +3,8 @@
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 use super::{
-    Faults, Given, Secret,
-    kind::{Kind, database},
+    Faults, Secret,
+    kind::Kind,
     setting::Input,
     settings::{Mongo, Rabbit},
 };
@@ -67,35 +67,13 @@ pub(super) fn routing_key() -> Kind<Option<RoutingKey>> {
 }
 
 impl Mongo {
-    /// The database in the connection string's path is watched where no other is given. Returns what a person should
-    /// know about the connection string, a sentence each.
-    pub(super) fn settle(&mut self, given: &Given, faults: &mut Faults) -> Vec<String> {
-        let Ok(uri) = Uri::parse(&self.uri.0) else {
-            return Vec::new();
-        };
-        let said = uri.notes().into_iter();
-        let mut notes: Vec<_> = said
-            .map(|note| format!("MONGO_DATABASE_HOST: {note}"))
-            .collect();
-        let Some(path) = uri.database() else {
-            return notes;
-        };
-        let name = given.get("MONGO_DATABASE_NAME").map(|name| name.trim());
-        if name.is_some_and(|name| !name.is_empty()) {
-            if self.database != path {
-                notes.push(format!(
-                    "watched is `{}` (MONGO_DATABASE_NAME), not `{path}`, the database in the path of \
-                     MONGO_DATABASE_HOST",
-                    self.database
-                ));
-            }
-            return notes;
-        }
-        match (database().parse)(path) {
-            Ok(path) => self.database = path,
-            Err(fault) => faults.add("MONGO_DATABASE_HOST", fault),
-        }
+    /// What a person should know about the connection string, a sentence each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let notes = Uri::parse(&self.uri.0).map(|uri| uri.notes());
+        let notes = notes.unwrap_or_default().into_iter();
         notes
+            .map(|note| format!("MONGO_DATABASE_HOST: {note}"))
+            .collect()
     }
 }
 

@@ -1,11 +1,8 @@
 //! What is known about a setting, and how all of them are read.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use super::{Faults, kind::Kind};
-
-/// Values as they were typed, by variable.
-pub type Given = BTreeMap<&'static str, String>;
+use super::{Faults, Given, Origin, kind::Kind, resolve::resolve};
 
 /// One setting: a flag, an environment variable and a line of `.env`.
 #[derive(Debug)]
@@ -26,6 +23,17 @@ pub struct Setting {
     pub(super) form: String,
     /// Whether no value of it is ever shown.
     pub is_secret: bool,
+    /// The secret setting that is in the file which this one names.
+    pub holds: Option<&'static str>,
+    pub(super) file: SecretFile,
+}
+
+/// What the setting is called that names the file of a secret one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SecretFile {
+    pub(super) variable: &'static str,
+    pub(super) example: &'static str,
+    pub(super) help: &'static str,
 }
 
 impl Setting {
@@ -38,6 +46,29 @@ impl Setting {
         name.unwrap_or(self.variable)
             .to_ascii_lowercase()
             .replace('_', "-")
+    }
+
+    /// The value that holds where nothing is set; empty for none.
+    pub fn default_value(&self) -> &'static str {
+        match self.example {
+            None => self.default,
+            Some(_) => "",
+        }
+    }
+
+    /// The setting that names the file which holds this one.
+    fn of_file(&self) -> Self {
+        Self {
+            variable: self.file.variable,
+            placeholder: "FILE",
+            default: "none",
+            example: Some(self.file.example),
+            help: self.file.help,
+            form: String::new(),
+            is_secret: false,
+            holds: Some(self.variable),
+            ..*self
+        }
     }
 
     /// What it is for and what a value may be, and then more, if there is more to say. Markdown.
@@ -56,40 +87,37 @@ impl Setting {
 /// Reads settings and collects what is wrong with them, and their declarations on the way.
 #[derive(Debug, Default)]
 pub(super) struct Input<'a> {
-    given: Option<&'a Given>,
+    given: Cow<'a, Given>,
     pub(super) faults: Faults,
     pub(super) declared: Vec<Setting>,
 }
 
 impl<'a> Input<'a> {
+    /// What was given, and what follows from it.
     pub(super) fn new(given: &'a Given) -> Self {
+        let (given, faults) = resolve(given);
         Self {
-            given: Some(given),
+            given,
+            faults,
             ..Self::default()
         }
     }
 
-    /// The value that was given, else the default; a bad value is a fault. Surrounding white space is dropped, and an
-    /// empty value counts as unset.
+    /// The value that was given, else the default; a bad value is a fault. Surrounding white space is dropped. An empty
+    /// value means none, and is a fault where the default is a value.
     pub(super) fn read<T>(&mut self, setting: &Setting, kind: Kind<T>) -> T {
-        let default = match setting.example {
-            None => setting.default,
-            Some(_) => "",
-        };
-        let given = self.given.and_then(|given| given.get(setting.variable));
-        let given = given.map(|text| if kind.is_verbatim { text } else { text.trim() });
-        let value = match given.filter(|text| !text.is_empty()) {
-            Some(text) => (kind.parse)(text).map_err(|fault| {
-                if kind.is_secret {
-                    redact(&fault, text)
-                } else {
-                    fault
-                }
-            }),
-            None => (kind.parse)(default),
-        };
+        let default = setting.default_value();
+        let given = self.given.get(setting.variable);
+        let value = given.map_or_else(
+            || (kind.parse)(default),
+            |given| parse(&given.text, default, &kind),
+        );
         let value = value.unwrap_or_else(|fault| {
-            self.faults.add(setting.variable, fault);
+            let place = match given.map(|given| &given.origin) {
+                Some(Origin::Setting(variable)) => *variable,
+                _ => setting.variable,
+            };
+            self.faults.add(place, fault);
             (kind.parse)(default).expect("a test reads every default")
         });
         self.declared.push(Setting {
@@ -97,8 +125,29 @@ impl<'a> Input<'a> {
             is_secret: kind.is_secret,
             ..*setting
         });
+        if kind.is_secret {
+            self.declared.push(setting.of_file());
+        }
         value
     }
+}
+
+fn parse<T>(given: &str, default: &str, kind: &Kind<T>) -> Result<T, String> {
+    let text = if kind.is_verbatim {
+        given
+    } else {
+        given.trim()
+    };
+    if text.is_empty() && !default.is_empty() {
+        return Err(format!("empty; leave it out for the default, `{default}`"));
+    }
+    (kind.parse)(text).map_err(|fault| {
+        if kind.is_secret {
+            redact(&fault, text)
+        } else {
+            fault
+        }
+    })
 }
 
 /// `text` without `secret`, which may be a URI, and without the credentials of that.
@@ -145,6 +194,12 @@ macro_rules! settings {
                             help: concat!($($help, "\n"),+),
                             form: String::new(),
                             is_secret: false,
+                            holds: None,
+                            file: SecretFile {
+                                variable: concat!(stringify!($variable), "_FILE"),
+                                example: concat!("/run/secrets/", stringify!($variable)),
+                                help: concat!("File that holds `", stringify!($variable), "`"),
+                            },
                         },
                         $kind,
                     ),)+

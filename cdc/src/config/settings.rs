@@ -9,7 +9,7 @@ use super::{
     kind::{address, choice, database, list, millis, number, operations, short, text},
     log::filter,
     servers::{amqp_uri, host, mongo_uri, routing_key},
-    setting::{Input, Setting, settings},
+    setting::{Input, SecretFile, Setting, settings},
 };
 use crate::{
     amqp::QueueType,
@@ -29,10 +29,13 @@ settings! { "MongoDB" Mongo {
     ),
     /// Database to watch
     ///
-    /// Where it is not set, the one in the path of `MONGO_DATABASE_HOST`.
+    /// Where this is not set, the database in the path of `MONGO_DATABASE_HOST` is watched, if there is one; `admin` is none.
     database: String = MONGO_DATABASE_NAME(NAME, "scrabble", database()),
     /// Collections to watch, separated by commas
-    collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves", list()),
+    ///
+    /// `*` stands for any text, `?` for any one character; the watched database may stand before a name, as in
+    /// `scrabble.games`.
+    collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves_*", list()),
     /// Operations to publish, separated by commas
     operations: Vec<Operation> = CDC_OPERATIONS(NAMES, "insert", operations()),
     /// Database that holds the checkpoint, never the watched one

@@ -5,10 +5,11 @@ use crate::{
 };
 
 fn given(values: &[(&'static str, &str)]) -> Given {
-    let owned = values
-        .iter()
-        .map(|(name, value)| (*name, (*value).to_owned()));
-    owned.collect()
+    let typed = values.iter().map(|(variable, text)| {
+        let (text, origin) = ((*text).to_owned(), Origin::Environment);
+        (*variable, Value { text, origin })
+    });
+    typed.collect()
 }
 
 fn config(values: &[(&'static str, &str)]) -> (Config, LogConfig) {
@@ -25,7 +26,7 @@ fn faults(values: &[(&'static str, &str)]) -> String {
 fn nothing_set_means_the_documented_defaults() {
     let (config, log) = config(&[]);
     assert_eq!(config.source.scope.database, "scrabble");
-    assert!(config.source.scope.collections.is_empty());
+    assert!(config.source.scope.collections.is_all());
     assert_eq!(config.source.scope.operations, [Operation::Insert]);
     assert_eq!(config.checkpoint.database, "cdc");
     assert_eq!(config.checkpoint.pipeline, "default");
@@ -48,15 +49,31 @@ fn nothing_set_means_the_documented_defaults() {
 }
 
 #[test]
-fn an_empty_or_blank_value_counts_as_unset() {
+fn an_empty_value_means_none_and_is_a_fault_where_the_default_is_a_value() {
     let (config, _) = config(&[
-        ("CDC_PIPELINE", ""),
+        ("CDC_COLLECTIONS", ""),
+        ("RABBITMQ_EXCHANGE", " "),
+        ("RABBITMQ_ROUTING_KEY", ""),
+        ("RABBITMQ_URI", ""),
+        ("RABBITMQ_URI_FILE", ""),
+    ]);
+    assert!(config.source.scope.collections.is_all());
+    assert_eq!(config.publish.topology.exchange, "");
+    assert_eq!(config.publish.broker.address(), "localhost:5673");
+    let text = faults(&[
+        ("MONGO_DATABASE_NAME", ""),
         ("RABBITMQ_PORT", "  "),
+        ("RABBITMQ_DEFAULT_PASSWORD", ""),
         ("CDC_OPERATIONS", ""),
     ]);
-    assert_eq!(config.checkpoint.pipeline, "default");
-    assert_eq!(config.publish.broker.address(), "localhost:5673");
-    assert_eq!(config.source.scope.operations, [Operation::Insert]);
+    for part in [
+        "MONGO_DATABASE_NAME: empty; leave it out for the default, `scrabble`",
+        "RABBITMQ_PORT: empty; ",
+        "RABBITMQ_DEFAULT_PASSWORD: empty; ",
+        "CDC_OPERATIONS: empty; ",
+    ] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
 }
 
 #[test]
@@ -80,20 +97,37 @@ fn lists_lose_white_space_and_repetitions() {
         ("CDC_COLLECTIONS", " moves, games,,moves "),
         ("CDC_OPERATIONS", "delete, insert,delete"),
     ]);
-    assert!(
-        config
-            .source
-            .scope
-            .collections
-            .iter()
-            .eq(["games", "moves"])
-    );
+    let collections = &config.source.scope.collections;
+    assert!(collections.texts().eq(["games", "moves"]));
     assert_eq!(config.source.scope.operations.len(), 2);
 }
 
 #[test]
-fn a_list_of_nothing_but_commas_names_no_operation() {
+fn a_list_of_nothing_but_commas_is_a_fault() {
     assert!(faults(&[("CDC_OPERATIONS", ", ,")]).contains("CDC_OPERATIONS: names no operation"));
+    assert!(faults(&[("CDC_COLLECTIONS", ", ,")]).contains("CDC_COLLECTIONS: names nothing"));
+}
+
+#[test]
+fn collections_are_told_by_the_database_that_is_watched() {
+    let watched = ("MONGO_DATABASE_NAME", "shop");
+    let (config, _) = config(&[watched, ("CDC_COLLECTIONS", "shop.games, or?ers_*, a.b")]);
+    let collections = &config.source.scope.collections;
+    assert!(collections.texts().eq(["a.b", "games", "or?ers_*"]));
+    let text = faults(&[watched, ("CDC_COLLECTIONS", "shop.,a$b,games")]);
+    assert_eq!(text.matches("CDC_COLLECTIONS: `").count(), 2, "{text}");
+}
+
+#[test]
+fn a_fault_of_a_secret_from_a_file_names_the_setting_of_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "http://ada:hunter2@host").unwrap();
+    let text = faults(&[("RABBITMQ_URI_FILE", file.path().to_str().unwrap())]);
+    assert!(
+        text.contains("RABBITMQ_URI_FILE: not an amqp:// or amqps:// URI"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
 }
 
 #[test]
@@ -210,38 +244,6 @@ fn only_the_default_servers_of_this_machine_are_the_defaults() {
     ] {
         assert!(!are_defaults(address), "{address}");
     }
-}
-
-#[test]
-fn the_database_in_the_path_is_watched_unless_another_is_named() {
-    let uri = |rest: &str| format!("mongodb://ada:hunter2@a.example/{rest}");
-    let watched = |path: &str, name: &str| {
-        let uri = uri(path);
-        let given = [
-            ("MONGO_DATABASE_HOST", uri.as_str()),
-            ("MONGO_DATABASE_NAME", name),
-        ];
-        let (config, _) = config(&given);
-        (config.source.scope.database, config.notes)
-    };
-    let none: Vec<String> = Vec::new();
-    assert_eq!(watched("games", ""), ("games".to_owned(), none.clone()));
-    assert_eq!(
-        watched("games", "games"),
-        ("games".to_owned(), none.clone())
-    );
-    assert_eq!(watched("admin", ""), ("scrabble".to_owned(), none.clone()));
-    assert_eq!(watched("admin", "games"), ("games".to_owned(), none));
-    let (database, notes) = watched("games?authSource=admin", "scrabble");
-    assert_eq!(database, "scrabble");
-    assert_eq!(
-        notes,
-        [
-            "watched is `scrabble` (MONGO_DATABASE_NAME), not `games`, the database in the path of MONGO_DATABASE_HOST"
-        ]
-    );
-    let clash = faults(&[("MONGO_DATABASE_HOST", &uri("cdc"))]);
-    assert!(clash.contains("CDC_CHECKPOINT_DATABASE"), "{clash}");
 }
 
 #[test]

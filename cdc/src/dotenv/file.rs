@@ -6,8 +6,8 @@ use std::{
     io::{self, Read},
 };
 
-/// Variables in the order of their lines.
-pub(crate) type Variables = Vec<(String, String)>;
+/// Variables in the order of their lines: name, value, number of the line.
+pub(crate) type Variables = Vec<(String, String, usize)>;
 /// Numbers of lines, from 1, and what is wrong with each. No value is shown, since it may be a secret.
 pub(crate) type Faults = Vec<(usize, String)>;
 
@@ -53,7 +53,7 @@ pub(crate) fn parse(
                 "{name} is set a second time, first on line {first}"
             ));
         }
-        variables.push((name, value));
+        variables.push((name, value, line));
     }
     if faults.is_empty() {
         Ok(variables)
@@ -71,7 +71,7 @@ fn lines_without_meaning(lines: &[&str]) -> usize {
 /// Whether a `$` would be taken for the beginning of a variable's name, and is not `${NAME}` of one that is set.
 fn has_stray_dollar(statement: &str, variables: &Variables) -> bool {
     let is_set = |name: &str| {
-        std::env::var_os(name).is_some() || variables.iter().any(|(known, _)| known == name)
+        std::env::var_os(name).is_some() || variables.iter().any(|(known, ..)| known == name)
     };
     let (mut quote, mut before) = (None, ' ');
     let mut characters = statement.char_indices();

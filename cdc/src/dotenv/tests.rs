@@ -1,4 +1,4 @@
-use super::*;
+use super::{option::take, *};
 
 fn faults(text: &str) -> Vec<(usize, String)> {
     file::parse(text, config::unknown).unwrap_err()
@@ -11,17 +11,17 @@ fn check(text: &str, line: usize, part: &str) {
     assert!(faults[0].1.contains(part), "{text:?}: {faults:?}");
 }
 
-fn good(text: &str) -> Vec<(String, String)> {
+fn good(text: &str) -> Vec<(String, String, usize)> {
     file::parse(text, config::unknown).unwrap()
 }
 
 #[test]
 fn byte_order_marks_carriage_returns_and_export_do_no_harm() {
     let text = "\u{feff}CDC_FORMAT=event\r\n# note\r\n\r\nexport CDC_PIPELINE='two words'\r\n";
-    let expected = [("CDC_FORMAT", "event"), ("CDC_PIPELINE", "two words")];
+    let expected = [("CDC_FORMAT", "event", 1), ("CDC_PIPELINE", "two words", 4)];
     assert_eq!(
         good(text),
-        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        expected.map(|(name, value, line)| (name.to_owned(), value.to_owned(), line))
     );
 }
 
@@ -74,4 +74,42 @@ fn a_dollar_that_would_be_replaced_is_told_and_a_quoted_one_stays() {
         let text = format!("CDC_PIPELINE=p\nRABBITMQ_DEFAULT_PASSWORD={value}\n");
         assert_eq!(good(&text)[1].1, meant);
     }
+}
+
+fn split(arguments: &[&str]) -> (Vec<String>, Vec<String>) {
+    let (files, rest) = take(arguments.iter().map(Into::into));
+    let rest = rest.into_iter().map(|text| text.into_string().unwrap());
+    (files, rest.collect())
+}
+
+#[test]
+fn the_file_is_named_anywhere_in_either_form() {
+    for arguments in [
+        &["cdc", "--env-file", "a b.env", "run", "--format", "event"][..],
+        &["cdc", "run", "--format", "event", "--env-file=a b.env"],
+        &["cdc", "run", "--env-file=a b.env", "--format", "event"],
+    ] {
+        let (files, rest) = split(arguments);
+        assert_eq!(files, ["a b.env"]);
+        assert_eq!(rest, ["cdc", "run", "--format", "event"]);
+    }
+}
+
+#[test]
+fn only_what_names_a_file_is_taken_from_the_command_line() {
+    for arguments in [
+        &["cdc", "--env-file"][..],
+        &["cdc", "--env-file", "--help"],
+        &["cdc", "--env-files=x", "--env-filex"],
+        &["cdc", "--", "--env-file", "x"],
+        &["cdc", "--", "--env-file=x"],
+    ] {
+        let (files, rest) = split(arguments);
+        assert!(files.is_empty(), "{files:?}");
+        assert_eq!(rest, arguments);
+    }
+    assert_eq!(
+        split(&["cdc", "--env-file=a=b", "--env-file", "c"]).0,
+        ["a=b", "c"]
+    );
 }

@@ -95,6 +95,24 @@ impl RoutingKey {
     }
 }
 
+/// The template.
+impl fmt::Display for RoutingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = match &self.0 {
+            Form::Constant(key) => return f.write_str(key),
+            Form::Template(parts) => parts,
+        };
+        parts.iter().try_for_each(|part| {
+            f.write_str(match part {
+                Part::Text(text) => text,
+                Part::Database => "{database}",
+                Part::Collection => "{collection}",
+                Part::Operation => "{operation}",
+            })
+        })
+    }
+}
+
 impl Default for RoutingKey {
     fn default() -> Self {
         Self(Form::Constant("".into()))
@@ -156,6 +174,13 @@ mod tests {
             "changes.scrabble.moves.insert",
         );
         check("{collection}{collection}", "movesmoves");
+    }
+
+    #[test]
+    fn it_is_shown_as_it_was_written() {
+        for template in ["", "test_queue", "a.{database}{collection}-{operation}.b"] {
+            assert_eq!(RoutingKey::parse(template).unwrap().to_string(), template);
+        }
     }
 
     #[test]

@@ -11,8 +11,6 @@ use mongodb::{
 /// Connections that the engine uses at one time: the change stream's read, a save of the checkpoint, and the question
 /// for a sign of life beside them.
 const CONNECTIONS: u32 = 3;
-/// Databases that hold users and the server's own data, and no changes for anybody.
-const SYSTEM: [&str; 3] = ["admin", "config", "local"];
 
 /// A connection string that the engine can use.
 #[derive(Debug)]
@@ -32,12 +30,6 @@ impl Uri {
             ),
             _ => Ok(Self(parsed)),
         }
-    }
-
-    /// The database in its path, unless that only holds users.
-    pub fn database(&self) -> Option<&str> {
-        let database = self.0.default_database.as_deref();
-        database.filter(|name| !name.is_empty() && !SYSTEM.contains(name))
     }
 
     /// What the engine does otherwise than it says, a sentence each.
@@ -186,19 +178,6 @@ mod tests {
             for (note, beginning) in notes.iter().zip(beginnings) {
                 assert!(note.starts_with(beginning), "{note}");
             }
-        }
-    }
-
-    #[test]
-    fn the_path_names_a_database_unless_it_holds_users() {
-        for (path, database) in [
-            ("", None),
-            ("?w=1", None),
-            ("admin?w=1", None),
-            ("scrabble", Some("scrabble")),
-            ("scrabble?authSource=admin", Some("scrabble")),
-        ] {
-            assert_eq!(parse(path).database(), database, "{path}");
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Store {
     /// MongoDB.
-    Mongo(checkpoint::Store),
+    Mongo(Box<checkpoint::Store>),
     /// What a test looks at.
     #[cfg(test)]
     Scripted(super::scripted::Store),

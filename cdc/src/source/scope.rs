@@ -1,9 +1,12 @@
 //! What is watched: a database, some of its collections, some operations.
 
-use std::collections::BTreeSet;
+mod absent;
+mod collections;
+mod glob;
 
 use bson::{Document, doc};
 
+pub use self::collections::Collections;
 use crate::event::{ChangeEvent, Operation};
 
 /// One of so many entries that are not wanted comes with a sample. A server looks at some 200,000 entries a second.
@@ -14,8 +17,8 @@ const SAMPLED: u32 = 20_000;
 pub struct Scope {
     /// Database to watch.
     pub database: String,
-    /// Collections to watch; empty for all.
-    pub collections: BTreeSet<String>,
+    /// Collections to watch.
+    pub collections: Collections,
     /// Operations to hand over.
     pub operations: Vec<Operation>,
 }
@@ -25,12 +28,12 @@ impl Scope {
     pub(super) fn wants(&self, event: &ChangeEvent) -> bool {
         let operation = event.operation();
         self.operations.contains(&operation)
-            && (self.collections.is_empty()
+            && (self.collections.is_all()
                 || is_whole(operation)
                 || event
                     .namespace()
                     .collection
-                    .is_some_and(|name| self.collections.contains(name)))
+                    .is_some_and(|name| self.collections.matches(name)))
     }
 
     /// The condition of the aggregation's `$match`: what is wanted, the end of the stream, and with a sample some of what
@@ -48,14 +51,15 @@ impl Scope {
         let operations = self.operations.iter().chain(&[Operation::Invalidate]);
         let (anywhere, in_collections): (Vec<Operation>, Vec<_>) = operations
             .copied()
-            .partition(|one| self.collections.is_empty() || is_whole(*one));
+            .partition(|one| self.collections.is_all() || is_whole(*one));
         let mut alternatives = vec![doc! { "operationType": one_of(&anywhere) }];
         if !in_collections.is_empty() {
-            let collections: Vec<&str> = self.collections.iter().map(String::as_str).collect();
-            alternatives.push(doc! {
-                "operationType": one_of(&in_collections),
-                "ns.coll": { "$in": collections },
-            });
+            let conditions = self.collections.conditions("ns.coll").into_iter();
+            alternatives.extend(conditions.map(|collection| {
+                let mut both = doc! { "operationType": one_of(&in_collections) };
+                both.extend(collection);
+                both
+            }));
         }
         alternatives
     }
@@ -89,7 +93,7 @@ mod tests {
     fn scope(collections: &[&str], operations: &[Operation]) -> Scope {
         Scope {
             database: "scrabble".to_owned(),
-            collections: collections.iter().map(|&name| name.to_owned()).collect(),
+            collections: Collections::parse("scrabble", collections.iter().copied()).unwrap(),
             operations: operations.to_vec(),
         }
     }
@@ -112,6 +116,24 @@ mod tests {
         assert!(!scope.wants(&event(Operation::Update, "games")));
         assert!(scope.wants(&event(Operation::DropDatabase, "")));
         assert!(!scope.wants(&event(Operation::Invalidate, "games")));
+    }
+
+    #[test]
+    fn a_pattern_passes_the_filter_on_its_own_and_so_do_the_names() {
+        let scope = scope(&["games", "mo*"], &[Operation::Insert]);
+        assert!(scope.wants(&event(Operation::Insert, "moves")));
+        let of = |collection: Document| {
+            let mut all = doc! { "operationType": { "$in": ["insert"] } };
+            all.extend(collection);
+            all
+        };
+        let pattern = doc! { "$regex": r"^mo.*\z", "$options": "s" };
+        let alternatives = [
+            doc! { "operationType": { "$in": ["invalidate"] } },
+            of(doc! { "ns.coll": { "$in": ["games"] } }),
+            of(doc! { "ns.coll": pattern }),
+        ];
+        assert_eq!(scope.filter(false), doc! { "$or": alternatives.to_vec() });
     }
 
     #[test]

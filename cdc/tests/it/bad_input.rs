@@ -1,8 +1,6 @@
 //! What a user can get wrong in settings and files gets a clear answer, and no secret is shown.
 
-use std::io::{Read as _, Seek as _};
-
-use crate::support::{Engine, check, run};
+use crate::support::{Engine, check, output, run};
 
 #[tokio::test]
 async fn every_fault_of_a_configuration_is_told_at_once_and_no_secret() {
@@ -141,23 +139,15 @@ async fn dotenv_is_read_and_the_environment_wins() {
 
 #[tokio::test]
 async fn help_tells_every_setting_and_shows_no_value() {
-    let settings = [(
-        "RABBITMQ_DEFAULT_PASSWORD".to_owned(),
-        "hunter2secret".to_owned(),
-    )];
-    let mut output = Vec::new();
-    let engine = Engine::spawn_with(&["--help"], &settings, |command| {
-        let file = tempfile::tempfile().unwrap();
-        output.push(file.try_clone().unwrap());
-        command.stdout(file);
-    });
-    assert_eq!(engine.finish().await.code, Some(0));
-    let mut help = String::new();
-    output[0].rewind().unwrap();
-    output[0].read_to_string(&mut help).unwrap();
-    assert!(
-        help.contains("RABBITMQ_DEFAULT_PASSWORD") && help.contains("CDC_WINDOW_BYTES"),
-        "{help}"
-    );
+    let password = ("RABBITMQ_DEFAULT_PASSWORD", "hunter2secret");
+    let (finished, help) = output(&["--help"], &[password], |_| {}).await;
+    assert_eq!(finished.code, Some(0));
+    for name in [
+        "RABBITMQ_DEFAULT_PASSWORD_FILE",
+        "CDC_WINDOW_BYTES",
+        "--env-file",
+    ] {
+        assert!(help.contains(name), "{help}");
+    }
     assert!(!help.contains("hunter2secret"));
 }

@@ -24,6 +24,8 @@ mod refusals;
 mod resume;
 #[cfg(target_os = "linux")]
 mod scheduling;
+mod scope;
+mod settings;
 mod split;
 mod standby;
 mod supervisor;

@@ -19,7 +19,7 @@ use lapin::{options::QueueDeclareOptions, types::FieldTable};
 pub(crate) use self::{
     broker::Broker,
     certificates::Authority,
-    engine::{Engine, Finished, check, run},
+    engine::{Engine, Finished, check, output, run},
     mongo::MongoServer,
     rabbit::{Delivery, first_copies},
     replica_set::ReplicaSet,

@@ -2,6 +2,8 @@
 
 use std::{
     collections::HashMap,
+    io::{Read as _, Seek as _},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -214,6 +216,29 @@ pub(crate) async fn run(settings: &[(&str, &str)]) -> Finished {
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     Engine::spawn(&[], &settings).finish().await
+}
+
+/// Runs `cdc ARGUMENTS` to its end with these settings alone, after `prepare` filled its folder; gives what it wrote to
+/// stdout, too.
+pub(crate) async fn output(
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+    prepare: impl FnOnce(&Path),
+) -> (Finished, String) {
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let mut file = tempfile::tempfile().unwrap();
+    let engine = Engine::spawn_with(arguments, &settings, |command| {
+        prepare(command.get_current_dir().unwrap());
+        command.stdout(file.try_clone().unwrap());
+    });
+    let finished = engine.finish().await;
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    (finished, text)
 }
 
 /// Asserts how `cdc` ended, and that its log has all of `parts`.
