@@ -3,6 +3,8 @@
 //! It never moves backwards and has one writer: each save replaces exactly the revision that this process
 //! wrote or loaded last. Its format carries a version; a newer one is refused, not guessed.
 
+mod edit;
+
 use bson::{Bson, DateTime, Document, Timestamp, doc, oid::ObjectId};
 use mongodb::{
     Collection,
@@ -14,6 +16,8 @@ use crate::{
     position::Position,
     retry::Disposition,
 };
+
+pub use self::edit::{Editor, FORMER_COLLECTION, Former, Record};
 
 /// Collection that holds the checkpoints, in the checkpoint database.
 pub const COLLECTION: &str = "checkpoints";

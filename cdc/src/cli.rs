@@ -2,6 +2,7 @@
 
 mod arguments;
 mod hints;
+mod operate;
 mod run;
 mod tail;
 
@@ -22,6 +23,7 @@ pub(crate) fn run() -> Result<(), Exit> {
     match arguments::parse()? {
         arguments::Command::Run(given) => run::run(&given),
         arguments::Command::Tail(given, options) => tail::run(&given, &options),
+        arguments::Command::Operate(request) => operate::run(&request, arguments::whole()),
     }
 }
 

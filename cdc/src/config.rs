@@ -6,6 +6,7 @@ mod documents;
 mod faults;
 mod kind;
 mod log;
+mod moments;
 mod names;
 mod servers;
 mod setting;
@@ -17,6 +18,7 @@ pub use self::{
     documents::{env_example, reference},
     faults::Faults,
     log::{LogConfig, LogFilter, LogFormat},
+    moments::{Wish, range},
     names::{ignored, unknown},
     servers::are_defaults,
     setting::{Given, Setting},
@@ -35,6 +37,7 @@ use crate::{
     pipeline::{self, Policies},
     sink,
     source::{self, Scope},
+    start::Start,
 };
 
 /// All that `cdc run` needs to know, made of each stage's own configuration.
@@ -44,6 +47,8 @@ pub struct Config {
     pub mongo_uri: Secret,
     /// What is watched.
     pub source: source::Config,
+    /// Where a pipeline without a checkpoint begins.
+    pub start: Start,
     /// What bodies look like.
     pub encode: encode::Config,
     /// Where messages go.
@@ -138,6 +143,7 @@ impl Config {
                 },
                 on_history_lost: mongo.on_history_lost,
             },
+            start: mongo.start,
             mongo_uri: mongo.uri,
             startup_timeout: servers.startup_timeout,
         };

@@ -1,6 +1,7 @@
 //! A MongoDB client and the meaning of its errors, for the change stream and the checkpoint alike.
 
 mod error;
+mod oplog;
 mod primary;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use mongodb::{
 
 pub use self::{
     error::{Error, without_values},
+    oplog::Oplog,
     primary::Primary,
 };
 

@@ -3,6 +3,8 @@
 use cdc::config::{Given, Setting, TailOptions, run_settings, tail_settings};
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
+use super::operate;
+
 const ABOUT: &str =
     "Every committed change in MongoDB becomes a message in RabbitMQ: in order, at least once, never silently lost.
 
@@ -14,12 +16,21 @@ const RUN: &str = "Watch, publish and checkpoint until SIGINT or SIGTERM (the de
 pub(super) enum Command {
     Run(Given),
     Tail(Given, TailOptions),
+    Operate(operate::Request),
+}
+
+/// Everything that can be typed.
+pub(super) fn whole() -> Clap {
+    command(&run_settings(), &tail_settings())
 }
 
 /// Reads the command line and the environment.
 pub(super) fn parse() -> Result<Command, clap::Error> {
     let (run, tail) = (run_settings(), tail_settings());
     let matches = command(&run, &tail).try_get_matches()?;
+    if let Some(request) = operate::parse(&run, &matches) {
+        return Ok(Command::Operate(request));
+    }
     Ok(match matches.subcommand() {
         Some(("tail", matches)) => Command::Tail(given(&tail, matches), options(matches)),
         Some((_, matches)) => Command::Run(given(&run, matches)),
@@ -60,9 +71,10 @@ fn command(run: &[Setting], tail: &[Setting]) -> Clap {
         .next_line_help(true)
         .args(run.iter().map(argument))
         .subcommands(commands)
+        .subcommands(operate::commands(run))
 }
 
-fn argument(setting: &Setting) -> Arg {
+pub(super) fn argument(setting: &Setting) -> Arg {
     let (variable, default) = (setting.variable, setting.default);
     let help = format!(
         "{}\n[env: {variable}] [default: {default}]",
@@ -84,7 +96,7 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-fn given(settings: &[Setting], matches: &ArgMatches) -> Given {
+pub(super) fn given(settings: &[Setting], matches: &ArgMatches) -> Given {
     let variables = settings.iter().map(|setting| setting.variable);
     let given = variables.filter_map(|variable| {
         let value: &String = matches.get_one(variable)?;

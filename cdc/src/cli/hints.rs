@@ -2,7 +2,9 @@
 //!
 //! Each match is exhaustive, so a new error asks for its hint here.
 
-use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, tail};
+use cdc::{
+    admin, amqp, app, checkpoint, config, mongo, operate, pipeline, sink, source, start, tail,
+};
 
 /// For a message that is larger than the broker takes.
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
@@ -18,6 +20,7 @@ impl Hint for app::Error {
         match self {
             Self::Mongo(error) => error.hint(),
             Self::Checkpoint(error) => error.hint(),
+            Self::Start(error) => error.hint(),
             Self::Source(error) => error.hint(),
             Self::Publish(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
@@ -48,7 +51,7 @@ impl Hint for tail::Error {
 impl Hint for mongo::Error {
     fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Driver(_) | Self::Moved => None,
+            Self::Driver(_) | Self::Moved | Self::NoOplog => None,
             Self::Unreachable { addresses, .. } if config::are_defaults(addresses) => Some(
                 "is MongoDB running? `cargo xtask local-start` starts one here; the address of another is set in \
                      MONGO_DATABASE_HOST",
@@ -142,6 +145,54 @@ impl Hint for source::Error {
             }
             Self::Ended => Some("start again, and report it with the log"),
             Self::Slow { .. } | Self::Closed { .. } => None,
+        }
+    }
+}
+
+impl Hint for operate::Error {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Mongo(error) => error.hint(),
+            Self::Broker(error) => error.hint(),
+            Self::Checkpoint(error) => error.hint(),
+            Self::Start(error) => error.hint(),
+            Self::Source(source::Error::HistoryLost { .. }) => Some(
+                "the oplog was cut meanwhile: begin later, and copy what happened before from the collections themselves",
+            ),
+            Self::Source(error) => error.hint(),
+            Self::Pipeline(error) => error.hint(),
+            Self::Running(_) => Some(
+                "stop the engine, and those that stand by, with SIGTERM; `cdc checkpoint show` may be asked meanwhile",
+            ),
+            Self::Replaying(_) => Some("wait for its end, or choose another --queue"),
+            Self::NoCheckpoint(_) => {
+                Some("is CDC_PIPELINE its name, and CDC_CHECKPOINT_DATABASE its place?")
+            }
+            Self::NothingToUndo(_) => Some("`cdc checkpoint set` says from where to go on"),
+            Self::Unreadable { .. } => Some("`cdc checkpoint set` gives it a readable one"),
+            Self::Interrupted => Some("nothing is lost: run it again, with the same message_ids"),
+            Self::Signals(_) => None,
+        }
+    }
+}
+
+impl Hint for start::Error {
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Mongo(error) => error.hint(),
+            Self::Oplog(mongo::Error::Permission { .. }) => Some(
+                "as an administrator: db.getSiblingDB(\"admin\").grantRolesToUser(USER, [{ role: \"read\", db: \"local\" }]); \
+                 or name a time, which needs no such permission",
+            ),
+            Self::Oplog(mongo::Error::NoOplog) => Some("name a time instead"),
+            Self::Oplog(error) => error.hint(),
+            Self::Future { .. } => Some("name a time that has passed, in UTC or with its offset"),
+            Self::Lost { .. } => Some(
+                "name a later time; what happened before has to be copied from the collections themselves",
+            ),
+            Self::Refused { .. } => Some(
+                "is it a whole resume token, of a change stream on this database of this cluster?",
+            ),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn run(given: &Given) -> Result<(), Exit> {
 }
 
 /// Log lines go to stderr.
-fn start_logging(log: &LogConfig) {
+pub(super) fn start_logging(log: &LogConfig) {
     // The client library logs returned messages with their bodies, and whole frames, whatever the filter's wording.
     let discreet = filter_fn(|metadata| {
         !["lapin", "amq_protocol"]

@@ -12,6 +12,7 @@ mod faults_checkpoint;
 mod faults_engine;
 mod faults_mongo;
 mod lost_queue;
+mod operate;
 mod oversize;
 mod policies;
 mod reader_parity;
