@@ -136,12 +136,13 @@ impl Editor {
         let kept = self.keep(before).await;
         kept.map_err(|source| self.failed("save", source))?;
         let swapped = self.swap(before, after).await;
-        match swapped.map_err(|source| self.failed("save", source))? {
-            true => Ok(()),
-            false => Err(Error::Taken {
-                name: self.store.name(),
-            }),
+        let is_done = swapped.map_err(|source| self.failed("save", source))?;
+        if is_done {
+            return Ok(());
         }
+        Err(Error::Taken {
+            name: self.store.name(),
+        })
     }
 
     async fn keep(&self, before: &Record) -> Result<(), mongo::Error> {
@@ -225,8 +226,11 @@ mod tests {
             "sent_until": Timestamp { time: 9, increment: 1 }, "scope": { "database": "d" },
         }));
         let after = before.moved(&position(5)).stamped(&before, "p").unwrap();
-        assert_eq!(after.get_i64("revision"), Ok(8));
-        assert_eq!(after.get_document("scope"), Ok(&doc! { "database": "d" }));
+        assert_eq!(after.get_i64("revision").ok(), Some(8));
+        assert_eq!(
+            after.get_document("scope").ok(),
+            Some(&doc! { "database": "d" })
+        );
         assert_eq!(after.get("sent_until"), before.field("sent_until"));
         assert_eq!(Record(Some(after)).position(), Ok(Some(position(5))));
     }
@@ -236,7 +240,7 @@ mod tests {
         let document = doc! { "_id": "p", "revision": 7_i64, "sent_until": 1, "scope": 2 };
         let (before, copy) = (Record::default(), Record(Some(document)).copied());
         let copy = copy.moved(&position(5)).stamped(&before, "q").unwrap();
-        assert_eq!(copy.get_str("_id"), Ok("q"));
+        assert_eq!(copy.get_str("_id").ok(), Some("q"));
         assert_eq!(
             (copy.get("sent_until"), copy.get("scope")),
             (None, Some(&Bson::Int32(2)))
@@ -247,7 +251,7 @@ mod tests {
     fn a_document_without_a_revision_can_be_mended() {
         let before = Record(Some(doc! { "_id": "p", "revision": "none" }));
         let after = before.moved(&position(5)).stamped(&before, "p").unwrap();
-        assert_eq!(after.get_i64("revision"), Ok(1));
+        assert_eq!(after.get_i64("revision").ok(), Some(1));
         assert_eq!(Record::default().stamped(&before, "p"), None);
     }
 }

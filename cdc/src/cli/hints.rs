@@ -179,13 +179,12 @@ impl Hint for operate::Error {
 impl Hint for start::Error {
     fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Mongo(error) => error.hint(),
             Self::Oplog(mongo::Error::Permission { .. }) => Some(
                 "as an administrator: db.getSiblingDB(\"admin\").grantRolesToUser(USER, [{ role: \"read\", db: \"local\" }]); \
                  or name a time, which needs no such permission",
             ),
             Self::Oplog(mongo::Error::NoOplog) => Some("name a time instead"),
-            Self::Oplog(error) => error.hint(),
+            Self::Mongo(error) | Self::Oplog(error) => error.hint(),
             Self::Future { .. } => Some("name a time that has passed, in UTC or with its offset"),
             Self::Lost { .. } => Some(
                 "name a later time; what happened before has to be copied from the collections themselves",
