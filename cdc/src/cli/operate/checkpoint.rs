@@ -1,6 +1,9 @@
 //! `cdc checkpoint`: shows and changes where a pipeline goes on.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    cmp::Ordering,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use cdc::{
     checkpoint::Record,
@@ -204,10 +207,10 @@ fn describe(pipeline: &str, plan: &Plan) -> String {
     let (before, after) = (shown::record(&plan.before), shown::record(&plan.after));
     let time = |record: &Record| record.position().ok().flatten()?.cluster_time();
     let meaning = match (time(&plan.before), time(&plan.after)) {
-        (Some(before), Some(after)) => match shown::seconds_between(before, after) {
-            ..0 => "what happened in between is published again",
-            0 => "that is the same second",
-            _ => "what happened in between is not published, unless it was before",
+        (Some(before), Some(after)) => match after.cmp(&before) {
+            Ordering::Less => "what happened in between is published again",
+            Ordering::Equal => "that is the same moment",
+            Ordering::Greater => "what happened in between is not published, unless it was before",
         },
         (_, None) => "the next start begins where CDC_START says",
         (None, Some(_)) => "the next start goes on from there",
