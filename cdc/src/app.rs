@@ -20,7 +20,7 @@ use crate::{
     mongo,
     pipeline::{self, Outcome},
     retry::Disposition,
-    source,
+    source, start,
 };
 
 /// Why the engine stopped or never started.
@@ -32,6 +32,9 @@ pub enum Error {
     /// The checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] checkpoint::Error),
+    /// Reading cannot begin where it should.
+    #[error(transparent)]
+    Start(#[from] start::Error),
     /// The change stream cannot be opened.
     #[error(transparent)]
     Source(#[from] source::Error),
@@ -107,6 +110,7 @@ impl Error {
         match self {
             Self::Mongo(error) => error.disposition(),
             Self::Checkpoint(error) => error.disposition(),
+            Self::Start(error) => error.disposition(),
             Self::Source(error) => error.disposition(),
             Self::Publish(error) => error.disposition(),
             Self::Pipeline(_) | Self::Admin(_) | Self::Interrupted | Self::Signals(_) => {
@@ -118,7 +122,7 @@ impl Error {
     /// What it is that stands in the way.
     fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Mongo(_) | Self::Source(_) => Some(Cause::Mongodb),
+            Self::Mongo(_) | Self::Start(_) | Self::Source(_) => Some(Cause::Mongodb),
             Self::Checkpoint(_) => Some(Cause::Checkpoint),
             Self::Publish(_) => Some(Cause::Rabbitmq),
             _ => None,

@@ -3,6 +3,7 @@
 //! It never moves backwards and has one writer: each save replaces exactly the revision that this process
 //! wrote or loaded last. Its format carries a version; a newer one is refused, not guessed.
 
+mod edit;
 mod scope;
 
 use bson::{Bson, DateTime, Document, Timestamp, doc, oid::ObjectId};
@@ -17,6 +18,8 @@ use crate::{
     position::Position,
     retry::Disposition,
 };
+
+pub use self::edit::{Editor, FORMER_COLLECTION, Former, Record};
 
 /// Collection that holds the checkpoints, in the checkpoint database.
 pub const COLLECTION: &str = "checkpoints";

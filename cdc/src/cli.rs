@@ -5,6 +5,7 @@ mod config;
 mod grants;
 mod hints;
 mod log;
+mod operate;
 mod run;
 mod tail;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(start: &Start) -> Result<(), Exit> {
         arguments::Command::Run(given) => run::run(&given),
         arguments::Command::Tail(given, options) => tail::run(&given, &options),
         arguments::Command::Config(given, shown) => config::run(&given, shown),
+        arguments::Command::Operate(request) => operate::run(&request, arguments::whole()),
     }
 }
 

@@ -8,6 +8,7 @@ mod faults;
 mod given;
 mod kind;
 mod log;
+mod moments;
 mod names;
 mod resolve;
 mod servers;
@@ -22,6 +23,7 @@ pub use self::{
     faults::Faults,
     given::{Given, Origin, Value},
     log::{LogConfig, LogFilter, LogFormat},
+    moments::{Wish, range},
     names::{ignored, unknown},
     resolve::doubts,
     servers::are_defaults,
@@ -41,6 +43,7 @@ use crate::{
     pipeline::{self, Policies},
     sink,
     source::{self, Collections, Scope},
+    start::Start,
 };
 
 /// All that `cdc run` needs to know, made of each stage's own configuration.
@@ -52,6 +55,8 @@ pub struct Config {
     pub notes: Vec<String>,
     /// What is watched.
     pub source: source::Config,
+    /// Where a pipeline without a checkpoint begins.
+    pub start: Start,
     /// What bodies look like.
     pub encode: encode::Config,
     /// Where messages go.
@@ -152,6 +157,7 @@ impl Config {
                 scope,
                 on_history_lost: mongo.on_history_lost,
             },
+            start: mongo.start,
             mongo_uri: mongo.uri,
             notes,
             startup_timeout: servers.startup_timeout,

@@ -12,6 +12,7 @@
 pub mod admin;
 pub mod app;
 pub mod config;
+pub mod operate;
 pub mod pipeline;
 pub mod tail;
 
@@ -20,6 +21,7 @@ pub mod encode;
 pub mod lease;
 pub mod sink;
 pub mod source;
+pub mod start;
 
 pub mod amqp;
 pub mod event;

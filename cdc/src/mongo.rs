@@ -5,6 +5,7 @@ mod error;
 mod fault;
 mod handshake;
 mod members;
+mod oplog;
 mod primary;
 mod privilege;
 mod uri;
@@ -23,6 +24,7 @@ use self::{diagnosis::diagnose, members::Members};
 pub use self::{
     error::{Error, without_values},
     fault::Fault,
+    oplog::Oplog,
     primary::Primary,
     privilege::{Grantee, Privilege},
     uri::Uri,

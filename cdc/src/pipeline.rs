@@ -25,8 +25,13 @@ mod scripted;
 #[cfg(test)]
 mod tests;
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use bson::Timestamp;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -88,6 +93,9 @@ pub enum Outcome {
     },
 }
 
+/// A position that outlives the session.
+pub type Reached = Arc<Mutex<Position>>;
+
 /// How a session ends.
 type End = Result<Outcome, Error>;
 
@@ -144,6 +152,15 @@ impl Pipeline {
     /// Puts the stages and the claimed checkpoint together.
     pub fn new(config: Config, stages: Stages, store: checkpoint::Store) -> Self {
         Self::assemble(config, stages, Store::Mongo(Box::new(store)))
+    }
+
+    /// The same without a checkpoint: reads up to `until`, delivers what was before, and ends. What stays in `reached` is
+    /// the position up to which everything is confirmed, from which another session can go on. Messages say that they
+    /// are replayed.
+    pub fn replay(config: Config, stages: Stages, reached: Reached, until: Timestamp) -> Self {
+        let mut pipeline = Self::assemble(config, stages, Store::Shared(reached));
+        pipeline.intake.end_before(until);
+        pipeline
     }
 
     fn assemble(config: Config, stages: Stages, store: Store) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bson::{Bson, Document, RawDocumentBuf, Timestamp};
+use bson::{Bson, Document, RawDocumentBuf, Timestamp, rawdoc};
 
 /// From this distance on a position is far behind the server's time. A server that has nothing to do moves its time every
 /// ten seconds.
@@ -74,6 +74,25 @@ impl Position {
         }
     }
 
+    /// After what a resume token names, given as its hexadecimal digits.
+    ///
+    /// # Errors
+    /// What is wrong with its form. Whether a server has such a position is its own to say.
+    pub fn after_token(digits: &str) -> Result<Self, &'static str> {
+        let is_hexadecimal = |digit: u8| digit.is_ascii_hexdigit();
+        if digits.len() % 2 == 1 || !digits.bytes().all(is_hexadecimal) {
+            return Err("a resume token is an even number of hexadecimal digits");
+        }
+        let digits = digits.to_ascii_uppercase();
+        if decode(&digits).is_none() {
+            return Err("a resume token begins with 82 and a cluster time of 16 digits");
+        }
+        Ok(Self::After {
+            token: rawdoc! { "_data": digits },
+            cluster_time: None,
+        })
+    }
+
     /// How many seconds this position is before `now`; 0 where its time is not known.
     pub fn seconds_before(&self, now: Timestamp) -> u32 {
         let time = self.cluster_time();
@@ -115,6 +134,24 @@ impl fmt::Display for Position {
     }
 }
 
+/// What [`time_text`] wrote.
+///
+/// # Errors
+/// The text is not of that form.
+pub fn read_time(text: &str) -> Result<Timestamp, &'static str> {
+    let parts = text.split_once(':');
+    let number = |part: &str| part.parse().ok();
+    parts
+        .and_then(|(time, increment)| {
+            Some(Timestamp {
+                time: number(time)?,
+                increment: number(increment)?,
+            })
+        })
+        .filter(|time| 0 < time.time)
+        .ok_or("a cluster time is SECONDS:INCREMENT, such as 1795482117:27250")
+}
+
 /// A cluster time as people see it: seconds since 1970 and a counter within the second.
 pub fn time_text(time: Timestamp) -> String {
     let (mut seconds, mut increment) = (itoa::Buffer::new(), itoa::Buffer::new());
@@ -145,7 +182,7 @@ fn decode(data: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use bson::{doc, rawdoc};
+    use bson::doc;
 
     use super::*;
 
@@ -192,6 +229,28 @@ mod tests {
             doc! { "resume_token": { "_data": "82 not a token" }, "cluster_time": time },
         ] {
             assert!(Position::read(&document).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_typed_token_is_taken_only_in_the_form_that_servers_give() {
+        let position = Position::after_token("826b04e20500006a722b022c0100296e5a1004").unwrap();
+        let token = "826B04E20500006A722B022C0100296E5A1004";
+        assert_eq!(position, idle(token), "servers write capital letters");
+        for wrong in ["", "8", "82", "82zz", "92", "8263", "é26B04E20500000001"] {
+            assert!(Position::after_token(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_typed_cluster_time_is_what_was_shown() {
+        let time = Timestamp {
+            time: 7,
+            increment: 3,
+        };
+        assert_eq!(read_time(&time_text(time)), Ok(time));
+        for wrong in ["", "7", "7:", ":3", "0:1", "7:3:1", "7:-1", "4294967296:1"] {
+            assert!(read_time(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -149,6 +149,14 @@ impl Source {
     }
 }
 
+/// Asks the server whether it reads on from `position` at this moment, by opening a stream there and dropping it.
+///
+/// # Errors
+/// [`Error::HistoryLost`] where it does not.
+pub async fn probe(mongo: &Mongo, scope: &Scope, position: &Position) -> Result<(), Error> {
+    stream::probe(mongo, scope, position).await
+}
+
 impl HistoryLost {
     /// The choices and their names.
     pub const NAMES: [(&'static str, Self); 2] = [("stop", Self::Stop), ("skip", Self::Skip)];

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Who may import whom, from the outside in. A module is a file of `src` with the folder of its name.
-const EDGES: [(&str, &[&str]); 22] = [
+const EDGES: &[(&str, &[&str])] = &[
     (
         "app",
         &[
@@ -27,6 +27,24 @@ const EDGES: [(&str, &[&str]); 22] = [
             "sabotage",
             "sink",
             "source",
+            "start",
+        ],
+    ),
+    (
+        "operate",
+        &[
+            "amqp",
+            "checkpoint",
+            "config",
+            "health",
+            "lease",
+            "metrics",
+            "mongo",
+            "pipeline",
+            "position",
+            "sink",
+            "source",
+            "start",
         ],
     ),
     ("admin", &["health", "metrics"]),
@@ -41,10 +59,13 @@ const EDGES: [(&str, &[&str]); 22] = [
             "lease",
             "mongo",
             "pipeline",
+            "position",
             "sink",
             "source",
+            "start",
         ],
     ),
+    ("start", &["mongo", "position", "retry", "source"]),
     (
         "pipeline",
         &[
@@ -94,7 +115,7 @@ const BINARY: [&str; 4] = ["main", "lib", "cli", "dotenv"];
 
 #[test]
 fn modules_import_only_what_they_may() {
-    let edges: BTreeMap<_, _> = EDGES.into_iter().collect();
+    let edges: BTreeMap<_, _> = EDGES.iter().copied().collect();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut looked_at = BTreeSet::new();
     for file in files(&source, "rs") {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bson::Timestamp;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -75,7 +74,7 @@ impl Sessions {
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
         let (position, from) = until(self.deadline, &self.health, async || {
-            claim(&mongo, &mut store).await
+            claim(&mongo, &mut store, &self.config).await
         })
         .await?;
         sabotage::pass(Point::AfterClaim);
@@ -210,16 +209,20 @@ impl Sessions {
 
 /// Makes the checkpoint ours, so that no late save of another engine can move it, and says where to begin.
 ///
-/// On the very first start that is the present, durable before the first event is published, so that a crash in the
-/// first second loses nothing.
-async fn claim(mongo: &Mongo, store: &mut Store) -> Result<(Position, String), Error> {
+/// On the very first start that is where the configuration says, durable before the first event is published, so that a
+/// crash in the first second loses nothing.
+async fn claim(
+    mongo: &Mongo,
+    store: &mut Store,
+    config: &Config,
+) -> Result<(Position, String), Error> {
     loop {
         let (position, from) = if let Some(position) = store.load().await? {
             let from = format!("checkpoint, {position}");
             (position, from)
         } else {
-            let position = Position::At(next(mongo.preflight().await?));
-            let from = format!("now, {position}");
+            let position = config.start.find(mongo, &config.source.scope).await?;
+            let from = format!("{}, {position}", config.start);
             (position, from)
         };
         match store.save(&position).await {
@@ -231,14 +234,6 @@ async fn claim(mongo: &Mongo, store: &mut Store) -> Result<(Position, String), E
             Err(checkpoint::Error::Taken { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// The next tick of the clock: what was committed before is not a change since.
-fn next(now: Timestamp) -> Timestamp {
-    Timestamp {
-        time: now.time,
-        increment: now.increment.saturating_add(1),
     }
 }
 

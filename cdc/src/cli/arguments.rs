@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cdc::config::{Given, Origin, Setting, TailOptions, Value, run_settings, tail_settings};
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap, parser::ValueSource};
 
+use super::operate;
 use crate::dotenv::{ENV_FILE, Start};
 
 const ABOUT: &str =
@@ -20,6 +21,7 @@ pub(super) enum Command {
     Run(Given),
     Tail(Given, TailOptions),
     Config(Given, Shown),
+    Operate(operate::Request),
 }
 
 /// How something is shown.
@@ -29,12 +31,20 @@ pub(super) enum Shown {
     Json,
 }
 
+/// Everything that can be typed.
+pub(super) fn whole() -> Clap {
+    command(&run_settings(), &tail_settings())
+}
+
 /// Reads the command line and the environment.
 pub(super) fn parse(start: &Start) -> Result<Command, clap::Error> {
     let (run, tail) = (run_settings(), tail_settings());
     let matches = command(&run, &tail).try_get_matches_from(&start.arguments)?;
     let given =
         |settings: &[Setting], matches: &ArgMatches| given(settings, matches, &start.loaded);
+    if let Some(request) = operate::parse(&run, &matches, given) {
+        return Ok(Command::Operate(request));
+    }
     Ok(match matches.subcommand() {
         Some(("tail", matches)) => Command::Tail(given(&tail, matches), options(matches)),
         Some(("config", matches)) => Command::Config(given(&run, matches), shown(matches)),
@@ -81,9 +91,10 @@ fn command(run: &[Setting], tail: &[Setting]) -> Clap {
         .arg(env_file())
         .args(run.iter().map(argument))
         .subcommands(commands)
+        .subcommands(operate::commands(run))
 }
 
-fn argument(setting: &Setting) -> Arg {
+pub(super) fn argument(setting: &Setting) -> Arg {
     let (variable, default) = (setting.variable, setting.default);
     let help = format!(
         "{}\n[env: {variable}] [default: {default}]",

@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, tail, tls};
+use cdc::{
+    admin, amqp, app, checkpoint, config, mongo, operate, pipeline, sink, source, start, tail, tls,
+};
 
 use super::grants;
 
@@ -26,6 +28,7 @@ impl Hint for app::Error {
         let text = match self {
             Self::Mongo(error) => return error.hint(),
             Self::Checkpoint(error) => return error.hint(),
+            Self::Start(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
             Self::Publish(error) => return error.hint(),
             Self::Pipeline(error) => return error.hint(),
@@ -58,7 +61,7 @@ impl Hint for tail::Error {
 impl Hint for mongo::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let text = match self {
-            Self::Driver(_) | Self::Moved | Self::Options(_) => None,
+            Self::Driver(_) | Self::Moved | Self::NoOplog | Self::Options(_) => None,
             Self::NoServers { .. } => Some(
                 "is the name in MONGO_DATABASE_HOST right, and does this machine's name server answer? With mongodb:// \
                  the servers are listed without it",
@@ -194,6 +197,55 @@ impl Hint for source::Error {
             }
             Self::Ended => Some("start again, and report it with the log"),
             Self::Slow { .. } | Self::Closed { .. } => None,
+        };
+        text.map(Cow::Borrowed)
+    }
+}
+
+impl Hint for operate::Error {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Mongo(error) => return error.hint(),
+            Self::Broker(error) => return error.hint(),
+            Self::Checkpoint(error) => return error.hint(),
+            Self::Start(error) => return error.hint(),
+            Self::Source(source::Error::HistoryLost { .. }) => Some(
+                "the oplog was cut meanwhile: begin later, and copy what happened before from the collections themselves",
+            ),
+            Self::Source(error) => return error.hint(),
+            Self::Pipeline(error) => return error.hint(),
+            Self::Running(_) => Some(
+                "stop the engine, and those that stand by, with SIGTERM; `cdc checkpoint show` may be asked meanwhile",
+            ),
+            Self::Replaying(_) => Some("wait for its end, or choose another --queue"),
+            Self::NoCheckpoint(_) => {
+                Some("is CDC_PIPELINE its name, and CDC_CHECKPOINT_DATABASE its place?")
+            }
+            Self::NothingToUndo(_) => Some("`cdc checkpoint set` says from where to go on"),
+            Self::Unreadable { .. } => Some("`cdc checkpoint set` gives it a readable one"),
+            Self::Interrupted => Some("nothing is lost: run it again, with the same message_ids"),
+            Self::Signals(_) => None,
+        };
+        text.map(Cow::Borrowed)
+    }
+}
+
+impl Hint for start::Error {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Oplog(mongo::Error::Permission { .. }) => Some(
+                "as an administrator: db.getSiblingDB(\"admin\").grantRolesToUser(USER, [{ role: \"read\", db: \"local\" }]); \
+                 or name a time, which needs no such permission",
+            ),
+            Self::Oplog(mongo::Error::NoOplog) => Some("name a time instead"),
+            Self::Mongo(error) | Self::Oplog(error) => return error.hint(),
+            Self::Future { .. } => Some("name a time that has passed, in UTC or with its offset"),
+            Self::Lost { .. } => Some(
+                "name a later time; what happened before has to be copied from the collections themselves",
+            ),
+            Self::Refused { .. } => Some(
+                "is it a whole resume token, of a change stream on this database of this cluster?",
+            ),
         };
         text.map(Cow::Borrowed)
     }

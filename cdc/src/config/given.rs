@@ -32,6 +32,16 @@ pub enum Origin {
     Setting(&'static str),
 }
 
+impl Value {
+    /// A value that stands on the command line, or follows from it.
+    pub fn from_flag(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            origin: Origin::Flag,
+        }
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "(hidden) from {}", self.origin)

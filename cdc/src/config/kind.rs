@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
-use crate::event::Operation;
+use bson::DateTime;
+
+use crate::{event::Operation, start::Start};
 
 /// What a value has to be. The texts of faults hold no secret, or only as the whole value or a URI's credentials.
 pub(super) struct Kind<T> {
@@ -135,6 +137,23 @@ pub(super) fn address() -> Kind<Option<SocketAddr>> {
             format!("`{text}` is not an address and a port such as 127.0.0.1:9464, nor `off`")
         }),
     })
+}
+
+/// Where to begin.
+pub(super) fn start() -> Kind<Start> {
+    Kind::new("", |text| match text {
+        "now" => Ok(Start::Now),
+        "earliest" => Ok(Start::Earliest),
+        _ => time(text)
+            .map(Start::Time)
+            .map_err(|fault| format!("{fault}, nor `now` or `earliest`")),
+    })
+}
+
+/// A moment by RFC 3339.
+pub(super) fn time(text: &str) -> Result<DateTime, String> {
+    DateTime::parse_rfc3339_str(text)
+        .map_err(|_| format!("`{text}` is not a time such as 2026-11-28T12:00:00Z"))
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {

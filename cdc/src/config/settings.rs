@@ -6,7 +6,7 @@ use lapin::uri::AMQPUri;
 
 use super::{
     LogFilter, LogFormat, Secret,
-    kind::{address, choice, database, list, millis, number, operations, short, text},
+    kind::{address, choice, database, list, millis, number, operations, short, start, text},
     log::filter,
     servers::{amqp_uri, host, mongo_uri, routing_key},
     setting::{Input, SecretFile, Setting, settings},
@@ -18,6 +18,7 @@ use crate::{
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
     source::HistoryLost,
+    start::Start,
 };
 
 settings! { "MongoDB" Mongo {
@@ -38,6 +39,10 @@ settings! { "MongoDB" Mongo {
     collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves_*", list()),
     /// Operations to publish, separated by commas
     operations: Vec<Operation> = CDC_OPERATIONS(NAMES, "insert", operations()),
+    /// Where a pipeline without a checkpoint begins: `now`, `earliest` or a time such as `2026-11-28T12:00:00Z`
+    ///
+    /// `earliest` is the oplog's begin, which takes `read` on the database `local`; a time before it is a fault.
+    start: Start = CDC_START(WHEN, "now", start()),
     /// Database that holds the checkpoint, never the watched one
     checkpoint_database: String = CDC_CHECKPOINT_DATABASE(NAME, "cdc", database()),
     /// What to do when the changes since the checkpoint have left the oplog

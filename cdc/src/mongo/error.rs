@@ -72,6 +72,9 @@ pub enum Error {
         /// The server.
         address: String,
     },
+    /// There is no oplog to look at: a mongos, or a set that is being set up.
+    #[error("this mongodb server shows no oplog (a mongos has none)")]
+    NoOplog,
     /// A server of a replica set with another name.
     #[error(
         "mongodb at {address} belongs to replica set `{actual}`, the connection string says `{expected}`"
@@ -131,11 +134,20 @@ impl Error {
             Self::Options(_)
             | Self::Barred { .. }
             | Self::Standalone { .. }
+            | Self::NoOplog
             | Self::OtherReplicaSet { .. }
             | Self::Credentials { .. }
             | Self::Anonymous { .. }
             | Self::Denied { .. }
             | Self::Permission { .. } => Disposition::Halt,
+        }
+    }
+
+    /// What it means that a read of the oplog failed so: a mongos says that the namespace is not valid there.
+    pub(super) fn without_oplog(self) -> Self {
+        match self {
+            Self::Driver(error) if is_invalid_namespace(&error) => Self::NoOplog,
+            error => error,
         }
     }
 
@@ -174,6 +186,10 @@ fn driver_disposition(error: &DriverError) -> Disposition {
     } else {
         Disposition::Halt
     }
+}
+
+fn is_invalid_namespace(error: &DriverError) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if command.code == 73)
 }
 
 /// Whether an error of the authentication has a cause that passes.

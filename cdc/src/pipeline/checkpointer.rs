@@ -1,12 +1,12 @@
 //! Saves the checkpoint beside the publishing, never in its way.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, sync::PoisonError, time::Duration};
 
 use bson::Timestamp;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::saver::Saver;
+use super::{Reached, saver::Saver};
 use crate::{
     checkpoint::{self, Error},
     health::{Cause, Health},
@@ -21,6 +21,8 @@ use crate::{
 pub(super) enum Store {
     /// MongoDB.
     Mongo(Box<checkpoint::Store>),
+    /// Memory, which the next session of this process shares.
+    Shared(Reached),
     /// What a test looks at.
     #[cfg(test)]
     Scripted(super::scripted::Store),
@@ -159,6 +161,7 @@ impl Store {
     pub(super) fn sent_until(&self) -> Option<Timestamp> {
         match self {
             Self::Mongo(store) => store.sent_until(),
+            Self::Shared(_) => None,
             #[cfg(test)]
             Self::Scripted(_) => None,
         }
@@ -175,6 +178,10 @@ impl Store {
                     store.sent(cluster_time);
                 }
                 store.save(position).await
+            }
+            Self::Shared(reached) => {
+                *reached.lock().unwrap_or_else(PoisonError::into_inner) = position.clone();
+                Ok(())
             }
             #[cfg(test)]
             Self::Scripted(store) => store.save(position).await,

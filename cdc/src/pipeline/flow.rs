@@ -31,6 +31,7 @@ impl Pipeline {
                     Some(entry) => entry.position = position,
                     None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
                 },
+                Some(Ok(Taken::End)) => self.begin_drain(None),
                 Some(Err(error)) => self.begin_drain(Some(error)),
                 None => return,
             }

@@ -10,7 +10,7 @@ use super::{Entry, Error, OnOversize, OnPoison, Policies};
 use crate::{
     encode,
     event::ChangeEvent,
-    message::{Message, ParkReason},
+    message::{Message, ParkReason, Value},
     metrics::Metrics,
     position::Position,
     retry::chain,
@@ -27,6 +27,8 @@ pub(super) struct Intake {
     max_message_bytes: Option<usize>,
     /// What happened up to this cluster time may have been published before.
     replay_until: Option<Timestamp>,
+    /// Nothing from this cluster time on is wanted.
+    until: Option<Timestamp>,
     /// Received, and not yet in the window.
     pending: IntoIter<Item>,
     /// The share of the memory bound that what is pending has.
@@ -47,6 +49,8 @@ pub(super) enum Taken {
     Idle(Position),
     /// What was up to here is lost.
     Skipped(Position),
+    /// All that is wanted was taken.
+    End,
 }
 
 impl Intake {
@@ -65,11 +69,17 @@ impl Intake {
             policies,
             max_message_bytes,
             replay_until,
+            until: None,
             pending: IntoIter::default(),
             permit: None,
             ended: None,
             metrics,
         }
+    }
+
+    /// Takes nothing from `until` on, and has every message say that it tells of an old change.
+    pub(super) fn end_before(&mut self, until: Timestamp) {
+        self.until = Some(until);
     }
 
     /// How events become messages.
@@ -113,6 +123,11 @@ impl Intake {
             self.permit = None;
             return self.ended.take().map(|error| Err(error.into()));
         };
+        if let Some(until) = self.until
+            && Some(until) <= item.position().cluster_time()
+        {
+            return Some(Ok(Taken::End));
+        }
         Some(self.take(item))
     }
 
@@ -127,7 +142,7 @@ impl Intake {
                     self.metrics.messages_replayed.inc();
                 }
                 Taken::Entry(Entry {
-                    message: Arc::new(self.message(&event)?),
+                    message: Arc::new(self.marked(self.message(&event)?)),
                     position: event.position(),
                 })
             }
@@ -145,6 +160,14 @@ impl Intake {
     pub(super) fn close(&mut self) {
         self.source = None;
         (self.pending, self.permit, self.ended) = (IntoIter::default(), None, None);
+    }
+
+    fn marked(&self, mut message: Message) -> Message {
+        if self.until.is_some() {
+            let header = ("cdc-replay", Value::Text("true".into()));
+            message.more_headers.push(header);
+        }
+        message
     }
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {

@@ -147,6 +147,11 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Error {
+    /// Whether the oplog no longer reaches back to the position.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::HistoryLost { source, .. } if source.is_lost())
+    }
+
     /// Whether another attempt may help.
     pub fn disposition(&self) -> Disposition {
         match self {

@@ -246,6 +246,22 @@ impl Stream {
     }
 }
 
+/// See [`super::probe`]. A server that is busy looking for the first event has accepted the position.
+pub(super) async fn probe(mongo: &Mongo, scope: &Scope, position: &Position) -> Result<(), Error> {
+    let now = mongo.preflight().await;
+    let opening = Opening {
+        now: now.map_err(|source| Error::Mongo {
+            database: scope.database.clone(),
+            source,
+        })?,
+        pace: Pace::default(),
+        patience: Patience::default(),
+    };
+    let stream = Stream::open(mongo, scope, position, opening).await?;
+    drop(stream);
+    Ok(())
+}
+
 /// <https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/>.
 fn stages(scope: &Scope, position: &Position, with_sample: bool, splits: bool) -> Vec<Document> {
     let mut stream = match position {

@@ -16,6 +16,7 @@ mod lost_queue;
 mod mongo_privileges;
 mod mongo_tls;
 mod mongo_uri;
+mod operate;
 mod oversize;
 mod policies;
 mod reader_parity;

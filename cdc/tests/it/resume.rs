@@ -10,7 +10,7 @@ use mongodb::options::ReturnDocument;
 use crate::support::{Delivery, MongoServer, Scenario, Signal, eventually, first_copies, token_of};
 
 /// A replica set of one whose oplog forgets within seconds, and a place on it.
-async fn forgetful(label: &str) -> (MongoServer, Scenario) {
+pub(crate) async fn forgetful(label: &str) -> (MongoServer, Scenario) {
     // With a checkpoint of the storage engine each second, since the oplog is cut only up to the last one.
     let arguments = [
         "--replSet",
@@ -41,7 +41,7 @@ impl Scenario {
     }
 
     /// Fills the oplog through `collection` until everything up to now has left it.
-    async fn forget(&self, database: &str, collection: &str) {
+    pub(crate) async fn forget(&self, database: &str, collection: &str) {
         let ping = doc! { "hello": 1 };
         let answer = self
             .mongo

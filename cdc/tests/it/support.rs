@@ -93,6 +93,11 @@ impl Scenario {
         self
     }
 
+    /// What every engine started from now on is given.
+    pub(crate) fn given(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
     /// Puts a proxy between the shared broker and every engine started from now on. `query` is the URI's, such as
     /// `?heartbeat=1`, or empty.
     pub(crate) async fn behind_a_proxy(&mut self, query: &str) -> Proxy {

@@ -1,0 +1,257 @@
+//! Changes a checkpoint by hand, while no engine of the pipeline runs.
+//!
+//! What stood there before is kept in a document of its own, so that a change can be undone, also after an engine went
+//! on from the new position. Fields that this program does not know stay as they are.
+
+use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
+use mongodb::{Collection, options::WriteConcern};
+
+use super::{Config, Error, Store, VERSION, as_integer, is_duplicate_key};
+use crate::{
+    mongo::{self, Mongo},
+    position::Position,
+};
+
+/// Collection that holds what a change by hand replaced, one document per pipeline.
+pub const FORMER_COLLECTION: &str = "former_checkpoints";
+
+/// A checkpoint as it is stored, with all its fields; nothing where there is none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record(pub Option<Document>);
+
+/// What the last change by hand replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Former {
+    /// What stood there.
+    pub record: Record,
+    /// When it was replaced.
+    pub replaced_at: Option<DateTime>,
+}
+
+/// Reads and changes one pipeline's checkpoint.
+#[derive(Debug)]
+pub struct Editor {
+    store: Store,
+    former: Collection<Document>,
+}
+
+impl Record {
+    /// The position, if there is a checkpoint.
+    ///
+    /// # Errors
+    /// What is wrong with the document.
+    pub fn position(&self) -> Result<Option<Position>, &'static str> {
+        self.0.as_ref().map(Position::read).transpose()
+    }
+
+    /// The same with another position.
+    #[must_use]
+    pub fn moved(&self, position: &Position) -> Self {
+        let mut document = self.0.clone().unwrap_or_default();
+        position.write(&mut document);
+        Self(Some(document))
+    }
+
+    /// The same for another pipeline, which has sent nothing yet.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let mut record = self.clone();
+        if let Some(document) = &mut record.0 {
+            document.remove("sent_until");
+        }
+        record
+    }
+
+    /// The document that replaces `before`.
+    fn stamped(&self, before: &Self, pipeline: &str) -> Option<Document> {
+        let revision = 1 + self.revision().max(before.revision());
+        let mut document = doc! { "_id": pipeline, "version": VERSION, "revision": revision };
+        let others = self.0.clone()?;
+        let others = others
+            .into_iter()
+            .filter(|(name, _)| !["_id", "version", "revision"].contains(&name.as_str()));
+        document.extend(others);
+        document.insert("saved_at", DateTime::now());
+        document.insert("writer", ObjectId::new());
+        Some(document)
+    }
+
+    fn revision(&self) -> i64 {
+        self.field("revision").and_then(as_integer).unwrap_or(0)
+    }
+
+    fn field(&self, name: &str) -> Option<&Bson> {
+        self.0.as_ref().and_then(|document| document.get(name))
+    }
+}
+
+impl Editor {
+    /// Prepares it; nothing is read yet.
+    pub fn new(mongo: &Mongo, config: Config) -> Self {
+        let database = mongo.client().database(&config.database);
+        Self {
+            former: database.collection(FORMER_COLLECTION),
+            store: Store::new(mongo, config),
+        }
+    }
+
+    /// What is stored, readable or not.
+    ///
+    /// # Errors
+    /// MongoDB failed.
+    pub async fn read(&self) -> Result<Record, Error> {
+        self.store.read().await.map(Record)
+    }
+
+    /// What the last change replaced, if there was one.
+    ///
+    /// # Errors
+    /// MongoDB failed.
+    pub async fn former(&self) -> Result<Option<Former>, Error> {
+        let find = self.former.find_one(doc! { "_id": self.pipeline() });
+        let find = self
+            .store
+            .mongo
+            .deadline("a checkpoint load", find.into_future());
+        let found = find.await.map_err(|source| self.failed("load", source))?;
+        Ok(found.map(|found| Former {
+            record: Record(found.get_document("checkpoint").ok().cloned()),
+            replaced_at: found.get_datetime("replaced_at").ok().copied(),
+        }))
+    }
+
+    /// Replaces `before` by `after`, durable on a majority when this returns; keeps `before`.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] where something else stands there by now, [`Error::Newer`] where a newer release wrote it.
+    pub async fn replace(&self, before: &Record, after: &Record) -> Result<(), Error> {
+        if let Some(version) = before.field("version").and_then(as_integer)
+            && i64::from(VERSION) < version
+        {
+            return Err(Error::Newer {
+                name: self.store.name(),
+                found: version.to_string(),
+            });
+        }
+        let kept = self.keep(before).await;
+        kept.map_err(|source| self.failed("save", source))?;
+        let swapped = self.swap(before, after).await;
+        let is_done = swapped.map_err(|source| self.failed("save", source))?;
+        if is_done {
+            return Ok(());
+        }
+        Err(Error::Taken {
+            name: self.store.name(),
+        })
+    }
+
+    async fn keep(&self, before: &Record) -> Result<(), mongo::Error> {
+        let id = doc! { "_id": self.pipeline() };
+        let mut document = id.clone();
+        document.insert("checkpoint", before.0.clone());
+        document.insert("replaced_at", DateTime::now());
+        let keep = self
+            .former
+            .replace_one(id, document)
+            .upsert(true)
+            .write_concern(WriteConcern::majority());
+        let keep = self
+            .store
+            .mongo
+            .deadline("a checkpoint save", keep.into_future());
+        keep.await.map(|_| ())
+    }
+
+    /// Whether `before` was still there.
+    async fn swap(&self, before: &Record, after: &Record) -> Result<bool, mongo::Error> {
+        let (mongo, collection) = (&self.store.mongo, &self.store.collection);
+        let what = "a checkpoint save";
+        let revision = before.field("revision").cloned().unwrap_or(Bson::Null);
+        let present = doc! { "_id": self.pipeline(), "revision": revision };
+        match (&before.0, after.stamped(before, self.pipeline())) {
+            (None, None) => Ok(true),
+            (None, Some(next)) => {
+                let insert = collection
+                    .insert_one(next)
+                    .write_concern(WriteConcern::majority());
+                match mongo.deadline(what, insert.into_future()).await {
+                    Err(mongo::Error::Driver(error)) if is_duplicate_key(&error) => Ok(false),
+                    result => result.map(|_| true),
+                }
+            }
+            (Some(_), Some(next)) => {
+                let replace = collection
+                    .replace_one(present, next)
+                    .write_concern(WriteConcern::majority());
+                let replaced = mongo.deadline(what, replace.into_future()).await?;
+                Ok(replaced.matched_count == 1)
+            }
+            (Some(_), None) => {
+                let delete = collection
+                    .delete_one(present)
+                    .write_concern(WriteConcern::majority());
+                let deleted = mongo.deadline(what, delete.into_future()).await?;
+                Ok(deleted.deleted_count == 1)
+            }
+        }
+    }
+
+    fn pipeline(&self) -> &str {
+        &self.store.config.pipeline
+    }
+
+    fn failed(&self, action: &'static str, source: mongo::Error) -> Error {
+        Error::Mongo {
+            action,
+            name: self.store.name(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::Timestamp;
+
+    use super::*;
+
+    fn position(time: u32) -> Position {
+        Position::At(Timestamp { time, increment: 1 })
+    }
+
+    #[test]
+    fn a_moved_checkpoint_keeps_every_other_field_and_counts_on() {
+        let before = Record(Some(doc! {
+            "_id": "p", "version": 1, "revision": 7_i64, "resume_token": { "_data": "82" },
+            "sent_until": Timestamp { time: 9, increment: 1 }, "scope": { "database": "d" },
+        }));
+        let after = before.moved(&position(5)).stamped(&before, "p").unwrap();
+        assert_eq!(after.get_i64("revision").ok(), Some(8));
+        assert_eq!(
+            after.get_document("scope").ok(),
+            Some(&doc! { "database": "d" })
+        );
+        assert_eq!(after.get("sent_until"), before.field("sent_until"));
+        assert_eq!(Record(Some(after)).position(), Ok(Some(position(5))));
+    }
+
+    #[test]
+    fn a_copy_has_the_other_pipelines_name_and_has_sent_nothing() {
+        let document = doc! { "_id": "p", "revision": 7_i64, "sent_until": 1, "scope": 2 };
+        let (before, copy) = (Record::default(), Record(Some(document)).copied());
+        let copy = copy.moved(&position(5)).stamped(&before, "q").unwrap();
+        assert_eq!(copy.get_str("_id").ok(), Some("q"));
+        assert_eq!(
+            (copy.get("sent_until"), copy.get("scope")),
+            (None, Some(&Bson::Int32(2)))
+        );
+    }
+
+    #[test]
+    fn a_document_without_a_revision_can_be_mended() {
+        let before = Record(Some(doc! { "_id": "p", "revision": "none" }));
+        let after = before.moved(&position(5)).stamped(&before, "p").unwrap();
+        assert_eq!(after.get_i64("revision").ok(), Some(1));
+        assert_eq!(Record::default().stamped(&before, "p"), None);
+    }
+}

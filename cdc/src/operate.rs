@@ -1,0 +1,69 @@
+//! What an operator asks beside the running engine: a pipeline's checkpoint, its state, a stretch of its history again.
+
+pub mod checkpoint;
+pub mod health;
+pub mod replay;
+pub mod status;
+
+use crate::{
+    amqp, checkpoint as stage,
+    config::Config,
+    mongo::{self, Mongo},
+    pipeline, source, start,
+};
+
+/// Why it cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// MongoDB cannot be used.
+    #[error(transparent)]
+    Mongo(#[from] mongo::Error),
+    /// RabbitMQ cannot be used.
+    #[error(transparent)]
+    Broker(#[from] amqp::Error),
+    /// The checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] stage::Error),
+    /// Reading cannot begin where it should.
+    #[error(transparent)]
+    Start(#[from] start::Error),
+    /// The change stream cannot be opened.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// The replay failed on its way.
+    #[error(transparent)]
+    Pipeline(#[from] pipeline::Error),
+    /// An engine of the pipeline runs.
+    #[error("an engine of the pipeline `{0}` runs: it holds the lock")]
+    Running(String),
+    /// Another replay into the same queue runs.
+    #[error("another replay into the queue `{0}` runs")]
+    Replaying(String),
+    /// There is nothing to change.
+    #[error("the pipeline `{0}` has no checkpoint")]
+    NoCheckpoint(String),
+    /// There is nothing to go back to.
+    #[error("no change of the checkpoint of the pipeline `{0}` is there to be undone")]
+    NothingToUndo(String),
+    /// A stored position that makes no sense.
+    #[error("the checkpoint of the pipeline `{pipeline}` is not readable: {reason}")]
+    Unreadable {
+        /// The pipeline.
+        pipeline: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// It was broken off.
+    #[error("stopped by a signal before the end")]
+    Interrupted,
+    /// Signals cannot be listened to.
+    #[error("listen to signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Connects to MongoDB, once.
+async fn connect(config: &Config) -> Result<Mongo, Error> {
+    let mongo = Mongo::new(&config.mongo_uri.0).await?;
+    mongo.preflight().await?;
+    Ok(mongo)
+}
