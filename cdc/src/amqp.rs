@@ -6,6 +6,7 @@ mod cause;
 mod connect;
 mod connection;
 mod error;
+mod external;
 mod failures;
 mod node;
 mod probe;
@@ -18,7 +19,7 @@ mod transport;
 pub(crate) use self::error::soft_error;
 pub use self::{
     broker::Broker,
-    cause::Cause,
+    cause::{Asked, Cause},
     connection::Connection,
     error::Error,
     failures::Failures,

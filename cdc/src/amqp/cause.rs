@@ -9,7 +9,7 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
-pub(super) use self::tls::Asked;
+pub use self::tls::Asked;
 use super::error::{is_limit, lapin_disposition};
 use crate::retry::Disposition;
 
@@ -28,9 +28,9 @@ pub enum Cause {
     /// The network, or the other end, ended the connection.
     #[error("{0}")]
     Network(String),
-    /// The connection was closed before the broker said anything.
-    #[error("closed the connection without a word")]
-    Cut,
+    /// The connection was closed without a reason; perhaps after the question for a client certificate.
+    #[error("closed the connection without a word{}", after(*.0))]
+    Cut(Option<Asked>),
     /// Files of ours that TLS needs cannot be used.
     #[error("{0}")]
     File(#[from] super::tls::Fault),
@@ -87,8 +87,10 @@ pub enum Cause {
     /// No user belongs to our client certificate.
     #[error("refused the user whose name the client certificate gives (EXTERNAL)")]
     CertificateUser,
-    /// The way to authenticate is not offered.
-    #[error("does not offer the authentication mechanism {0}")]
+    /// The connection was closed at the login, or it is said that the way to authenticate is not offered.
+    #[error(
+        "closed the connection at the login: it may not offer the authentication mechanism {0}"
+    )]
     Mechanism(&'static str),
     /// The virtual host does not exist.
     #[error("virtual host `{0}` does not exist")]
@@ -119,11 +121,14 @@ impl Cause {
     /// Whether another attempt may help.
     pub fn disposition(&self) -> Disposition {
         match self {
+            // A server that is going down may do any of these.
             Self::Name(_)
             | Self::Refused
             | Self::Silent(_)
             | Self::Network(_)
-            | Self::Cut
+            | Self::Cut(_)
+            | Self::Tls(_)
+            | Self::Mechanism(_)
             // They were fine at the start: somebody is changing them.
             | Self::File(_) => Disposition::Retry,
             Self::UnknownIssuer
@@ -134,14 +139,12 @@ impl Cause {
             | Self::Certificate(_)
             | Self::NoClientCertificate
             | Self::ClientCertificate(_)
-            | Self::Tls(_)
             | Self::SpeaksTls
             | Self::SpeaksPlain
             | Self::OtherServer(_)
             | Self::NotAmqp
             | Self::Credentials { .. }
             | Self::CertificateUser
-            | Self::Mechanism(_)
             | Self::NoVhost(_)
             | Self::VhostClosed { .. } => Disposition::Halt,
             Self::Broker(error) => lapin_disposition(error),
@@ -163,7 +166,7 @@ impl Cause {
     pub(super) fn weight(&self) -> u8 {
         match self {
             Self::Name(_) | Self::Refused | Self::Network(_) => 0,
-            Self::Silent(_) | Self::Cut => 1,
+            Self::Silent(_) | Self::Cut(_) => 1,
             _ => 2,
         }
     }
@@ -172,7 +175,7 @@ impl Cause {
     pub(super) fn is_unclear(&self) -> bool {
         matches!(
             self,
-            Self::Silent(_) | Self::Cut | Self::Network(_) | Self::Tls(_) | Self::NotAmqp
+            Self::Silent(_) | Self::Cut(_) | Self::Network(_) | Self::Tls(_) | Self::NotAmqp
         )
     }
 
@@ -188,7 +191,7 @@ impl Cause {
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof => Self::Cut,
+            | io::ErrorKind::UnexpectedEof => Self::Cut(None),
             _ => Self::Network(error.to_string()),
         }
     }
@@ -238,6 +241,14 @@ impl Cause {
             }
             _ => None,
         }
+    }
+}
+
+fn after(asked: Option<Asked>) -> &'static str {
+    match asked {
+        Some(Asked::InVain) => " after it asked for a client certificate, and none is set",
+        Some(Asked::Answered) => " after it got the client certificate",
+        None => "",
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Broker, Error, Node, cause::Cause, failures::Failures, probe, scheduling::in_batch,
+    Broker, Cause, Error, Failures, Node, external::External, probe, scheduling::in_batch,
     transport::Transport,
 };
 
@@ -47,6 +47,8 @@ pub(super) async fn to_any(
             break;
         }
     }
+    // Told in the order in which they were given.
+    failures.sort_by_key(|(node, _)| broker.nodes().iter().position(|known| known == node));
     Err(Error::Connect(Failures::new(failures)))
 }
 
@@ -116,17 +118,23 @@ impl Attempt<'_> {
         let broker = self.broker;
         let transport = Transport::open(self.address, self.host, broker.tls()).await?;
         let (stream, guard, client) = transport.into_parts();
+        let external = External::default();
+        let mut properties = ConnectionProperties::default().with_connection_name(name.into());
+        if broker.login().mechanism == External::NAME {
+            properties = properties.with_auth_provider(external.clone());
+        }
         let connect = async {
-            let runtime = lapin::runtime::default_runtime()?;
-            let properties = ConnectionProperties::default().with_connection_name(name.into());
-            let uri = broker.uri().clone();
+            let (uri, runtime) = (broker.uri().clone(), lapin::runtime::default_runtime()?);
             let take = async move |_, _| stream.take().map_err(lapin::Error::from);
             lapin::Connection::connector(uri, runtime, take, properties).await
         };
-        let connected = in_batch(connect).await;
-        let asked = client.and_then(|client| client.asked());
-        let connection =
-            connected.map_err(|error| Cause::of_handshake(error, broker.login(), asked))?;
+        let connection = in_batch(connect).await.map_err(|error| {
+            let asked = client.and_then(|client| client.asked());
+            match Cause::of_handshake(error, broker.login(), asked) {
+                Cause::Cut(_) if external.was_asked() => Cause::Mechanism(External::NAME),
+                cause => cause,
+            }
+        })?;
         guard.keep();
         Ok(connection)
     }

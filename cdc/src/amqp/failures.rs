@@ -17,9 +17,10 @@ impl Failures {
     /// Whether another attempt may help, at any node.
     pub fn disposition(&self) -> Disposition {
         let may_pass = |cause: &Cause| cause.disposition() == Disposition::Retry;
-        match self.0.iter().any(|(_, cause)| may_pass(cause)) {
-            true => Disposition::Retry,
-            false => Disposition::Halt,
+        if self.0.iter().any(|(_, cause)| may_pass(cause)) {
+            Disposition::Retry
+        } else {
+            Disposition::Halt
         }
     }
 

@@ -124,9 +124,11 @@ impl Hint for amqp::Cause {
             Self::Name(_) => {
                 "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
             }
-            Self::Refused | Self::Silent(_) | Self::Network(_) | Self::Cut | Self::Broker(_) => {
-                RABBITMQ_AWAY
-            }
+            Self::Refused
+            | Self::Silent(_)
+            | Self::Network(_)
+            | Self::Cut(None)
+            | Self::Broker(_) => RABBITMQ_AWAY,
             Self::File(_) => "put the file back as it was at the start",
             Self::UnknownIssuer => {
                 "set RABBITMQ_CA_FILE to the certificate of the CA that issued the broker's"
@@ -142,8 +144,10 @@ impl Hint for amqp::Cause {
                 "give the broker a certificate that a CA has signed, or one of its own without CA:TRUE"
             }
             Self::Certificate(_) => "give the broker another certificate",
-            Self::NoClientCertificate => "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE",
-            Self::ClientCertificate(_) => {
+            Self::NoClientCertificate | Self::Cut(Some(amqp::Asked::InVain)) => {
+                "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE"
+            }
+            Self::ClientCertificate(_) | Self::Cut(Some(amqp::Asked::Answered)) => {
                 "set RABBITMQ_CERT_FILE to a certificate of a CA in the broker's ssl_options.cacertfile that has not expired"
             }
             Self::Tls(_) => "look at the broker's log, and at its ssl_options",

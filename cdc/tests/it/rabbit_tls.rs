@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{
-    Authority, Broker, Engine, Finished, Pair, Scenario, amqp_uri, check, first_copies, mongo_uri,
+    Authority, Broker, Engine, Finished, Pair, Scenario, check, first_copies, mongo_uri,
 };
 use harness::port;
 
@@ -15,7 +15,7 @@ struct Secured {
 
 impl Secured {
     /// With lines of configuration that begin after `ssl_options.`.
-    async fn start(authority: &Authority, server: &Pair, options: &[&str]) -> Self {
+    async fn start(authority: &Authority, server: &Pair, options: &[&str], plugins: &str) -> Self {
         let port = port::free();
         let files = [
             format!("cacertfile = {}", authority.file()),
@@ -33,7 +33,7 @@ impl Secured {
             "listeners.ssl.1 = 127.0.0.1:{port}\n{options}ssl_cert_login_from = common_name\n\
              auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\n"
         );
-        let mut broker = Broker::new(&lines, ",rabbitmq_auth_mechanism_ssl");
+        let mut broker = Broker::new(&lines, plugins);
         broker.start().await;
         Self { broker, port }
     }
@@ -93,7 +93,7 @@ fn refused(finished: &Finished, error: &str, hint: &str) {
 async fn a_private_ca_is_trusted_until_the_certificate_expires_or_is_for_another_name() {
     let authority = Authority::new("tests' CA");
     let server = authority.issue("broker", &["localhost", "broker.example"]);
-    let mut secured = Secured::start(&authority, &server, &["verify = verify_none"]).await;
+    let mut secured = Secured::start(&authority, &server, &["verify = verify_none"], "").await;
     let ca = authority.file();
 
     let trusted = with(secured.at("localhost"), &[("RABBITMQ_CA_FILE", &ca)]);
@@ -114,13 +114,31 @@ async fn a_private_ca_is_trusted_until_the_certificate_expires_or_is_for_another
         "name the host as the certificate does",
     );
     let untrusted = "the issuer of its certificate is not trusted";
-    let stranger = Authority::new("another CA").file();
+    let stranger = Authority::new("another CA");
     for settings in [
         with(secured.at("localhost"), &[("RABBITMQ_TLS", "on")]),
-        with(secured.at("localhost"), &[("RABBITMQ_CA_FILE", &stranger)]),
+        with(
+            secured.at("localhost"),
+            &[("RABBITMQ_CA_FILE", &stranger.file())],
+        ),
     ] {
         refused(&tail(settings).await, untrusted, "RABBITMQ_CA_FILE");
     }
+
+    let client = authority.issue("cdc", &[]);
+    let external = [
+        ("RABBITMQ_AUTH", "external"),
+        ("RABBITMQ_CERT_FILE", &client.certificate),
+        ("RABBITMQ_KEY_FILE", &client.key),
+    ];
+    check(
+        &tail(with(trusted.clone(), &external)).await,
+        1,
+        &[
+            ": closed the connection at the login: it may not offer the authentication mechanism EXTERNAL\n",
+            "rabbitmq_auth_mechanism_ssl",
+        ],
+    );
 
     secured.broker.stop().await;
     let expired = authority.issue_expired("broker", &["localhost"]);
@@ -139,7 +157,13 @@ async fn a_client_certificate_is_a_login_and_its_lack_is_told() {
     let authority = Authority::new("tests' CA");
     let server = authority.issue("broker", &["localhost"]);
     let options = ["verify = verify_peer", "fail_if_no_peer_cert = true"];
-    let secured = Secured::start(&authority, &server, &options).await;
+    let secured = Secured::start(
+        &authority,
+        &server,
+        &options,
+        ",rabbitmq_auth_mechanism_ssl",
+    )
+    .await;
     let ca = authority.file();
     let trusted = with(secured.at("localhost"), &[("RABBITMQ_CA_FILE", &ca)]);
     let certified = |pair: &Pair| {
@@ -154,8 +178,8 @@ async fn a_client_certificate_is_a_login_and_its_lack_is_told() {
         "it asks for a client certificate, and none is set",
         "RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE",
     );
-    let stranger = Authority::new("another CA").issue("cdc", &[]);
-    let finished = tail(certified(&stranger)).await;
+    let stranger = Authority::new("another CA");
+    let finished = tail(certified(&stranger.issue("cdc", &[]))).await;
     check(
         &finished,
         1,
@@ -216,16 +240,6 @@ async fn crossed(secured: &Secured, trusted: &[(String, String)]) {
         &tail(plain).await,
         "this port speaks AMQP without TLS: use amqp, or the port for amqps",
         "5671 is usual for TLS",
-    );
-}
-
-#[tokio::test]
-async fn a_way_to_log_in_that_is_not_offered_is_named() {
-    let uri = format!("{}?auth_mechanism=rabbit-cr-demo", amqp_uri());
-    refused(
-        &tail(settings(&[("RABBITMQ_URI", &uri)])).await,
-        "does not offer the authentication mechanism RABBIT-CR-DEMO",
-        "auth_mechanisms",
     );
 }
 

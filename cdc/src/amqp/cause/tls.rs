@@ -18,17 +18,9 @@ impl Cause {
         match inside(error) {
             Some(tls) => Self::of_tls(tls, asked),
             None => match Self::of_network(error) {
-                Self::Cut => Self::cut(asked),
+                Self::Cut(_) => Self::Cut(asked),
                 cause => cause,
             },
-        }
-    }
-
-    fn cut(asked: Option<Asked>) -> Self {
-        match asked {
-            Some(Asked::InVain) => Self::NoClientCertificate,
-            Some(Asked::Answered) => Self::ClientCertificate("closed the connection".to_owned()),
-            None => Self::Cut,
         }
     }
 
@@ -86,7 +78,7 @@ impl Cause {
 
 /// The server asked for a client certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::amqp) enum Asked {
+pub enum Asked {
     /// We have one and sent it.
     Answered,
     /// We have none.
