@@ -206,8 +206,8 @@ async fn a_client_certificate_is_a_login_and_its_lack_is_told() {
         .control(&["set_permissions", "cdc", ".*", ".*", ".*"])
         .await;
     reached(&tail(external.clone()).await);
-    delivers(&secured, &external).await;
     crossed(&secured, &trusted).await;
+    delivers(&secured, &external).await;
 }
 
 /// The engine itself, from MongoDB to the queue.
