@@ -12,13 +12,16 @@ use std::{
 use lapin::ConnectionProperties;
 use tokio::{
     net::lookup_host,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
     Broker, Cause, Error, Failures, Node, external::External, probe, scheduling::in_batch,
     transport::Transport,
 };
+
+/// Longest wait for what a server says of its own accord.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connects and authenticates to one of the nodes, and says to which.
 ///
@@ -108,10 +111,29 @@ impl Attempt<'_> {
             cause = other => return Err(cause),
             () = sleep(limit) => return Err(Cause::Silent(limit)),
         };
-        if cause.is_unclear() {
-            return Err(self.mismatch().await.unwrap_or(cause));
-        }
-        Err(cause)
+        Err(self.explained(cause).await)
+    }
+
+    /// The same, or what another look tells.
+    async fn explained(&self, cause: Cause) -> Cause {
+        let found = match cause {
+            Cause::Cut(Some(_)) => self.refusal().await,
+            _ if cause.is_unclear() => self.mismatch().await,
+            _ => None,
+        };
+        found.unwrap_or(cause)
+    }
+
+    /// What the server says where we say nothing: with bytes of ours unread, its last word may be lost.
+    async fn refusal(&self) -> Option<Cause> {
+        let open = Transport::open(self.address, self.host, self.broker.tls());
+        let refusal = async {
+            match open.await {
+                Ok(transport) => transport.refusal().await,
+                Err(cause) => Some(cause),
+            }
+        };
+        timeout(REFUSAL_TIMEOUT, refusal).await.ok()?
     }
 
     async fn connect(&self, name: &str) -> Result<lapin::Connection, Cause> {

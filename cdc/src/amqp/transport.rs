@@ -12,7 +12,7 @@ use std::{
 
 use async_compat::Compat;
 use lapin::{AsyncTcpStream, tcp::RustlsConnector};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
 
 use super::{
     cause::Cause,
@@ -56,6 +56,14 @@ impl Transport {
             guard,
             client: Some(client),
         })
+    }
+
+    /// Why the other end closes the connection, although we say nothing.
+    pub(super) async fn refusal(self) -> Option<Cause> {
+        let (stream, _guard, client) = self.into_parts();
+        let mut stream = Compat::new(stream.take().ok()?);
+        let error = stream.read(&mut [0]).await.err()?;
+        Some(Cause::of_stream(&error, client?.asked()))
     }
 
     /// The stream, what ends it, and what knows whether a client certificate was asked for.
