@@ -91,17 +91,14 @@ impl Tls {
 
     fn roots(&self) -> Result<RootCertStore, Fault> {
         let mut roots = RootCertStore::empty();
-        match &self.ca {
-            Some(path) => {
-                for certificate in certificates(File::Ca, path)? {
-                    let added = roots.add(certificate);
-                    added.map_err(|error| Fault::new(File::Ca, path, error.to_string()))?;
-                }
+        if let Some(path) = &self.ca {
+            for certificate in certificates(File::Ca, path)? {
+                let added = roots.add(certificate);
+                added.map_err(|error| Fault::new(File::Ca, path, error.to_string()))?;
             }
-            None => {
-                let found = rustls_native_certs::load_native_certs();
-                roots.add_parsable_certificates(found.certs);
-            }
+        } else {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
         }
         if roots.is_empty() {
             return Err(self.fault("holds no certificate of a CA"));

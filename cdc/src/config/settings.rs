@@ -61,7 +61,7 @@ settings! { "RabbitMQ" Rabbit {
     /// A full `amqp://` or `amqps://` URI
     ///
     /// It wins over host, port, user name, password and virtual host. Several hosts stand with commas between them; its
-    /// parameters are auth_mechanism, channel_max, connection_timeout (ms), frame_max and heartbeat (s).
+    /// parameters are `auth_mechanism`, `channel_max`, `connection_timeout` (ms), `frame_max` and `heartbeat` (s).
     uri: Option<Uri> = RABBITMQ_URI(
         URI,
         "made of the settings above" / "amqps://user:password@a.example,b.example:5671/vhost",
@@ -82,7 +82,7 @@ settings! { "RabbitMQ" Rabbit {
     /// How to authenticate
     ///
     /// With `external` the client certificate gives the user's name; user name and password are not used. The URI's
-    /// auth_mechanism wins.
+    /// `auth_mechanism` wins.
     auth: SASLMechanism = RABBITMQ_AUTH(MECHANISM, "plain", choice(&AUTH)),
     /// Queue, declared durable
     queue: String = RABBITMQ_QUEUE_NAME(QUEUE, "test_queue", short(255)),

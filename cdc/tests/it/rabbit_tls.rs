@@ -26,9 +26,10 @@ impl Secured {
             .iter()
             .map(String::as_str)
             .chain(options.iter().copied());
-        let options: String = options
+        let options: Vec<_> = options
             .map(|option| format!("ssl_options.{option}\n"))
             .collect();
+        let options = options.concat();
         let lines = format!(
             "listeners.ssl.1 = 127.0.0.1:{port}\n{options}ssl_cert_login_from = common_name\n\
              auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\n"
