@@ -18,7 +18,7 @@ use lapin::{options::QueueDeclareOptions, types::FieldTable};
 
 pub(crate) use self::{
     broker::Broker,
-    certificates::Authority,
+    certificates::{Authority, Pair},
     engine::{Engine, Finished, check, output, run},
     mongo::MongoServer,
     rabbit::{Delivery, first_copies},

@@ -8,6 +8,9 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
+/// 2024-03-01, from 1970 on.
+const MARCH_2024: Duration = Duration::from_secs(1_709_251_200);
+
 /// A CA and a folder with its files, which goes with it.
 pub(crate) struct Authority {
     folder: tempfile::TempDir,
@@ -50,6 +53,11 @@ impl Authority {
         let mut params = parameters(name, hosts);
         params.not_after = date_time_ymd(1970, 1, 1) + end;
         self.sign(name, params)
+    }
+
+    /// The same, which expired on 2024-03-01.
+    pub(crate) fn issue_expired(&self, name: &str, hosts: &[&str]) -> Pair {
+        self.issue_until(&format!("{name}-expired"), hosts, MARCH_2024)
     }
 
     fn sign(&self, file: &str, mut params: CertificateParams) -> Pair {
