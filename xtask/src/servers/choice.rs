@@ -38,16 +38,22 @@ enum Backend {
 }
 
 impl Choice {
-    /// The local stack, on the backend to start it with.
+    /// The local stack, on the backend to start it with, with a broker of so many nodes; without a number it has as many
+    /// as before.
     pub(crate) fn to_start(
         &self,
         project: &Project,
         progress: &Progress,
+        brokers: Option<u16>,
     ) -> Result<Box<dyn Servers>> {
+        let stack = Stack::local(project)?;
+        let brokers = brokers.unwrap_or(stack.brokers);
+        let stack = stack.with_brokers(brokers)?;
         let wanted = self.backend(project)?;
         let running = running(project)?;
         let backend = match (wanted, running) {
             (Backend::Auto, Some(running)) => running,
+            (Backend::Auto, None) if 1 < brokers => Backend::Native,
             (Backend::Auto, None) => self.possible(project, progress)?,
             (wanted, Some(running)) if wanted != running => {
                 return Err(Failure::new(format!(
@@ -58,8 +64,15 @@ impl Choice {
             }
             (wanted, _) => wanted,
         };
+        if backend == Backend::Docker && 1 < brokers {
+            return Err(
+                Failure::new("the docker backend has one broker, not several")
+                    .hint("use `--backend native` with `--brokers`")
+                    .into(),
+            );
+        }
         remember(project, backend)?;
-        self.servers(project, backend)
+        self.servers(project, backend, stack)
     }
 
     fn backend(&self, project: &Project) -> Result<Backend> {
@@ -90,8 +103,12 @@ impl Choice {
         Ok(backend)
     }
 
-    fn servers(&self, project: &Project, backend: Backend) -> Result<Box<dyn Servers>> {
-        let stack = Stack::local(project)?;
+    fn servers(
+        &self,
+        project: &Project,
+        backend: Backend,
+        stack: Stack,
+    ) -> Result<Box<dyn Servers>> {
         Ok(match backend {
             Backend::Docker => Box::new(Docker::find(project, stack, self.offline)?),
             Backend::Native | Backend::Auto => Box::new(Native {
@@ -109,7 +126,7 @@ pub(crate) fn last_started(project: &Project) -> Result<Option<Box<dyn Servers>>
         offline: true,
     };
     remembered(project)?
-        .map(|backend| choice.servers(project, backend))
+        .map(|backend| choice.servers(project, backend, Stack::local(project)?))
         .transpose()
 }
 
