@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// Ready when the first node says that all nodes run in its cluster.
 pub(super) fn awaited<'a>(

@@ -17,22 +17,24 @@ pub(super) fn write(stack: &Stack, node: &Node) -> Result<()> {
 }
 
 fn configuration(stack: &Stack, node: &Node) -> String {
-    let alone = format!(
+    let node_itself = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {}\n\
-         load_definitions = {}\n\
          log.console = true\n\
          log.console.level = info\n\
          log.file = false\n",
-        node.amqp_port,
-        node.management_port,
-        node.folder.join("definitions.json").display()
+        node.amqp_port, node.management_port,
     );
-    if stack.brokers == 1 {
-        return alone;
-    }
-    format!("{alone}{}", cluster(stack))
+    // One node's definitions are every node's.
+    let definitions = stack.rabbitmq_folder().join("definitions.json");
+    let definitions = (node.amqp_port == stack.amqp_port)
+        .then(|| format!("load_definitions = {}\n", definitions.display()));
+    let cluster = (1 < stack.brokers).then(|| cluster(stack));
+    [Some(node_itself), definitions, cluster]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Has the nodes find each other. A node whose connection to another one is silent gives it up after the tick's time,
