@@ -2,6 +2,7 @@
 //!
 //! A bad configuration names every fault at once, each with its variable, and never a secret's value.
 
+mod amqp_uri;
 mod documents;
 mod faults;
 mod kind;
@@ -10,6 +11,7 @@ mod names;
 mod servers;
 mod setting;
 mod settings;
+mod tls;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -121,8 +123,10 @@ impl Config {
                  choose another name",
             );
         }
+        let broker = rabbit.broker(&mut faults);
+        let broker = broker.connect_within(servers.startup_timeout);
         let config = Self {
-            publish: publish(&rabbit, &messages, &engine, &mut faults),
+            publish: publish(broker, (&rabbit, &messages, &engine), &mut faults),
             encode: encode(&rabbit, messages, &mut faults),
             pipeline: pipeline(&engine),
             admin: engine.admin,
@@ -158,9 +162,10 @@ impl TailConfig {
         let mut input = Input::new(given);
         let (rabbit, servers) = (Rabbit::checked(&mut input), Servers::read(&mut input));
         let mut faults = input.faults;
+        let broker = rabbit.broker(&mut faults);
         let count = options.count.as_deref().map(number(1..=u64::MAX).parse);
         let config = Self {
-            broker: rabbit.broker(),
+            broker: broker.connect_within(servers.startup_timeout),
             queue: rabbit.queue(),
             startup_timeout: servers.startup_timeout,
             count: count.transpose().unwrap_or_else(|fault| {
@@ -191,14 +196,13 @@ fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::C
 }
 
 fn publish(
-    rabbit: &Rabbit,
-    messages: &Messages,
-    engine: &Engine,
+    broker: Broker,
+    (rabbit, messages, engine): (&Rabbit, &Messages, &Engine),
     faults: &mut Faults,
 ) -> sink::amqp::Config {
     let park = policies(engine).park();
     sink::amqp::Config {
-        broker: rabbit.broker().answer_within(engine.confirm_timeout),
+        broker: broker.answer_within(engine.confirm_timeout),
         topology: Topology {
             queue: rabbit.queue(),
             parking: park.then(|| rabbit.parking(faults)),

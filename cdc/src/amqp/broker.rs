@@ -1,13 +1,6 @@
 //! Where the broker is, and who we are there.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use lapin::{
     ErrorKind,
@@ -15,7 +8,11 @@ use lapin::{
     uri::AMQPUri,
 };
 
-use super::error::{Error, is_limit};
+use super::{
+    Node, Tls,
+    cause::Login,
+    error::{Error, is_limit},
+};
 
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
 const HEARTBEAT_SECONDS: u16 = 5;
@@ -27,25 +24,35 @@ const FRAME_BYTES: u32 = 32 << 10;
 /// Longest wait for a connection, or for the answer to a declaration.
 const ANSWER_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
+/// However short the wait at the start is, a connection has this long.
+const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
 /// Where the broker is, and who we are there. Never written out as a whole.
 #[derive(Clone)]
 pub struct Broker {
+    nodes: Vec<Node>,
+    /// All but host, port and scheme.
     uri: AMQPUri,
+    tls: Option<Tls>,
     /// Longest wait for an answer.
     answer_timeout: Duration,
-    /// Whether the last attempt to connect met with silence.
-    was_silent: Arc<AtomicBool>,
+    /// Longest wait for a connection to one of the nodes.
+    connect_timeout: Duration,
 }
 
 impl Broker {
-    /// Takes a URI; a heartbeat and a frame's size are added where it names none.
-    pub fn new(mut uri: AMQPUri) -> Self {
+    /// Takes the nodes, at least one, and a URI for all but host, port and scheme; a heartbeat and a frame's size are
+    /// added where it names none. Without `tls` nothing is encrypted.
+    pub fn new(nodes: Vec<Node>, mut uri: AMQPUri, tls: Option<Tls>) -> Self {
         uri.query.frame_max.get_or_insert(FRAME_BYTES);
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        let connect_timeout = uri.query.connection_timeout.map(Duration::from_millis);
         Self {
+            nodes,
             uri,
+            tls,
             answer_timeout: ANSWER_TIMEOUT_MAX,
-            was_silent: Arc::default(),
+            connect_timeout: connect_timeout.unwrap_or(ANSWER_TIMEOUT_MAX),
         }
     }
 
@@ -53,13 +60,29 @@ impl Broker {
     #[must_use]
     pub fn answer_within(mut self, timeout: Duration) -> Self {
         self.answer_timeout = timeout.min(ANSWER_TIMEOUT_MAX);
+        self.connect_within(timeout)
+    }
+
+    /// Waits at most this long for a connection, where that is shorter than usual; a second at least.
+    #[must_use]
+    pub fn connect_within(mut self, timeout: Duration) -> Self {
+        let timeout = timeout.max(CONNECT_TIMEOUT_MIN);
+        self.connect_timeout = self.connect_timeout.min(timeout);
         self
     }
 
-    /// Host and port.
+    /// The same broker, of which only one node is known.
+    pub(super) fn at(&self, node: Node) -> Self {
+        Self {
+            nodes: vec![node],
+            ..self.clone()
+        }
+    }
+
+    /// Host and port of each node, with commas between them.
     pub fn address(&self) -> String {
-        let authority = &self.uri.authority;
-        format!("{}:{}", authority.host, authority.port)
+        let nodes: Vec<_> = self.nodes.iter().map(ToString::to_string).collect();
+        nodes.join(",")
     }
 
     /// The virtual host.
@@ -67,20 +90,32 @@ impl Broker {
         self.uri.vhost.clone()
     }
 
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
     pub(super) fn uri(&self) -> &AMQPUri {
         &self.uri
+    }
+
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub(super) fn answer_timeout(&self) -> Duration {
         self.answer_timeout
     }
 
-    pub(super) fn was_silent(&self) -> bool {
-        self.was_silent.load(Ordering::Relaxed)
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
-    pub(super) fn note_silent(&self, is_silent: bool) {
-        self.was_silent.store(is_silent, Ordering::Relaxed);
+    pub(super) fn login(&self) -> Login<'_> {
+        Login {
+            user: &self.uri.authority.userinfo.username,
+            vhost: &self.uri.vhost,
+            mechanism: self.uri.query.auth_mechanism.unwrap_or_default().name(),
+        }
     }
 
     fn user(&self) -> String {

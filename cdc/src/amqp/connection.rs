@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use futures_util::{Stream, TryFutureExt as _};
-use lapin::{
-    Channel, ConnectionProperties, options::ConfirmSelectOptions, protocol::AMQPSoftError,
-};
+use lapin::{Channel, options::ConfirmSelectOptions, protocol::AMQPSoftError};
+use tracing::info;
 
-use super::{Broker, Error, error::soft_error, greeting, scheduling::in_batch};
+use super::{Broker, Error, connect, error::soft_error};
 
 /// Longest wait for a polite close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,27 +19,20 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and authenticates.
+    /// Connects and authenticates, to whichever node can be used.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connect = async {
-            if broker.was_silent() {
-                let greeting = greeting::wait(broker.uri()).await;
-                greeting.map_err(|error| broker.name(error.into()))?;
-            }
-            let connect = lapin::Connection::connect_uri(broker.uri().clone(), properties);
-            in_batch(connect).await.map_err(|error| broker.name(error))
-        };
-        let connected = within(broker, "a connection", connect).await;
-        broker.note_silent(matches!(connected, Err(Error::TimedOut { .. })));
-        let inner = connected?;
-        Ok(Self {
-            inner,
-            broker: broker.clone(),
-        })
+        let (inner, node) = connect::to_any(broker, name).await?;
+        let broker = broker.at(node);
+        info!(node = broker.address(), "connected to rabbitmq");
+        Ok(Self { inner, broker })
+    }
+
+    /// Host and port of the node.
+    pub fn address(&self) -> String {
+        self.broker.address()
     }
 
     /// Opens a channel on which every publish is confirmed.

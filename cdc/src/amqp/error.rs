@@ -7,12 +7,16 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
+use super::Failures;
 use crate::retry::Disposition;
 
 /// A failure of the broker or of the way to it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No connection, or a connection that was lost.
+    /// No node can be connected to.
+    #[error("rabbitmq at {0}")]
+    Connect(Failures),
+    /// A connection that was lost.
     #[error("rabbitmq at {address}")]
     Broker {
         /// Host and port.
@@ -92,6 +96,7 @@ impl Error {
     /// Whether another attempt may help.
     pub fn disposition(&self) -> Disposition {
         match self {
+            Self::Connect(failures) => failures.disposition(),
             Self::Broker { source, .. } => lapin_disposition(source),
             Self::TimedOut { .. } | Self::QueueAway { .. } => Disposition::Retry,
             Self::Locked
@@ -104,7 +109,7 @@ impl Error {
     }
 }
 
-fn lapin_disposition(error: &lapin::Error) -> Disposition {
+pub(super) fn lapin_disposition(error: &lapin::Error) -> Disposition {
     let retriable = match error.kind() {
         ErrorKind::IOError(_)
         | ErrorKind::MissingHeartbeatError

@@ -8,6 +8,13 @@ use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, t
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
      set CDC_ON_OVERSIZE to trim or park";
 
+/// Where RabbitMQ cannot be reached.
+const RABBITMQ_AWAY: &str = "is RabbitMQ running there, and is the address right (RABBITMQ_HOST and RABBITMQ_PORT, \
+     or RABBITMQ_URI)?";
+/// The same, where the address is that of the local servers.
+const RABBITMQ_AWAY_HERE: &str = "is RabbitMQ running? `cargo xtask local-start` starts one here; the address of \
+     another is set in RABBITMQ_HOST and RABBITMQ_PORT, or in RABBITMQ_URI";
+
 /// What a person can do.
 pub(super) trait Hint {
     fn hint(&self) -> Option<&'static str>;
@@ -78,17 +85,18 @@ impl Hint for mongo::Error {
 impl Hint for amqp::Error {
     fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Connect(failures) => match failures.gravest()?.hint() {
+                Some(RABBITMQ_AWAY) if config::are_defaults(&failures.addresses()) => {
+                    Some(RABBITMQ_AWAY_HERE)
+                }
+                hint => hint,
+            },
             Self::Broker { address, .. } | Self::TimedOut { address, .. }
                 if config::are_defaults(address) =>
             {
-                Some(
-                    "is RabbitMQ running? `cargo xtask local-start` starts one here; the address of another is set in \
-                     RABBITMQ_HOST and RABBITMQ_PORT, or in RABBITMQ_URI",
-                )
+                Some(RABBITMQ_AWAY_HERE)
             }
-            Self::Broker { .. } | Self::TimedOut { .. } => Some(
-                "is RabbitMQ running there, and is the address right (RABBITMQ_HOST and RABBITMQ_PORT, or RABBITMQ_URI)?",
-            ),
+            Self::Broker { .. } | Self::TimedOut { .. } => Some(RABBITMQ_AWAY),
             Self::Refused { .. } => Some(
                 "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
                  or give the user permissions there",
@@ -107,6 +115,68 @@ impl Hint for amqp::Error {
                 Some("`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME")
             }
         }
+    }
+}
+
+impl Hint for amqp::Cause {
+    fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Name(_) => {
+                "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
+            }
+            Self::Refused | Self::Silent(_) | Self::Network(_) | Self::Cut | Self::Broker(_) => {
+                RABBITMQ_AWAY
+            }
+            Self::File(_) => "put the file back as it was at the start",
+            Self::UnknownIssuer => {
+                "set RABBITMQ_CA_FILE to the certificate of the CA that issued the broker's"
+            }
+            Self::Expired(_) | Self::NotYetValid(_) => {
+                "renew the broker's certificate, or correct this machine's clock"
+            }
+            Self::WrongName { .. } => {
+                "name the host as the certificate does (RABBITMQ_HOST or RABBITMQ_URI), or give the broker a certificate \
+                 with this name among its alternative names"
+            }
+            Self::CaCertificate => {
+                "give the broker a certificate that a CA has signed, or one of its own without CA:TRUE"
+            }
+            Self::Certificate(_) => "give the broker another certificate",
+            Self::NoClientCertificate => "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE",
+            Self::ClientCertificate(_) => {
+                "set RABBITMQ_CERT_FILE to a certificate of a CA in the broker's ssl_options.cacertfile that has not expired"
+            }
+            Self::Tls(_) => "look at the broker's log, and at its ssl_options",
+            Self::SpeaksTls => "write amqps:// in RABBITMQ_URI, or set RABBITMQ_TLS=on",
+            Self::SpeaksPlain => {
+                "correct the port (5671 is usual for TLS), or go without TLS: amqp:// in RABBITMQ_URI, or no RABBITMQ_TLS \
+                 and no certificate files"
+            }
+            Self::OtherServer(_) | Self::NotAmqp => {
+                "correct host and port (RABBITMQ_HOST and RABBITMQ_PORT, or RABBITMQ_URI)"
+            }
+            Self::Credentials { user } if user == "guest" => {
+                "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI; from another machine \
+                 than its own, a broker refuses `guest` whatever the password"
+            }
+            Self::Credentials { .. } => {
+                "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI"
+            }
+            Self::CertificateUser => {
+                "create the user that the certificate names (rabbitmqctl add_user, its password does not matter): the \
+                 subject, or the common name with ssl_cert_login_from = common_name"
+            }
+            Self::Mechanism(_) => {
+                "enable it in the broker: rabbitmq-plugins enable rabbitmq_auth_mechanism_ssl, and EXTERNAL among its \
+                 auth_mechanisms; or set RABBITMQ_AUTH=plain"
+            }
+            Self::NoVhost(_) => {
+                "correct RABBITMQ_VHOST or RABBITMQ_URI, or create it: rabbitmqctl add_vhost NAME"
+            }
+            Self::VhostClosed { .. } => {
+                "let the user in: rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ"
+            }
+        })
     }
 }
 

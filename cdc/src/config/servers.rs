@@ -1,16 +1,17 @@
 //! Where the two servers are.
 
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::AMQPUri;
 use mongodb::options::ConnectionString;
 
 use super::{
     Faults, Secret,
+    amqp_uri::Uri,
     kind::Kind,
     setting::Input,
     settings::{Mongo, Rabbit},
 };
 use crate::{
-    amqp::{Broker, Queue, QueueType},
+    amqp::{Broker, Node, Queue, QueueType},
     encode::RoutingKey,
 };
 
@@ -24,42 +25,14 @@ pub(super) fn mongo_uri() -> Kind<Secret> {
     })
 }
 
-pub(super) fn host() -> Kind<String> {
-    Kind::new("", |host| {
-        if host.contains(['/', '@', ' ']) || host.matches(':').count() == 1 {
-            let fault = "not a host name or address; the port has its own variable, a full URI is RABBITMQ_URI";
-            return Err(fault.to_owned());
-        }
-        Ok(host.to_owned())
+/// Hosts with commas between them, each with a port or without.
+pub(super) fn hosts() -> Kind<String> {
+    Kind::new("", |text| match Node::list(text, 1) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(fault) => Err(format!(
+            "not hosts with commas between them ({fault}); a full URI is RABBITMQ_URI"
+        )),
     })
-}
-
-pub(super) fn amqp_uri() -> Kind<Option<AMQPUri>> {
-    Kind::new("", |text| match text {
-        "" => Ok(None),
-        _ if !text.starts_with("amqp://") && !text.starts_with("amqps://") => {
-            Err("not an amqp:// or amqps:// URI".to_owned())
-        }
-        _ => match text.parse() {
-            Ok(uri) => Ok(Some(complete(uri, text))),
-            Err(reason) => Err(format!("not an amqp:// or amqps:// URI ({reason})")),
-        },
-    })
-}
-
-/// Makes up for what the parser leaves out.
-fn complete(mut uri: AMQPUri, text: &str) -> AMQPUri {
-    // It keeps no IPv6 address and falls back to localhost.
-    if let Some((_, rest)) = text.split_once("@[").or_else(|| text.split_once("//["))
-        && let Some((address, _)) = rest.split_once(']')
-    {
-        address.clone_into(&mut uri.authority.host);
-    }
-    if uri.vhost.is_empty() {
-        uri.vhost.push('/');
-    }
-    debug_assert!(matches!(uri.scheme, AMQPScheme::AMQP | AMQPScheme::AMQPS));
-    uri
 }
 
 /// A template for routing keys; none where nothing is set.
@@ -73,16 +46,22 @@ pub(super) fn routing_key() -> Kind<Option<RoutingKey>> {
 }
 
 impl Rabbit {
-    pub(super) fn broker(&self) -> Broker {
-        Broker::new(self.uri.clone().unwrap_or_else(|| {
-            let mut uri = AMQPUri::default();
-            uri.authority.host.clone_from(&self.host);
-            uri.authority.port = self.port;
-            uri.authority.userinfo.username.clone_from(&self.user);
-            uri.authority.userinfo.password.clone_from(&self.password);
-            uri.vhost.clone_from(&self.vhost);
-            uri
-        }))
+    pub(super) fn broker(&self, faults: &mut Faults) -> Broker {
+        let (nodes, mut uri) = match &self.uri {
+            Some(Uri { nodes, uri }) => (nodes.clone(), uri.clone()),
+            None => self.parts(),
+        };
+        uri.query.auth_mechanism = Some(self.mechanism());
+        Broker::new(nodes, uri, self.tls(faults))
+    }
+
+    fn parts(&self) -> (Vec<Node>, AMQPUri) {
+        let mut uri = AMQPUri::default();
+        uri.authority.userinfo.username.clone_from(&self.user);
+        uri.authority.userinfo.password.clone_from(&self.password);
+        uri.vhost.clone_from(&self.vhost);
+        let nodes = Node::list(&self.hosts, self.port);
+        (nodes.expect("they were read so"), uri)
     }
 
     pub(super) fn queue(&self) -> Queue {
@@ -112,7 +91,7 @@ impl Rabbit {
 pub fn are_defaults(addresses: &str) -> bool {
     let mut input = Input::default();
     let (mongo, rabbit) = (Mongo::read(&mut input).uri, Rabbit::read(&mut input));
-    let rabbit = rabbit.broker().address();
+    let rabbit = rabbit.broker(&mut Faults::default()).address();
     addresses.split(',').all(|address| {
         let mut mongo = mongo.0.split(['/', ',']);
         address == rabbit || mongo.any(|known| known == address)

@@ -1,15 +1,17 @@
 //! The settings, each declared once: the flag, the check, `.env.example` and `docs/configuration.md` come from here.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
-use lapin::uri::AMQPUri;
+use lapin::uri::SASLMechanism;
 
 use super::{
     LogFilter, LogFormat, Secret,
+    amqp_uri::{Uri, amqp_uri},
     kind::{address, choice, database, list, millis, number, operations, short, text},
     log::filter,
-    servers::{amqp_uri, host, mongo_uri, routing_key},
+    servers::{hosts, mongo_uri, routing_key},
     setting::{Input, Setting, settings},
+    tls::{AUTH, file, switch},
 };
 use crate::{
     amqp::QueueType,
@@ -42,9 +44,11 @@ settings! { "MongoDB" Mongo {
 } }
 
 settings! { "RabbitMQ" Rabbit {
-    /// Host of the broker
-    host: String = RABBITMQ_HOST(HOST, "localhost", host()),
-    /// Port of the broker
+    /// Hosts of the broker's nodes, separated by commas: names or addresses, each with a port or without
+    ///
+    /// For example `a.example,b.example:5674,[::1]:5675`. They are tried in random order.
+    hosts: String = RABBITMQ_HOST(HOSTS, "localhost", hosts()),
+    /// Port of the hosts that have none of their own
     port: u16 = RABBITMQ_PORT(PORT, "5673", number(1..=65_535)),
     /// User name
     user: String = RABBITMQ_DEFAULT_USERNAME(USER, "guest", text()),
@@ -56,12 +60,30 @@ settings! { "RabbitMQ" Rabbit {
     vhost: String = RABBITMQ_VHOST(VHOST, "/", text()),
     /// A full `amqp://` or `amqps://` URI
     ///
-    /// It wins over host, port, user name, password and virtual host.
-    uri: Option<AMQPUri> = RABBITMQ_URI(
+    /// It wins over host, port, user name, password and virtual host. Several hosts stand with commas between them; its
+    /// parameters are auth_mechanism, channel_max, connection_timeout (ms), frame_max and heartbeat (s).
+    uri: Option<Uri> = RABBITMQ_URI(
         URI,
-        "made of the settings above" / "amqps://user:password@broker.example:5671/vhost",
+        "made of the settings above" / "amqps://user:password@a.example,b.example:5671/vhost",
         amqp_uri().secret()
     ),
+    /// Whether the connection is encrypted, where there is no URI
+    tls: Option<bool> = RABBITMQ_TLS(
+        SWITCH,
+        "on where one of the next three files is set" / "on",
+        switch()
+    ),
+    /// PEM file of the CA certificates that are trusted, instead of the system's
+    ca_file: Option<PathBuf> = RABBITMQ_CA_FILE(FILE, "the system's CAs" / "/etc/cdc/ca.pem", file()),
+    /// PEM file of the client certificate
+    cert_file: Option<PathBuf> = RABBITMQ_CERT_FILE(FILE, "none" / "/etc/cdc/client.pem", file()),
+    /// PEM file of the client certificate's private key, not encrypted
+    key_file: Option<PathBuf> = RABBITMQ_KEY_FILE(FILE, "none" / "/etc/cdc/client.key", file()),
+    /// How to authenticate
+    ///
+    /// With `external` the client certificate gives the user's name; user name and password are not used. The URI's
+    /// auth_mechanism wins.
+    auth: SASLMechanism = RABBITMQ_AUTH(MECHANISM, "plain", choice(&AUTH)),
     /// Queue, declared durable
     queue: String = RABBITMQ_QUEUE_NAME(QUEUE, "test_queue", short(255)),
     /// Type of the queue

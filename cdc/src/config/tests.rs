@@ -109,7 +109,7 @@ fn the_uri_wins_over_its_parts() {
 #[test]
 fn an_ipv6_address_in_the_uri_is_not_taken_for_localhost() {
     let (config, _) = config(&[("RABBITMQ_URI", "amqp://ada:secret@[::1]:5679/")]);
-    assert_eq!(config.publish.broker.address(), "::1:5679");
+    assert_eq!(config.publish.broker.address(), "[::1]:5679");
     assert_eq!(config.publish.broker.vhost(), "/");
 }
 
@@ -172,10 +172,24 @@ fn numbers_have_their_bounds_in_the_fault() {
 }
 
 #[test]
-fn a_host_with_a_port_is_pointed_to_the_right_variable() {
-    assert!(
-        faults(&[("RABBITMQ_HOST", "localhost:5672")]).contains("RABBITMQ_HOST: not a host name")
+fn the_hosts_may_be_several_and_have_ports_of_their_own() {
+    let (config, _) = config(&[("RABBITMQ_HOST", "a.example, [::1]:5672,::1")]);
+    assert_eq!(
+        config.publish.broker.address(),
+        "a.example:5673,[::1]:5672,[::1]:5673"
     );
+    let text = faults(&[("RABBITMQ_HOST", "amqp://a")]);
+    assert!(
+        text.contains("RABBITMQ_HOST: not hosts") && text.contains("RABBITMQ_URI"),
+        "{text}"
+    );
+}
+
+#[test]
+fn several_nodes_in_the_uri_share_user_and_virtual_host() {
+    let (config, _) = config(&[("RABBITMQ_URI", "amqp://ada:secret@a,b:5673/games")]);
+    assert_eq!(config.publish.broker.address(), "a:5672,b:5673");
+    assert_eq!(config.publish.broker.vhost(), "games");
 }
 
 #[test]

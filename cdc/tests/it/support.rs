@@ -1,6 +1,7 @@
 //! What the tests stand on: the servers, the engine as a child process, and names of each test's own.
 
 mod broker;
+mod certificates;
 mod engine;
 mod mongo;
 mod rabbit;
@@ -17,6 +18,7 @@ use lapin::{options::QueueDeclareOptions, types::FieldTable};
 
 pub(crate) use self::{
     broker::Broker,
+    certificates::{Authority, Pair},
     engine::{Engine, Finished, check, run},
     mongo::MongoServer,
     rabbit::{Delivery, first_copies},

@@ -218,14 +218,15 @@ impl Link {
         if waited < self.config.confirm_timeout {
             return None;
         }
+        let State::Up(publisher) = &mut self.state else {
+            return None;
+        };
+        publisher.sweep(&mut self.left);
         let error = Error::TimedOut {
-            address: self.config.broker.address(),
+            address: publisher.address(),
             what: "a publish",
             after: self.config.confirm_timeout,
         };
-        if let State::Up(publisher) = &mut self.state {
-            publisher.sweep(&mut self.left);
-        }
         self.connect_again(&error);
         Some(error)
     }

@@ -64,6 +64,11 @@ impl Publisher {
         }
     }
 
+    /// Host and port of the node.
+    pub(super) fn address(&self) -> String {
+        self.connection.address()
+    }
+
     /// Checks once more where messages go, without a pause of what is in flight.
     ///
     /// # Errors

@@ -36,14 +36,15 @@ impl Broker {
     pub(crate) async fn exclusive() -> MappedMutexGuard<'static, Self> {
         let mut shared = SHARED.lock().await;
         if shared.is_none() {
-            *shared = Some(Self::new());
+            *shared = Some(Self::new("", ""));
         }
         let mut broker = MutexGuard::map(shared, |shared| shared.as_mut().unwrap());
         broker.mend().await;
         broker
     }
 
-    fn new() -> Self {
+    /// A node of a test's own, not started, with lines of configuration and names of plugins, each after a comma.
+    pub(crate) fn new(lines: &str, plugins: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let folder = folder.keep();
         let [port, management, distribution, port_mapper] = [(); 4].map(|()| port::free());
@@ -51,10 +52,12 @@ impl Broker {
             "listeners.tcp.1 = 127.0.0.1:{port}\n\
              management.tcp.ip = 127.0.0.1\n\
              management.tcp.port = {management}\n\
-             collect_statistics_interval = 1000\n"
+             collect_statistics_interval = 1000\n\
+             {lines}"
         );
         fs::write(folder.join("rabbitmq.conf"), configuration).unwrap();
-        fs::write(folder.join("enabled_plugins"), "[rabbitmq_management].\n").unwrap();
+        let plugins = format!("[rabbitmq_management{plugins}].\n");
+        fs::write(folder.join("enabled_plugins"), plugins).unwrap();
         // One of our own, because the one that Erlang starts by itself stays for good.
         let mut command = Command::new("epmd");
         command.env("PATH", path()).args(["-address", "127.0.0.1"]);

@@ -1,0 +1,266 @@
+//! TLS to RabbitMQ: what is right works, and each thing that is wrong has an error of its own, in one line.
+
+use std::fs;
+
+use crate::support::{
+    Authority, Broker, Engine, Finished, Pair, Scenario, amqp_uri, check, first_copies, mongo_uri,
+};
+use harness::port;
+
+/// A broker that speaks TLS too, and where.
+struct Secured {
+    broker: Broker,
+    port: u16,
+}
+
+impl Secured {
+    /// With lines of configuration that begin after `ssl_options.`.
+    async fn start(authority: &Authority, server: &Pair, options: &[&str]) -> Self {
+        let port = port::free();
+        let files = [
+            format!("cacertfile = {}", authority.file()),
+            format!("certfile = {}", server.certificate),
+            format!("keyfile = {}", server.key),
+        ];
+        let options = files
+            .iter()
+            .map(String::as_str)
+            .chain(options.iter().copied());
+        let options: String = options
+            .map(|option| format!("ssl_options.{option}\n"))
+            .collect();
+        let lines = format!(
+            "listeners.ssl.1 = 127.0.0.1:{port}\n{options}ssl_cert_login_from = common_name\n\
+             auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\n"
+        );
+        let mut broker = Broker::new(&lines, ",rabbitmq_auth_mechanism_ssl");
+        broker.start().await;
+        Self { broker, port }
+    }
+
+    /// What says where it is.
+    fn at(&self, host: &str) -> Vec<(String, String)> {
+        settings(&[
+            ("RABBITMQ_HOST", host),
+            ("RABBITMQ_PORT", &self.port.to_string()),
+        ])
+    }
+}
+
+fn settings(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let settings = settings.iter();
+    settings
+        .map(|(variable, value)| ((*variable).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn with(mut all: Vec<(String, String)>, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    all.extend(settings(more));
+    all
+}
+
+/// How `cdc tail` ends, which needs no other server.
+async fn tail(settings: Vec<(String, String)>) -> Finished {
+    let settings = with(settings, &[("CDC_STARTUP_TIMEOUT_MS", "8000")]);
+    Engine::spawn(&["tail", "--no-follow"], &settings)
+        .finish()
+        .await
+}
+
+/// It got as far as to ask for a queue, which is not there.
+fn reached(finished: &Finished) {
+    check(finished, 1, &["error: queue `test_queue` does not exist"]);
+}
+
+/// Its only line but the hint is this error, at once.
+fn refused(finished: &Finished, error: &str, hint: &str) {
+    assert_eq!(finished.code, Some(1), "{}", finished.log);
+    let lines: Vec<_> = finished.log.lines().collect();
+    let [line, "", advice] = lines[..] else {
+        panic!("more than an error and a hint:\n{}", finished.log)
+    };
+    assert!(
+        line.starts_with("error: rabbitmq at ") && line.ends_with(error),
+        "{line}"
+    );
+    assert!(
+        advice.starts_with("hint: ") && advice.contains(hint),
+        "{advice}"
+    );
+}
+
+#[tokio::test]
+async fn a_private_ca_is_trusted_until_the_certificate_expires_or_is_for_another_name() {
+    let authority = Authority::new("tests' CA");
+    let server = authority.issue("broker", &["localhost", "broker.example"]);
+    let mut secured = Secured::start(&authority, &server, &["verify = verify_none"]).await;
+    let ca = authority.file();
+
+    let trusted = with(secured.at("localhost"), &[("RABBITMQ_CA_FILE", &ca)]);
+    reached(&tail(trusted.clone()).await);
+    let uri = format!("amqps://guest:guest@localhost:{}", secured.port);
+    reached(
+        &tail(settings(&[
+            ("RABBITMQ_URI", &uri),
+            ("RABBITMQ_CA_FILE", &ca),
+        ]))
+        .await,
+    );
+
+    let other_name = with(secured.at("127.0.0.1"), &[("RABBITMQ_CA_FILE", &ca)]);
+    refused(
+        &tail(other_name).await,
+        ": its certificate is for `localhost`, `broker.example`, not for `127.0.0.1`",
+        "name the host as the certificate does",
+    );
+    let untrusted = "the issuer of its certificate is not trusted";
+    let stranger = Authority::new("another CA").file();
+    for settings in [
+        with(secured.at("localhost"), &[("RABBITMQ_TLS", "on")]),
+        with(secured.at("localhost"), &[("RABBITMQ_CA_FILE", &stranger)]),
+    ] {
+        refused(&tail(settings).await, untrusted, "RABBITMQ_CA_FILE");
+    }
+
+    secured.broker.stop().await;
+    let expired = authority.issue_expired("broker", &["localhost"]);
+    fs::copy(&expired.certificate, &server.certificate).unwrap();
+    fs::copy(&expired.key, &server.key).unwrap();
+    secured.broker.start().await;
+    refused(
+        &tail(trusted).await,
+        "its certificate expired on 2024-03-01",
+        "renew the broker's certificate",
+    );
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_a_login_and_its_lack_is_told() {
+    let authority = Authority::new("tests' CA");
+    let server = authority.issue("broker", &["localhost"]);
+    let options = ["verify = verify_peer", "fail_if_no_peer_cert = true"];
+    let secured = Secured::start(&authority, &server, &options).await;
+    let ca = authority.file();
+    let trusted = with(secured.at("localhost"), &[("RABBITMQ_CA_FILE", &ca)]);
+    let certified = |pair: &Pair| {
+        let files = [
+            ("RABBITMQ_CERT_FILE", pair.certificate.as_str()),
+            ("RABBITMQ_KEY_FILE", pair.key.as_str()),
+        ];
+        with(trusted.clone(), &files)
+    };
+    refused(
+        &tail(trusted.clone()).await,
+        "it asks for a client certificate, and none is set",
+        "RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE",
+    );
+    let stranger = Authority::new("another CA").issue("cdc", &[]);
+    let finished = tail(certified(&stranger)).await;
+    check(
+        &finished,
+        1,
+        &["it does not accept the client certificate ("],
+    );
+
+    let client = authority.issue("cdc", &[]);
+    reached(&tail(certified(&client)).await);
+    let external = with(certified(&client), &[("RABBITMQ_AUTH", "external")]);
+    refused(
+        &tail(external.clone()).await,
+        "refused the user whose name the client certificate gives (EXTERNAL)",
+        "rabbitmqctl add_user",
+    );
+
+    secured.broker.control(&["add_user", "cdc", "unused"]).await;
+    refused(
+        &tail(external.clone()).await,
+        "user `of the client certificate` has no permissions on virtual host `/`",
+        "rabbitmqctl set_permissions",
+    );
+    secured
+        .broker
+        .control(&["set_permissions", "cdc", ".*", ".*", ".*"])
+        .await;
+    reached(&tail(external.clone()).await);
+    delivers(&secured, &external).await;
+    crossed(&secured, &trusted).await;
+}
+
+/// The engine itself, from MongoDB to the queue.
+async fn delivers(secured: &Secured, external: &[(String, String)]) {
+    let mut scenario = Scenario::at("external", &mongo_uri(), &secured.broker.uri("")).await;
+    scenario.unset("RABBITMQ_URI");
+    for (variable, value) in external {
+        scenario.set(variable, value);
+    }
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    let deliveries = scenario.take_numbers(10).await;
+    assert_eq!(first_copies(&deliveries), (0..10).collect::<Vec<_>>());
+    engine
+        .wait_for(&format!("localhost:{}", secured.port))
+        .await;
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+/// TLS where there is none, and none where there is.
+async fn crossed(secured: &Secured, trusted: &[(String, String)]) {
+    refused(
+        &tail(secured.at("localhost")).await,
+        "this port speaks TLS: use amqps",
+        "amqps:// in RABBITMQ_URI, or set RABBITMQ_TLS=on",
+    );
+    let address = secured.broker.address();
+    let plain = with(trusted.to_vec(), &[("RABBITMQ_HOST", &address)]);
+    refused(
+        &tail(plain).await,
+        "this port speaks AMQP without TLS: use amqp, or the port for amqps",
+        "5671 is usual for TLS",
+    );
+}
+
+#[tokio::test]
+async fn a_way_to_log_in_that_is_not_offered_is_named() {
+    let uri = format!("{}?auth_mechanism=rabbit-cr-demo", amqp_uri());
+    refused(
+        &tail(settings(&[("RABBITMQ_URI", &uri)])).await,
+        "does not offer the authentication mechanism RABBIT-CR-DEMO",
+        "auth_mechanisms",
+    );
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_faults_of_the_configuration() {
+    let authority = Authority::new("tests' CA");
+    let (client, other) = (authority.issue("cdc", &[]), authority.issue("other", &[]));
+    let expired = authority.issue_expired("cdc", &[]);
+    let check_files = async |ca: &str, certificate: &str, key: &str, expected: &str| {
+        let files = [
+            ("RABBITMQ_CA_FILE", ca),
+            ("RABBITMQ_CERT_FILE", certificate),
+            ("RABBITMQ_KEY_FILE", key),
+        ];
+        let finished = tail(settings(&files)).await;
+        check(&finished, 64, &[expected]);
+    };
+    let ca = authority.file();
+    let Pair { certificate, key } = &client;
+    let no_ca = format!("RABBITMQ_CA_FILE: {key}: holds no certificate in PEM");
+    check_files(key, certificate, key, &no_ca).await;
+    let no_certificate = format!("RABBITMQ_CERT_FILE: {key}: holds no certificate in PEM");
+    check_files(&ca, key, key, &no_certificate).await;
+    let no_key = format!("RABBITMQ_KEY_FILE: {certificate}: holds no private key in PEM");
+    check_files(&ca, certificate, certificate, &no_key).await;
+    let mismatch = format!(
+        "RABBITMQ_KEY_FILE: {}: not the key of {certificate}",
+        other.key
+    );
+    check_files(&ca, certificate, &other.key, &mismatch).await;
+    let late = format!(
+        "RABBITMQ_CERT_FILE: {}: the certificate expired on 2024-03-01",
+        expired.certificate
+    );
+    check_files(&ca, &expired.certificate, &expired.key, &late).await;
+    let text = "RABBITMQ_KEY_FILE: /nowhere: No such file or directory";
+    check_files(&ca, certificate, "/nowhere", text).await;
+}
