@@ -80,6 +80,12 @@ impl Proxy {
         })
     }
 
+    /// How many connections go through it.
+    pub fn connections(&self) -> usize {
+        // Each has a receiver, and so has who accepts them.
+        self.ends.receiver_count().saturating_sub(1)
+    }
+
     /// Passes bytes, from now on and what was held.
     pub fn pass(&self) {
         self.mode.send_replace(Mode::Pass);
@@ -275,6 +281,7 @@ mod tests {
     async fn nothing_gets_through_while_it_is_down() {
         let (proxy, mut client) = echo(Duration::ZERO).await;
         assert!(answers(&mut client).await);
+        assert_eq!(proxy.connections(), 1);
         proxy.down();
         assert!(!answers(&mut client).await);
         let mut next = TcpStream::connect(proxy.address).await.unwrap();

@@ -13,6 +13,7 @@ use clap::Args;
 use crate::{
     cargo::{self, Profile},
     child,
+    local_start::brokers,
     progress::Progress,
     project::Project,
     servers::{self, native::Native, stack::Stack},
@@ -23,7 +24,7 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(15 * 60);
 
 /// Known here too, so that a wrong one is refused before servers are started.
-const FAULTS: [&str; 16] = [
+const FAULTS: [&str; 22] = [
     "engine-kill",
     "engine-stop",
     "engine-pause",
@@ -38,6 +39,12 @@ const FAULTS: [&str; 16] = [
     "mongo-pause",
     "mongo-majority",
     "mongo-restart-all",
+    "queue-node-kill",
+    "broker-pause",
+    "broker-rolling",
+    "split-pause",
+    "split-autoheal",
+    "split-ignore",
     "unroutable",
     "nack",
 ];
@@ -57,7 +64,10 @@ pub(crate) struct Chaos {
     /// How many engines run: 1 or 2
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
     engines: Option<u8>,
-    /// Type of the queue
+    /// Nodes of the broker: 1 or 3
+    #[arg(long, default_value_t = 1, value_parser = brokers)]
+    brokers: u16,
+    /// Type of the queue [default: classic, and quorum with several nodes]
     #[arg(long, value_parser = ["classic", "quorum"])]
     queue_type: Option<String>,
     /// Print the result as one JSON object
@@ -81,6 +91,7 @@ impl Chaos {
                 .map(str::to_owned)
                 .into(),
             engines: None,
+            brokers: 1,
             queue_type: None,
             json: false,
             release: false,
@@ -95,12 +106,12 @@ impl Chaos {
     /// For who has taken the turn of `chaos`.
     pub(crate) fn run_in(&self, _: &Turn, project: &Project) -> Result<ExitCode> {
         let progress = Progress::new();
-        let servers = Native::for_run(|| Stack::chaos(project), self.offline)?;
+        let servers = Native::for_run(|| Stack::chaos(project, self.brokers), self.offline)?;
         let logs = servers.stack.folder.with_file_name("chaos-logs");
         // There may be none.
         let _ = fs::remove_dir_all(&logs);
         let outcome = self.break_everything(project, &progress, &servers, &logs);
-        keep_server_logs(&servers.stack.folder, &logs);
+        keep_server_logs(&servers.stack, &logs);
         servers.discard()?;
         if logs.is_dir() {
             eprintln!("the logs are in {}", project.relative(&logs));
@@ -132,18 +143,20 @@ impl Chaos {
             .env("CDC_CHAOS_FOLDER", logs)
             .env("CDC_CHAOS_PLAN", plan)
             .env("CDC_CHAOS_MONGO_URI", servers.stack.mongo_uri())
-            .env("CDC_CHAOS_AMQP_URI", servers.stack.amqp_uri());
+            .env("CDC_CHAOS_AMQP_URI", servers.stack.amqp_uris().join(","));
         let limit = Duration::from_secs_f64(self.minutes * 60.0) + MARGIN;
         child::exit_code(command, &project.interrupt, limit)
     }
 
     fn options(&self) -> Vec<String> {
+        let queue_type = self.queue_type.clone();
+        let quorum = (1 < self.brokers).then(|| "quorum".to_owned());
         let faults = (!self.faults.is_empty()).then(|| self.faults.join(","));
         let options = [
             ("seed", self.seed.map(|seed| seed.to_string())),
             ("faults", faults),
             ("engines", self.engines.map(|engines| engines.to_string())),
-            ("queue-type", self.queue_type.clone()),
+            ("queue-type", queue_type.or(quorum)),
         ];
         let options = options.into_iter();
         let options = options.filter_map(|(name, value)| Some(format!("--{name}={}", value?)));
@@ -160,14 +173,14 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Copies the servers' logs from `folder`; one that is not there cannot be kept.
-fn keep_server_logs(folder: &Path, logs: &Path) {
-    let _ = fs::copy(
-        folder.join("rabbitmq/rabbitmq.log"),
-        logs.join("rabbitmq.log"),
-    );
+/// Copies the servers' logs; one that is not there cannot be kept.
+fn keep_server_logs(stack: &Stack, logs: &Path) {
+    for node in stack.nodes() {
+        let log = node.folder.join("rabbitmq.log");
+        let _ = fs::copy(log, logs.join(node.label).with_extension("log"));
+    }
     for member in ["mongo1", "mongo2", "mongo3"] {
-        let log = folder.join(member).join("mongod.log");
+        let log = stack.folder.join(member).join("mongod.log");
         let _ = fs::copy(log, logs.join(member).with_extension("log"));
     }
 }

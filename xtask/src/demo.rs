@@ -41,7 +41,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         let profile = Profile::from_flag(self.release);
-        let stack = local_start::start(project, &self.choice, profile)?;
+        let stack = local_start::start(project, &self.choice, None, profile)?;
         let program = cargo::engine(project, profile);
         let mut command = project.command(cmd!(project.shell, "{program} run"));
         point_at(&mut command, &stack);

@@ -3,6 +3,7 @@
 pub(crate) mod choice;
 pub(crate) mod docker;
 pub(crate) mod native;
+pub(crate) mod node;
 pub(crate) mod ports;
 mod record;
 mod replica_set;

@@ -38,16 +38,22 @@ pub(super) enum Backend {
 }
 
 impl Choice {
-    /// The local stack, on the backend to start it with.
+    /// The local stack, on the backend to start it with, with a broker of so many nodes; without a number it has as many
+    /// as before.
     pub(crate) fn to_start(
         &self,
         project: &Project,
         progress: &Progress,
+        brokers: Option<u16>,
     ) -> Result<Box<dyn Servers>> {
+        let stack = Stack::local(project)?;
+        let brokers = brokers.unwrap_or(stack.brokers);
+        let stack = stack.with_brokers(brokers)?;
         let wanted = self.backend(project)?;
         let running = running(project, progress)?;
         let backend = match (wanted, running) {
             (Backend::Auto, Some(running)) => running,
+            (Backend::Auto, None) if 1 < brokers => Backend::Native,
             (Backend::Auto, None) => self.possible(project, progress)?,
             (wanted, Some(running)) if wanted != running => {
                 return Err(Failure::new(format!(
@@ -58,7 +64,14 @@ impl Choice {
             }
             (wanted, _) => wanted,
         };
-        let servers = self.servers(project, progress, backend)?;
+        if backend == Backend::Docker && 1 < brokers {
+            return Err(
+                Failure::new("the docker backend has one broker, not several")
+                    .hint("use `--backend native` with `--brokers`")
+                    .into(),
+            );
+        }
+        let servers = self.servers(project, progress, backend, stack)?;
         Record::of(project, backend).compare(project, servers.stack(), running.is_some())?;
         remember(project, backend)?;
         Ok(servers)
@@ -97,8 +110,8 @@ impl Choice {
         project: &Project,
         progress: &Progress,
         backend: Backend,
+        stack: Stack,
     ) -> Result<Box<dyn Servers>> {
-        let stack = Stack::local(project)?;
         Ok(match backend {
             Backend::Docker => Box::new(Docker::find(project, progress, stack, self.offline)?),
             Backend::Native | Backend::Auto => Box::new(Native {
@@ -119,7 +132,7 @@ pub(crate) fn last_started(
         offline: true,
     };
     remembered(project)?
-        .map(|backend| choice.servers(project, progress, backend))
+        .map(|backend| choice.servers(project, progress, backend, Stack::local(project)?))
         .transpose()
 }
 

@@ -4,7 +4,9 @@
 //! line names our folder.
 
 mod apt;
+mod cluster;
 mod configuration;
+mod cookie;
 pub(crate) mod install;
 mod mongod;
 mod plan;
@@ -55,10 +57,12 @@ impl Native {
     fn markers(&self) -> Vec<String> {
         let members =
             (0..self.stack.mongo_ports.len()).map(|member| mongod::marker(&self.stack, member));
-        [rabbitmq::marker(&self.stack)]
-            .into_iter()
-            .chain(members)
-            .collect()
+        self.broker_markers().chain(members).collect()
+    }
+
+    /// Of all nodes that there may be: fewer may be asked for now than were started.
+    fn broker_markers(&self) -> impl Iterator<Item = String> + '_ {
+        self.stack.all_nodes().map(|node| rabbitmq::marker(&node))
     }
 
     /// Where the copy of a program is that works with these servers: its path says whose it is, and a build changes
@@ -79,12 +83,12 @@ impl Native {
     /// How to find and start each server, as JSON, for a program that kills and starts them.
     pub(crate) fn plan(&self, project: &Project, progress: &Progress) -> Result<String> {
         let programs = Programs::find(project, progress, self.offline)?;
-        let broker = rabbitmq::server(&self.stack, &programs.rabbitmq_server)?;
+        let brokers = self.brokers(&programs)?;
         let members = 0..self.stack.mongo_ports.len();
         let mongo = members.map(|member| mongod::server(&self.stack, member, &programs.mongod));
         let mongo: Vec<_> = mongo.collect::<Result<_>>()?;
         let control = programs.rabbitmq_server.with_file_name("rabbitmqctl");
-        Ok(plan::json(&mongo, &broker, &control))
+        Ok(plan::json(&mongo, &brokers, &control))
     }
 
     /// In the order to start them in.
@@ -93,11 +97,18 @@ impl Native {
         let mapper = mapper.filter(|program| !port_mapper::answers(&self.stack, program));
         let mapper = mapper.map(|program| port_mapper::server(&self.stack, program));
         let mut servers = Vec::from_iter(mapper);
-        servers.push(rabbitmq::server(&self.stack, &programs.rabbitmq_server)?);
+        servers.extend(self.brokers(programs)?);
         for member in 0..self.stack.mongo_ports.len() {
             servers.push(mongod::server(&self.stack, member, &programs.mongod)?);
         }
         Ok(servers)
+    }
+
+    fn brokers(&self, programs: &Programs) -> Result<Vec<Server>> {
+        let nodes = self.stack.nodes();
+        let servers =
+            nodes.map(|node| rabbitmq::server(&self.stack, &node, &programs.rabbitmq_server));
+        servers.collect()
     }
 
     /// Ends the processes of `markers`; those that will lose their data have nothing to put in order.
@@ -116,8 +127,9 @@ impl Native {
 
     /// The port mapper goes last: the broker signs off from it.
     fn end_port_mapper(&self) -> Result<()> {
-        let broker = rabbitmq::marker(&self.stack);
-        if process::find(&process::table()?, &broker).next().is_some() {
+        let table = process::table()?;
+        let runs = |marker: String| process::find(&table, &marker).next().is_some();
+        if self.broker_markers().any(runs) {
             return Ok(());
         }
         port_mapper::end(&self.stack, STOP_GRACE)
@@ -145,6 +157,10 @@ impl Servers for Native {
             let (process, ready) = server.start(progress)?;
             started.push(process);
             awaited.push(ready);
+        }
+        if 1 < self.stack.brokers {
+            let program = &programs.rabbitmq_server;
+            awaited.push(cluster::awaited(&self.stack, progress, program));
         }
         let has_started = !started.is_empty();
         let finish = move |fate| match fate {

@@ -7,7 +7,10 @@ use anyhow::Result;
 use crate::{
     failure::{BAD_CONFIGURATION, Failure},
     project::Project,
-    servers::ports,
+    servers::{
+        node::{self, NODES_MAX, Node},
+        ports,
+    },
 };
 
 /// Name of the replica set, the same in every stack.
@@ -20,7 +23,7 @@ const TEST_OFFSET: u16 = 10;
 const CHAOS_OFFSET: u16 = 300;
 const BENCH_OFFSET: u16 = 600;
 
-/// One replica set and one broker, on ports of 127.0.0.1 and with a folder of their own.
+/// One replica set and one broker of one node or three, on ports of 127.0.0.1 and with a folder of their own.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
     pub(crate) name: &'static str,
@@ -28,8 +31,11 @@ pub(crate) struct Stack {
     pub(crate) folder: PathBuf,
     /// The three members' ports.
     pub(crate) mongo_ports: [u16; 3],
+    /// Of the broker's first node.
     pub(crate) amqp_port: u16,
     pub(crate) management_port: u16,
+    /// How many nodes the broker has.
+    pub(crate) brokers: u16,
     /// User and password of the broker beside guest.
     pub(crate) credentials: (String, String),
     /// Virtual host of the broker beside `/`.
@@ -63,6 +69,8 @@ impl Room {
 impl Stack {
     /// The one that people work with; `docker-compose.yaml` reads the same variables.
     ///
+    /// Its broker has as many nodes as its data says.
+    ///
     /// # Errors
     /// When a variable does not hold a port.
     pub(crate) fn local(project: &Project) -> Result<Self> {
@@ -76,8 +84,11 @@ impl Stack {
             port("MONGO_PORT_2", 30002)?,
             port("MONGO_PORT_3", 30003)?,
         ];
+        let bare = Self::bare("local", &project.target.join("local"));
+        let is_cluster = node::nodes_folder(&bare).is_dir();
         Ok(Self {
             mongo_ports,
+            brokers: if is_cluster { NODES_MAX } else { 1 },
             amqp_port: port("RABBITMQ_PORT", 5673)?,
             management_port: port("RABBITMQ_MANAGEMENT_PORT", 15673)?,
             credentials: (
@@ -85,8 +96,32 @@ impl Stack {
                 setting("RABBITMQ_DEFAULT_PASSWORD"),
             ),
             vhost: project.setting("RABBITMQ_VHOST").unwrap_or("/".to_owned()),
-            ..Self::at("local", &project.target.join("local"), 0)
+            ..bare
         })
+    }
+
+    /// With a broker of so many nodes.
+    ///
+    /// # Errors
+    /// When its data is that of more: the nodes that are left would wait for the others.
+    pub(crate) fn with_brokers(self, brokers: u16) -> Result<Self> {
+        if self.brokers <= brokers {
+            return Ok(Self { brokers, ..self });
+        }
+        let text = format!("the broker here is a cluster of {} nodes", self.brokers);
+        Err(Failure::new(text)
+            .hint("`cargo xtask local-stop --volumes` deletes it with its data")
+            .into())
+    }
+
+    /// The broker's nodes, the first one in front.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        (1..=self.brokers).map(|number| Node::of(self, number))
+    }
+
+    /// Also those that a broker of fewer nodes does not have.
+    pub(crate) fn all_nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        (1..=NODES_MAX).map(|number| Node::of(self, number))
     }
 
     /// The one that tests use and then throw away, out of the local one's way.
@@ -97,8 +132,12 @@ impl Stack {
     }
 
     /// The one that `chaos` breaks and then throws away, out of the tests' way.
-    pub(crate) fn chaos(project: &Project) -> Self {
-        Self::first_free("chaos", &project.target.join("chaos-servers"), CHAOS_OFFSET)
+    pub(crate) fn chaos(project: &Project, brokers: u16) -> Self {
+        let folder = project.target.join("chaos-servers");
+        Self {
+            brokers,
+            ..Self::first_free("chaos", &folder, CHAOS_OFFSET)
+        }
     }
 
     /// The one that `bench` measures on and then throws away, out of everyone's way.
@@ -119,6 +158,11 @@ impl Stack {
         free.unwrap_or_else(|| Self::at(name, folder, first))
     }
 
+    /// On the first ports.
+    pub(super) fn bare(name: &'static str, folder: &Path) -> Self {
+        Self::at(name, folder, 0)
+    }
+
     fn at(name: &'static str, folder: &Path, offset: u16) -> Self {
         Self {
             name,
@@ -126,6 +170,7 @@ impl Stack {
             mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
             amqp_port: 5683 + offset,
             management_port: 15683 + offset,
+            brokers: 1,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
             room: Room::USUAL,
@@ -135,12 +180,6 @@ impl Stack {
     /// Everything of the broker.
     pub(crate) fn rabbitmq_folder(&self) -> PathBuf {
         self.folder.join("rabbitmq")
-    }
-
-    /// Between Erlang nodes; RabbitMQ puts it 20000 above its own port too.
-    pub(crate) fn dist_port(&self) -> u16 {
-        let above = self.amqp_port.checked_add(20_000);
-        above.unwrap_or_else(|| self.amqp_port - 20_000)
     }
 
     /// Of Erlang's port mapper, which would be 4369 for every broker of the machine.
@@ -153,13 +192,9 @@ impl Stack {
     }
 
     fn ports(&self) -> Vec<u16> {
-        let others = [
-            self.amqp_port,
-            self.management_port,
-            self.dist_port(),
-            self.epmd_port(),
-        ];
-        [&self.mongo_ports[..], &others[..]].concat()
+        let nodes = self.all_nodes().flat_map(|node| node.ports());
+        let members = self.mongo_ports.into_iter();
+        members.chain([self.epmd_port()]).chain(nodes).collect()
     }
 
     pub(crate) fn mongo_uri(&self) -> String {
@@ -177,8 +212,28 @@ impl Stack {
         format!("amqp://{user}:{password}@localhost:{}", self.amqp_port)
     }
 
-    /// Address of the broker for a program.
+    /// Address of the broker, by its first node, for a program.
     pub(crate) fn amqp_uri(&self) -> String {
+        self.node_uri(self.amqp_port)
+    }
+
+    /// Addresses of all nodes of the broker, for a program.
+    pub(crate) fn amqp_uris(&self) -> Vec<String> {
+        self.nodes()
+            .map(|node| self.node_uri(node.amqp_port))
+            .collect()
+    }
+
+    /// Hosts and ports of all nodes, as the engine takes them.
+    pub(crate) fn amqp_hosts(&self) -> String {
+        let hosts: Vec<_> = self
+            .nodes()
+            .map(|node| format!("localhost:{}", node.amqp_port))
+            .collect();
+        hosts.join(",")
+    }
+
+    fn node_uri(&self, port: u16) -> String {
         let (user, password) = (
             percent_encoded(&self.credentials.0),
             percent_encoded(&self.credentials.1),
@@ -188,10 +243,7 @@ impl Stack {
         } else {
             format!("/{}", percent_encoded(&self.vhost))
         };
-        format!(
-            "amqp://{user}:{password}@127.0.0.1:{}{path}",
-            self.amqp_port
-        )
+        format!("amqp://{user}:{password}@127.0.0.1:{port}{path}")
     }
 
     pub(crate) fn management_uri(&self) -> String {

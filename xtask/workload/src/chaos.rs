@@ -69,9 +69,15 @@ pub struct Args {
     /// Connection string of the replica set
     #[arg(long, env = "CDC_CHAOS_MONGO_URI", hide_env_values = true)]
     pub mongo_uri: String,
-    /// Address of the broker
-    #[arg(long, env = "CDC_CHAOS_AMQP_URI", hide_env_values = true)]
-    pub amqp_uri: String,
+    /// Addresses of the broker's nodes
+    #[arg(
+        long,
+        env = "CDC_CHAOS_AMQP_URI",
+        hide_env_values = true,
+        value_delimiter = ',',
+        required = true
+    )]
+    pub amqp_uri: Vec<String>,
 }
 
 /// Type of the queue that the engine publishes to.
@@ -81,6 +87,16 @@ pub enum QueueType {
     Classic,
     /// Replicated.
     Quorum,
+}
+
+impl QueueType {
+    /// As the command line and the engine call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Quorum => "quorum",
+        }
+    }
 }
 
 /// Runs faults against the engine and prints what came of it.

@@ -5,31 +5,49 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::servers::stack::Stack;
+use crate::servers::{node::Node, stack::Stack};
 
-/// Puts all that the broker reads into its folder.
-pub(super) fn write(stack: &Stack) -> Result<()> {
-    let folder = stack.rabbitmq_folder();
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+/// Puts all that a node of the broker reads into its folder.
+pub(super) fn write(stack: &Stack, node: &Node) -> Result<()> {
+    let folder = &node.folder;
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     write_private(&folder.join("enabled_plugins"), "[rabbitmq_management].\n")?;
     write_private(&folder.join("definitions.json"), &definitions(stack))?;
-    write_private(&folder.join("rabbitmq.conf"), &configuration(stack))
+    write_private(&folder.join("rabbitmq.conf"), &configuration(stack, node))
 }
 
-fn configuration(stack: &Stack) -> String {
-    let definitions = stack.rabbitmq_folder().join("definitions.json");
-    format!(
+fn configuration(stack: &Stack, node: &Node) -> String {
+    let node_itself = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {}\n\
-         load_definitions = {}\n\
          log.console = true\n\
          log.console.level = info\n\
          log.file = false\n",
-        stack.amqp_port,
-        stack.management_port,
-        definitions.display()
-    )
+        node.amqp_port, node.management_port,
+    );
+    // One node's definitions are every node's.
+    let definitions = stack.rabbitmq_folder().join("definitions.json");
+    let definitions = (node.amqp_port == stack.amqp_port)
+        .then(|| format!("load_definitions = {}\n", definitions.display()));
+    let cluster = (1 < stack.brokers).then(|| cluster(stack));
+    [Some(node_itself), definitions, cluster]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Has the nodes find each other. A node whose connection to another one is silent gives it up after the tick's time,
+/// which is a minute by default; a node in the smaller part of a divided cluster stops until it is whole again.
+fn cluster(stack: &Stack) -> String {
+    let head = "cluster_formation.peer_discovery_backend = classic_config\n\
+         cluster_partition_handling = pause_minority\n\
+         net_ticktime = 10\n";
+    let nodes = stack.nodes().enumerate().map(|(index, node)| {
+        let key = format!("cluster_formation.classic_config.nodes.{}", index + 1);
+        format!("{key} = {}\n", node.name)
+    });
+    [head.to_owned()].into_iter().chain(nodes).collect()
 }
 
 /// Loaded at every start, so that a change in `.env` takes effect; guest is always there.

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::server::Server;
 
-/// The members, the broker and the broker's administration program.
-pub(super) fn json(mongo: &[Server], broker: &Server, control: &Path) -> String {
-    let mongo: Vec<_> = mongo.iter().map(server).collect();
+/// The members, the broker's nodes and the broker's administration program.
+pub(super) fn json(mongo: &[Server], brokers: &[Server], control: &Path) -> String {
+    let all = |servers: &[Server]| servers.iter().map(server).collect::<Vec<_>>();
     format!(
         "{}\n",
-        json!({"mongo": mongo, "broker": server(broker), "control": control})
+        json!({"mongo": all(mongo), "brokers": all(brokers), "control": control})
     )
 }
 

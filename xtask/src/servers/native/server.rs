@@ -18,7 +18,8 @@ use crate::{
     servers::wait::{Awaited, State},
 };
 
-const READY_LIMIT: Duration = Duration::from_secs(90);
+/// The nodes of a cluster wait for each other.
+const READY_LIMIT: Duration = Duration::from_secs(180);
 const FIRST_LIMIT: Duration = Duration::from_secs(5);
 const FIRST_POLL: Duration = Duration::from_millis(10);
 

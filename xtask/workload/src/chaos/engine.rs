@@ -30,8 +30,8 @@ pub(super) struct Engine {
     pub(super) program: PathBuf,
     pub(super) settings: Vec<(&'static str, String)>,
     pub(super) folder: PathBuf,
-    /// Its way to the broker.
-    pub(super) proxy: Proxy,
+    /// Its way to each node of the broker.
+    pub(super) proxies: Vec<Proxy>,
     pub(super) admin: Admin,
     pub(super) log: Log,
     pub(super) record: Rc<Record>,
@@ -89,6 +89,12 @@ impl Engine {
     /// Whether it is the one that publishes, as far as it says so.
     pub(super) async fn is_leader(&self) -> bool {
         self.is_running() && self.admin.is_leader().await
+    }
+
+    /// The node of the broker that it is connected to, as far as one can see; the first one if to none.
+    pub(super) fn node(&self) -> usize {
+        let connected = |proxy: &Proxy| 0 < proxy.connections();
+        self.proxies.iter().position(connected).unwrap_or_default()
     }
 
     pub(super) fn signal(&self, signal: Signal) {

@@ -36,12 +36,13 @@ struct Row {
     inject: Inject,
     is_default: bool,
     needs_servers: bool,
+    needs_cluster: bool,
 }
 
 type Inject = for<'a> fn(&'a Injector, Fault) -> LocalBoxFuture<'a, Result<Return>>;
 
 #[rustfmt::skip]
-static KINDS: [Row; 16] = [
+static KINDS: [Row; 22] = [
     // SIGKILL to the engine; SIGTERM, and a new start; SIGSTOP and SIGCONT.
     row("engine-kill", Target::Engine, (0, 1_000), |on, fault| on.kill_engine(fault).boxed_local()),
     row("engine-stop", Target::Engine, (0, 1_000), |on, fault| on.stop_engine(fault).boxed_local()),
@@ -62,6 +63,18 @@ static KINDS: [Row; 16] = [
     row("mongo-pause", Target::Mongo, (1_000, 15_000), |on, fault| on.pause_primary(fault).boxed_local()),
     row("mongo-majority", Target::Mongo, (2_000, 8_000), |on, fault| on.kill_majority(fault).boxed_local()),
     row("mongo-restart-all", Target::Mongo, (0, 3_000), |on, fault| on.restart_set(fault).boxed_local()),
+    // Of a broker with several nodes: SIGKILL to the node that leads the queue; SIGSTOP and SIGCONT to the connected one;
+    // each is stopped and started in turn; the network between one node and the others is cut, with each way that nodes
+    // may handle that. The broker's other faults hit the node that the leading engine is connected to.
+    row("queue-node-kill", Target::Broker, (0, 3_000), |on, fault| on.kill_queue_node(fault).boxed_local()).in_cluster(),
+    row("broker-pause", Target::Broker, (1_000, 15_000), |on, fault| on.pause_broker(fault).boxed_local()).in_cluster(),
+    row("broker-rolling", Target::Broker, (0, 1_000), |on, fault| on.roll_broker(fault).boxed_local()).in_cluster(),
+    row("split-pause", Target::Broker, (2_000, 10_000), |on, fault| on.split(fault, "pause_minority").boxed_local())
+        .in_cluster(),
+    row("split-autoheal", Target::Broker, (2_000, 10_000), |on, fault| on.split(fault, "autoheal").boxed_local())
+        .in_cluster(),
+    row("split-ignore", Target::Broker, (2_000, 10_000), |on, fault| on.split(fault, "ignore").boxed_local())
+        .in_cluster(),
     // The engine's exchange loses its binding, which changes how the engine publishes.
     row("unroutable", Target::Broker, (500, 3_000), |on, fault| on.unbind_queue(fault).boxed_local())
         .only_by_name().on_any_servers(),
@@ -77,6 +90,7 @@ const fn row(name: &'static str, target: Target, lasts_ms: (u64, u64), inject: I
         inject,
         is_default: true,
         needs_servers: matches!(target, Target::Broker | Target::Mongo),
+        needs_cluster: false,
     }
 }
 
@@ -85,6 +99,14 @@ impl Row {
     const fn only_by_name(self) -> Self {
         Self {
             is_default: false,
+            ..self
+        }
+    }
+
+    /// It needs a broker of several nodes.
+    const fn in_cluster(self) -> Self {
+        Self {
+            needs_cluster: true,
             ..self
         }
     }
@@ -117,6 +139,11 @@ impl Kind {
     /// Whether it needs servers that are ours to kill.
     pub fn needs_servers(self) -> bool {
         KINDS[self.0].needs_servers
+    }
+
+    /// Whether it needs a broker of several nodes.
+    pub fn needs_cluster(self) -> bool {
+        KINDS[self.0].needs_cluster
     }
 
     /// What it hits.

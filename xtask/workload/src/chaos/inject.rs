@@ -1,5 +1,6 @@
 //! Lets the faults happen, one after the other and now and then two at once.
 
+mod cluster;
 mod engines;
 mod servers;
 

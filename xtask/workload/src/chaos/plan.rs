@@ -14,7 +14,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Plan {
     pub(super) mongo: Vec<Launch>,
-    pub(super) broker: Launch,
+    /// The broker's nodes; one, or a cluster.
+    pub(super) brokers: Vec<Launch>,
     /// The broker's administration program.
     pub(super) control: PathBuf,
 }
@@ -43,6 +44,13 @@ impl Plan {
 }
 
 impl Launch {
+    /// The name by which Erlang knows it.
+    pub(super) fn node_name(&self) -> &str {
+        self.environment
+            .get("RABBITMQ_NODENAME")
+            .map_or("", String::as_str)
+    }
+
     /// A command that starts it.
     pub(super) fn command(&self) -> Command {
         let mut command = self.beside(&self.program);
@@ -75,12 +83,12 @@ mod tests {
     fn a_plan_without_a_marker_is_refused() {
         let mut server = json!({"name": "a", "marker": "m", "port": 1, "log": "l", "program": "p",
             "arguments": ["x"], "environment": {"K": "v"}, "folder": "f"});
-        let plan = json!({"mongo": [server], "broker": server, "control": "c"});
+        let plan = json!({"mongo": [server], "brokers": [server], "control": "c"});
         let read: Plan = serde_json::from_value(plan).unwrap();
         assert_eq!(read.mongo[0].marker, "m");
-        assert_eq!(read.broker.environment["K"], "v");
+        assert_eq!(read.brokers[0].environment["K"], "v");
         server["marker"] = serde_json::Value::Null;
-        let broken = json!({"mongo": [server], "broker": server, "control": "c"});
+        let broken = json!({"mongo": [server], "brokers": [server], "control": "c"});
         assert!(serde_json::from_value::<Plan>(broken).is_err());
     }
 }

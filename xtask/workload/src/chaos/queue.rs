@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lapin::{
     Channel, Connection, Consumer as Deliveries, ExchangeKind,
     options::{
@@ -12,6 +12,7 @@ use lapin::{
     types::FieldTable,
     uri::AMQPUri,
 };
+use rand::seq::SliceRandom;
 use tokio::time::timeout;
 
 use crate::broker;
@@ -20,13 +21,16 @@ use crate::broker;
 const PREFETCH: u16 = 200;
 /// Longest time for one connection: a paused broker takes a connection and says nothing.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// Longest time until the queue has taken a consumer.
+const CONSUME_LIMIT: Duration = Duration::from_secs(3);
 /// Longest wait for a farewell.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// The queue, and the exchange that leads to it.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
-    pub(super) uri: AMQPUri,
+    /// Of each node.
+    pub(super) uris: Vec<AMQPUri>,
     pub(super) name: String,
     /// Empty if the engine publishes straight to the queue.
     pub(super) exchange: String,
@@ -97,34 +101,58 @@ impl Queue {
         close(connection).await;
     }
 
+    /// Connects to any node, each time another one first.
     async fn open(&self) -> Result<(Connection, Channel)> {
-        let opening = async {
-            let connection = broker::open(self.uri.clone()).await?;
-            let channel = connection
-                .create_channel()
-                .await
-                .context("open a channel")?;
-            Ok((connection, channel))
-        };
-        timeout(CONNECT_LIMIT, opening)
-            .await
-            .context("the broker does not answer")?
+        let mut uris = self.uris.clone();
+        uris.shuffle(&mut rand::rng());
+        let mut outcome = Err(anyhow::anyhow!("there is no node"));
+        for uri in uris {
+            outcome = open(uri).await;
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
     }
 
-    /// Starts to take from it.
+    /// Starts to take from it, once nobody else does: what was handed to a consumer on a node that is away is handed out
+    /// again when the queue has given that one up, and would come after what we take meanwhile. A node that is cut off
+    /// from the queue would keep us waiting.
     pub(super) async fn consume(&self) -> Result<(Connection, Deliveries)> {
         let (connection, channel) = self.open().await?;
-        let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
-        qos.await.context("set the prefetch")?;
-        let consuming = channel.basic_consume(
-            self.name.as_str().into(),
-            "".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        );
-        let deliveries = consuming.await.context("listen to the queue")?;
-        Ok((connection, deliveries))
+        let consuming = async {
+            let options = QueueDeclareOptions::durable().passive();
+            let name = self.name.as_str().into();
+            let looking = channel.queue_declare(name, options, FieldTable::default());
+            let queue = looking.await.context("look at the queue")?;
+            ensure!(queue.consumer_count() == 0, "the last consumer is not gone");
+            let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+            qos.await.context("set the prefetch")?;
+            let consuming = channel.basic_consume(
+                self.name.as_str().into(),
+                "".into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            );
+            consuming.await.context("listen to the queue")
+        };
+        let deliveries = timeout(CONSUME_LIMIT, consuming).await;
+        Ok((connection, deliveries.context("no answer")??))
     }
+}
+
+async fn open(uri: AMQPUri) -> Result<(Connection, Channel)> {
+    let opening = async {
+        let connection = broker::open(uri).await?;
+        let channel = connection
+            .create_channel()
+            .await
+            .context("open a channel")?;
+        Ok((connection, channel))
+    };
+    timeout(CONNECT_LIMIT, opening)
+        .await
+        .context("the broker does not answer")?
 }
 
 /// A broker that is gone needs no farewell.

@@ -1,11 +1,11 @@
 //! The servers of a run as processes: killed, paused, started again.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use bson::doc;
 use harness::{
-    Process, Signal,
+    Output, Process, Signal,
     process::{self, send},
     server,
 };
@@ -42,17 +42,17 @@ pub(super) struct Server {
     process: RefCell<Option<Process>>,
 }
 
-/// The broker, with its administration program.
+/// The broker's nodes, with their administration program.
 #[derive(Debug)]
 pub(super) struct Broker {
-    pub(super) server: Server,
+    pub(super) nodes: Vec<Server>,
     control: std::path::PathBuf,
 }
 
 impl Servers {
     pub(super) fn new(plan: Plan, admin: Client) -> Self {
         let broker = Broker {
-            server: Server::new(plan.broker),
+            nodes: plan.brokers.into_iter().map(Server::new).collect(),
             control: plan.control,
         };
         Self {
@@ -159,13 +159,46 @@ impl Server {
 }
 
 impl Broker {
-    /// Runs the administration program to its end.
+    /// Runs the administration program on the first node to its end.
     pub(super) async fn control(&self, arguments: &[&str]) -> Result<()> {
-        let launch = &self.server.launch;
+        self.control_at(0, arguments).await.map(drop)
+    }
+
+    /// Runs it on a node, and returns what it prints.
+    async fn control_at(&self, node: usize, arguments: &[&str]) -> Result<String> {
+        let launch = &self.nodes[node].launch;
         let mut command = launch.beside(&self.control);
-        let log = launch.log.with_file_name("control.log");
-        let mut process = Process::start_logged(command.args(arguments), &log)?;
+        command.args(arguments).stderr(Stdio::null());
+        let mut process = Process::start(&mut command, Output::Stdout)?;
         let ended = process.succeeds(LIMIT).await;
-        ended.with_context(|| format!("see {}", log.display()))
+        ended.with_context(|| format!("rabbitmqctl {} on {}", arguments[0], launch.name))?;
+        Ok(process.output())
+    }
+
+    /// Has a node evaluate an expression of Erlang; returns the value as it prints it.
+    pub(super) async fn evaluate(&self, node: usize, expression: &str) -> Result<String> {
+        let value = self.control_at(node, &["eval", expression]).await?;
+        Ok(value.trim().to_owned())
+    }
+
+    /// Names of all nodes but one, as a list of Erlang.
+    pub(super) fn names_without(&self, node: usize) -> String {
+        let others = self.nodes.iter().enumerate();
+        let names = others.filter(|(index, _)| *index != node);
+        let names = names.map(|(_, server)| format!("'{}'", server.launch.node_name()));
+        format!("[{}]", names.collect::<Vec<_>>().join(","))
+    }
+
+    /// The node that has the queue: its leader's, or a classic queue's only one.
+    pub(super) async fn node_of(&self, queue: &str) -> Result<usize> {
+        let expression = format!(
+            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
+             case amqqueue:get_pid(Q) of {{_, Node}} -> Node; Pid -> node(Pid) end."
+        );
+        let name = self.evaluate(0, &expression).await?;
+        let name = name.trim_matches('\'');
+        let mut nodes = self.nodes.iter();
+        let found = nodes.position(|node| node.launch.node_name() == name);
+        found.with_context(|| format!("the queue is on node {name}, which is none of ours"))
     }
 }

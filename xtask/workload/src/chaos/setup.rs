@@ -49,15 +49,23 @@ impl Names {
 /// The kinds of faults to inject.
 ///
 /// # Errors
-/// If one was asked for that needs servers of our own.
+/// If one was asked for that needs servers of our own, or a cluster.
 pub(super) fn kinds(args: &Args) -> Result<Vec<Kind>> {
-    let can = |kind: &Kind| args.plan.is_some() || !kind.needs_servers();
+    let has_cluster = 1 < args.amqp_uri.len();
+    let can = |kind: &Kind| {
+        (args.plan.is_some() || !kind.needs_servers()) && (has_cluster || !kind.needs_cluster())
+    };
     if args.faults.is_empty() {
         let all = Kind::all().filter(|kind| kind.is_default());
         return Ok(all.filter(can).collect());
     }
     match args.faults.iter().find(|kind| !can(kind)) {
         None => Ok(args.faults.clone()),
+        Some(kind) if kind.needs_cluster() && !has_cluster => Err(Hinted::new(
+            format!("{} needs a broker of several nodes", kind.name()),
+            "run `cargo xtask chaos --brokers 3`",
+        )
+        .into()),
         Some(kind) => Err(Hinted::new(
             format!("{} needs servers that may be killed", kind.name()),
             "run `cargo xtask chaos`, which starts some",
@@ -80,9 +88,16 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
         let quorum = AMQPValue::LongString("quorum".into());
         arguments.insert("x-queue-type".into(), quorum);
     }
-    let uses_exchange = kinds.iter().any(|kind| kind.name() == "unroutable");
+    let has_cluster = 1 < args.amqp_uri.len();
+    if has_cluster {
+        // Else a consumer on a node that died gets its share until the node is back, and that comes late.
+        let single = AMQPValue::Boolean(true);
+        arguments.insert("x-single-active-consumer".into(), single);
+    }
+    // The engine does not declare a queue behind an exchange, so this one may have arguments of ours.
+    let uses_exchange = has_cluster || kinds.iter().any(|kind| kind.name() == "unroutable");
     Ok(Queue {
-        uri: amqp_uri(args)?,
+        uris: amqp_uris(args)?,
         name: names.queue.clone(),
         exchange: if uses_exchange {
             names.queue.clone()
@@ -93,7 +108,7 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
     })
 }
 
-/// The engines, each with a proxy of its own to the broker.
+/// The engines, each with proxies of its own to the broker's nodes.
 pub(super) async fn engines(
     args: &Args,
     names: &Names,
@@ -101,18 +116,16 @@ pub(super) async fn engines(
     record: &Rc<Record>,
 ) -> Result<Vec<Rc<Engine>>> {
     let mut engines = Vec::new();
-    let broker = &queue.uri.authority;
     for number in 1..=args.engines {
-        let target = format!("{}:{}", broker.host, broker.port);
-        let proxy = Proxy::start(target, LATENCY)
-            .await
-            .context("open a proxy")?;
+        let mut proxies = Vec::new();
+        for uri in &queue.uris {
+            let target = format!("{}:{}", uri.authority.host, uri.authority.port);
+            let proxy = Proxy::start(target, LATENCY).await;
+            proxies.push(proxy.context("open a proxy")?);
+        }
         let admin = Admin::free();
         let mut settings = settings(args, names, queue);
-        let mut through = queue.uri.clone();
-        through.authority.host = proxy.address.ip().to_string();
-        through.authority.port = proxy.address.port();
-        settings.push(("RABBITMQ_URI", through.to_string()));
+        settings.push(("RABBITMQ_URI", through(&queue.uris[0], &proxies)));
         settings.push(("CDC_ADMIN_ADDR", admin.address.clone()));
         let name = format!("engine{number}");
         engines.push(Rc::new(Engine {
@@ -121,7 +134,7 @@ pub(super) async fn engines(
             program: args.engine.clone(),
             settings,
             folder: args.folder.clone(),
-            proxy,
+            proxies,
             admin,
             record: Rc::clone(record),
             state: RefCell::new(State::default()),
@@ -131,10 +144,6 @@ pub(super) async fn engines(
 }
 
 fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, String)> {
-    let queue_type = match args.queue_type {
-        QueueType::Classic => "classic",
-        QueueType::Quorum => "quorum",
-    };
     let mut settings = vec![
         ("MONGO_DATABASE_HOST", args.mongo_uri.clone()),
         ("MONGO_DATABASE_NAME", names.database.clone()),
@@ -142,7 +151,7 @@ fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, Str
         ("CDC_PIPELINE", names.queue.clone()),
         ("CDC_FORMAT", "event".to_owned()),
         ("CDC_OPERATIONS", "insert,update,replace,delete".to_owned()),
-        ("CDC_QUEUE_TYPE", queue_type.to_owned()),
+        ("CDC_QUEUE_TYPE", args.queue_type.name().to_owned()),
         ("RABBITMQ_QUEUE_NAME", names.queue.clone()),
     ];
     if !queue.exchange.is_empty() {
@@ -153,8 +162,20 @@ fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, Str
     settings
 }
 
-fn amqp_uri(args: &Args) -> Result<AMQPUri> {
+/// The URI with the proxies' addresses, separated by commas, in the place of its own.
+fn through(uri: &AMQPUri, proxies: &[Proxy]) -> String {
+    let own = format!("{}:{}", uri.authority.host, uri.authority.port);
+    let addresses = proxies.iter().map(|proxy| proxy.address.to_string());
+    let addresses: Vec<_> = addresses.collect();
+    uri.to_string().replacen(&own, &addresses.join(","), 1)
+}
+
+/// The URI of each node.
+fn amqp_uris(args: &Args) -> Result<Vec<AMQPUri>> {
     // The parser's message may repeat the URI and with it the password.
-    let parsed: Result<AMQPUri, String> = args.amqp_uri.parse();
-    parsed.map_err(|_| anyhow::anyhow!("--amqp-uri cannot be parsed"))
+    let parse = |text: &String| {
+        let parsed: Result<AMQPUri, String> = text.parse();
+        parsed.map_err(|_| anyhow::anyhow!("--amqp-uri cannot be parsed"))
+    };
+    args.amqp_uri.iter().map(parse).collect()
 }

@@ -65,7 +65,7 @@ impl Injector {
         let hit = |end: fn(&Proxy)| {
             for (index, engine) in self.engines.iter().enumerate() {
                 if index == chosen || fault.pick.is_multiple_of(ALL_ENGINES) {
-                    end(&engine.proxy);
+                    engine.proxies.iter().for_each(end);
                 }
             }
         };
@@ -73,6 +73,16 @@ impl Injector {
         sleep(fault.lasts).await;
         hit(Proxy::pass);
         Ok(self.back_now())
+    }
+
+    /// The node of the broker that the leader is connected to.
+    pub(super) async fn connected_node(&self) -> usize {
+        for engine in &self.engines {
+            if engine.is_leader().await {
+                return engine.node();
+            }
+        }
+        self.engines[0].node()
     }
 
     /// Mostly the leader, since nothing happens when a standby ends; says whether it is.
@@ -114,14 +124,15 @@ impl Injector {
 ///
 /// So what is sent and not confirmed is lost although the checkpoint was saved meanwhile.
 async fn isolate(engine: &Engine) {
-    let is_passing = engine.proxy.is_passing();
+    let ways = || engine.proxies.iter();
+    let is_passing = ways().all(Proxy::is_passing);
     if is_passing {
         // The last confirms still come, so that the first unconfirmed message is one that did not get out.
-        engine.proxy.mute();
+        ways().for_each(Proxy::mute);
         sleep(ISOLATION).await;
     }
-    engine.proxy.cut();
+    ways().for_each(Proxy::cut);
     if is_passing {
-        engine.proxy.pass();
+        ways().for_each(Proxy::pass);
     }
 }

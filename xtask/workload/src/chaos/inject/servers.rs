@@ -13,16 +13,21 @@ use crate::chaos::{
 
 impl Injector {
     pub(in crate::chaos) async fn kill_broker(&self, fault: Fault) -> Result<Return> {
-        let server = &self.broker()?.server;
-        server.kill().await?;
+        let node = self.connected_node().await;
+        self.kill_node(node, fault).await
+    }
+
+    pub(in crate::chaos) async fn restart_broker(&self, fault: Fault) -> Result<Return> {
+        let server = &self.broker()?.nodes[self.connected_node().await];
+        server.stop().await?;
         sleep(fault.lasts).await;
         server.start().await?;
         Ok(self.back_now())
     }
 
-    pub(in crate::chaos) async fn restart_broker(&self, fault: Fault) -> Result<Return> {
-        let server = &self.broker()?.server;
-        server.stop().await?;
+    pub(super) async fn kill_node(&self, node: usize, fault: Fault) -> Result<Return> {
+        let server = &self.broker()?.nodes[node];
+        server.kill().await?;
         sleep(fault.lasts).await;
         server.start().await?;
         Ok(self.back_now())
@@ -126,7 +131,7 @@ impl Injector {
         servers.context("this fault needs servers of our own")
     }
 
-    fn broker(&self) -> Result<&Broker> {
+    pub(super) fn broker(&self) -> Result<&Broker> {
         Ok(&self.servers()?.broker)
     }
 }
