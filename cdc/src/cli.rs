@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and how it ends.
 
 mod arguments;
+mod grant;
 mod hints;
 mod run;
 mod tail;

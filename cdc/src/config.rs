@@ -2,6 +2,7 @@
 //!
 //! A bad configuration names every fault at once, each with its variable, and never a secret's value.
 
+mod arguments;
 mod documents;
 mod faults;
 mod kind;
@@ -10,6 +11,7 @@ mod names;
 mod servers;
 mod setting;
 mod settings;
+mod topology;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -25,10 +27,10 @@ pub use self::{
 use self::{
     kind::number,
     setting::Input,
-    settings::{Engine, Messages, Rabbit, Servers, Settings},
+    settings::{Declarations, Engine, Messages, Rabbit, Servers, Settings},
 };
 use crate::{
-    amqp::{Broker, Queue, Topology},
+    amqp::{Broker, Needs, Permission, Queue},
     checkpoint,
     encode::{self, RoutingKey},
     lease,
@@ -111,6 +113,7 @@ impl Config {
             rabbit,
             servers,
             messages,
+            declarations,
             engine,
         } = Settings::read(&mut input);
         let mut faults = input.faults;
@@ -122,7 +125,7 @@ impl Config {
             );
         }
         let config = Self {
-            publish: publish(&rabbit, &messages, &engine, &mut faults),
+            publish: publish((&rabbit, &messages, &declarations), &engine, &mut faults),
             encode: encode(&rabbit, messages, &mut faults),
             pipeline: pipeline(&engine),
             admin: engine.admin,
@@ -160,8 +163,10 @@ impl TailConfig {
         let mut faults = input.faults;
         let count = options.count.as_deref().map(number(1..=u64::MAX).parse);
         let config = Self {
-            broker: rabbit.broker(),
-            queue: rabbit.queue(),
+            broker: rabbit
+                .broker()
+                .needing(Needs::default().and(Permission::Read, &rabbit.queue)),
+            queue: topology::queue(&rabbit),
             startup_timeout: servers.startup_timeout,
             count: count.transpose().unwrap_or_else(|fault| {
                 faults.add("--count", fault);
@@ -176,12 +181,20 @@ impl TailConfig {
 }
 
 fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::Config {
-    let routing_key = messages.routing_key.unwrap_or_else(|| {
-        RoutingKey::parse(&rabbit.queue).unwrap_or_else(|error| {
-            faults.add("RABBITMQ_ROUTING_KEY", error);
-            RoutingKey::default()
-        })
-    });
+    let by_queue = RoutingKey::constant(&rabbit.queue);
+    if messages.exchange.is_empty()
+        && messages
+            .routing_key
+            .as_ref()
+            .is_some_and(|key| *key != by_queue)
+    {
+        faults.add(
+            "RABBITMQ_ROUTING_KEY",
+            "the default exchange takes a message to the queue of the routing key's name, which is RABBITMQ_QUEUE_NAME; \
+             leave it out, or set RABBITMQ_EXCHANGE",
+        );
+    }
+    let routing_key = messages.routing_key.unwrap_or(by_queue);
     encode::Config {
         format: messages.format,
         mode: messages.json_mode,
@@ -191,20 +204,18 @@ fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::C
 }
 
 fn publish(
-    rabbit: &Rabbit,
-    messages: &Messages,
+    (rabbit, messages, declarations): (&Rabbit, &Messages, &Declarations),
     engine: &Engine,
     faults: &mut Faults,
 ) -> sink::amqp::Config {
-    let park = policies(engine).park();
+    let parks = policies(engine).park();
+    let topology = topology::topology(rabbit, messages, declarations, parks, faults);
+    let lock = lease::Lock::new(&engine.pipeline);
+    let broker = rabbit.broker().needing(topology.needs(lock.queue()));
     sink::amqp::Config {
-        broker: rabbit.broker().answer_within(engine.confirm_timeout),
-        topology: Topology {
-            queue: rabbit.queue(),
-            parking: park.then(|| rabbit.parking(faults)),
-            exchange: messages.exchange.clone(),
-        },
-        lock: lease::Lock::new(&engine.pipeline),
+        broker: broker.answer_within(engine.confirm_timeout),
+        topology,
+        lock,
         confirm_timeout: engine.confirm_timeout,
     }
 }

@@ -8,6 +8,7 @@
 //! to begin from the checkpoint ([`Outcome`]).
 
 mod checkpointer;
+mod dropped;
 mod error;
 mod flow;
 
@@ -33,6 +34,7 @@ use tracing::{info, warn};
 
 use self::{
     checkpointer::{Checkpointer, Store},
+    dropped::Dropped,
     intake::Intake,
     progress::Progress,
     refusal::Refusal,
@@ -111,6 +113,7 @@ pub struct Pipeline {
     progress: Progress,
     max_message_bytes: Option<usize>,
     drain: Option<Drain>,
+    dropped: Dropped,
     ticker: Interval,
     metrics: Metrics,
     health: Health,
@@ -173,6 +176,7 @@ impl Pipeline {
             progress: Progress::new(metrics.clone(), health.clone()),
             max_message_bytes: stages.max_message_bytes,
             drain: None,
+            dropped: Dropped::default(),
             refusal: Refusal::default(),
             ticker,
             config,
@@ -199,6 +203,7 @@ impl Pipeline {
             let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.checkpoint.flush()).await;
         }
         self.progress.report(self.window.len());
+        self.dropped.report();
         self.sink.close().await;
         end
     }
@@ -287,6 +292,7 @@ impl Pipeline {
                 "rabbitmq lost"
             );
         }
+        self.dropped.tick();
         let behind_seconds = self.intake.behind_seconds();
         let (in_flight, bytes) = (self.window.len(), self.window.bytes());
         self.progress.tick(in_flight, bytes, behind_seconds);

@@ -15,7 +15,10 @@ use lapin::{
     uri::AMQPUri,
 };
 
-use super::error::{Error, is_limit};
+use super::{
+    error::{Error, is_limit, soft_error},
+    permissions::{self, Asked, Denied, Needs},
+};
 
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
 const HEARTBEAT_SECONDS: u16 = 5;
@@ -35,6 +38,8 @@ pub struct Broker {
     answer_timeout: Duration,
     /// Whether the last attempt to connect met with silence.
     was_silent: Arc<AtomicBool>,
+    /// What the user needs to be allowed, for the error that says what is missing.
+    needs: Arc<Needs>,
 }
 
 impl Broker {
@@ -46,7 +51,15 @@ impl Broker {
             uri,
             answer_timeout: ANSWER_TIMEOUT_MAX,
             was_silent: Arc::default(),
+            needs: Arc::default(),
         }
+    }
+
+    /// Tells what the user needs there, where a permission is missing.
+    #[must_use]
+    pub fn needing(mut self, needs: Needs) -> Self {
+        self.needs = Arc::new(needs);
+        self
     }
 
     /// Waits at most this long for an answer, where that is shorter than usual.
@@ -89,6 +102,14 @@ impl Broker {
 
     /// Gives the client library's error the names that a person needs.
     pub fn name(&self, source: lapin::Error) -> Error {
+        self.name_asked(source, Asked::DeclareOrPublish)
+    }
+
+    /// As [`Broker::name`], where a missing permission depends on what was asked.
+    pub(super) fn name_asked(&self, source: lapin::Error, asked: Asked) -> Error {
+        if let Some(denied) = self.denied(&source, asked) {
+            return Error::Denied(Box::new(denied));
+        }
         if let Some((bytes, limit)) = oversize(&source) {
             return Error::Oversize { bytes, limit };
         }
@@ -104,6 +125,22 @@ impl Broker {
                 source,
             },
         }
+    }
+
+    fn denied(&self, source: &lapin::Error, asked: Asked) -> Option<Denied> {
+        let (AMQPSoftError::ACCESSREFUSED, text) = soft_error(source)? else {
+            return None;
+        };
+        let (resource, permissions) = permissions::parse(&text, asked)?;
+        let denied = Denied {
+            address: self.address(),
+            user: self.user(),
+            vhost: self.vhost(),
+            resource,
+            permissions,
+            needs: Needs::clone(&self.needs),
+        };
+        Some(denied.complete())
     }
 
     /// Says that `queue` is not there.

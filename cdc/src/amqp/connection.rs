@@ -7,7 +7,7 @@ use lapin::{
     Channel, ConnectionProperties, options::ConfirmSelectOptions, protocol::AMQPSoftError,
 };
 
-use super::{Broker, Error, error::soft_error, greeting, scheduling::in_batch};
+use super::{Asked, Broker, Error, Unfit, error::soft_error, greeting, scheduling::in_batch};
 
 /// Longest wait for a polite close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -99,7 +99,7 @@ impl Connection {
         self.broker.name(error)
     }
 
-    /// As [`Connection::lost`], for an operation on `queue`, which may be what is missing.
+    /// As [`Connection::lost`], for a question for `queue` or its consumer; the queue may be what is missing.
     pub fn queue_lost(&self, queue: &str, error: lapin::Error) -> Error {
         match soft_error(&error) {
             Some((AMQPSoftError::NOTFOUND, text)) if is_away(&text) => Error::QueueAway {
@@ -107,7 +107,11 @@ impl Connection {
                 reason: text,
             },
             Some((AMQPSoftError::NOTFOUND, _)) => self.broker.no_queue(queue),
-            _ => self.broker.name(error),
+            Some((AMQPSoftError::RESOURCELOCKED, _)) => Error::Unfit {
+                queue: queue.to_owned(),
+                unfit: Unfit::Exclusive,
+            },
+            _ => self.broker.name_asked(error, Asked::Consume),
         }
     }
 

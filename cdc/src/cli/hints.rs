@@ -4,6 +4,8 @@
 
 use cdc::{admin, amqp, app, checkpoint, config, mongo, pipeline, sink, source, tail};
 
+use super::grant;
+
 /// For a message that is larger than the broker takes.
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
      set CDC_ON_OVERSIZE to trim or park";
@@ -11,6 +13,21 @@ const OVERSIZE: &str = "the checkpoint is before this message: raise max_message
 /// What a person can do.
 pub(super) trait Hint {
     fn hint(&self) -> Option<&'static str>;
+
+    /// A permission of the broker that is missing, which a command grants.
+    fn denied(&self) -> Option<&amqp::Denied> {
+        None
+    }
+
+    /// The hint, with the command that mends it, if there is one.
+    fn advice(&self) -> Option<String> {
+        let command = self.denied().map(grant::command);
+        let hint = self.hint()?;
+        Some(match command {
+            Some(command) => format!("{hint}\n  {command}"),
+            None => hint.to_owned(),
+        })
+    }
 }
 
 impl Hint for app::Error {
@@ -28,6 +45,14 @@ impl Hint for app::Error {
             Self::Signals(_) => None,
         }
     }
+
+    fn denied(&self) -> Option<&amqp::Denied> {
+        match self {
+            Self::Publish(error) => error.denied(),
+            Self::Pipeline(error) => error.denied(),
+            _ => None,
+        }
+    }
 }
 
 impl Hint for tail::Error {
@@ -41,6 +66,13 @@ impl Hint for tail::Error {
                 Some("look at fewer with --count, or read the messages without --peek")
             }
             Self::Output(_) | Self::Signals(_) => None,
+        }
+    }
+
+    fn denied(&self) -> Option<&amqp::Denied> {
+        match self {
+            Self::Broker(error) => error.denied(),
+            _ => None,
         }
     }
 }
@@ -93,19 +125,42 @@ impl Hint for amqp::Error {
                 "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
                  or give the user permissions there",
             ),
-            Self::QueueDiffers { .. } => Some(
-                "the queue was left as it is: set CDC_QUEUE_TYPE to its type, choose another RABBITMQ_QUEUE_NAME, \
-                 or delete the queue once it is empty",
+            Self::Denied(_) => Some(
+                "this grants all that it needs there, and replaces what the user may do on that virtual host now:",
+            ),
+            Self::Unfit {
+                unfit: amqp::Unfit::Type { .. },
+                ..
+            } => Some(
+                "the queue was left as it is: set CDC_QUEUE_TYPE to its type or to nothing, or choose another \
+                 RABBITMQ_QUEUE_NAME",
+            ),
+            Self::Unfit { .. } => Some(
+                "the queue was left as it is: choose another RABBITMQ_QUEUE_NAME, or declare the queue anew as durable, \
+                 neither exclusive nor auto-delete",
+            ),
+            Self::Undeclarable { .. } => {
+                Some("correct CDC_QUEUE_ARGUMENTS, CDC_EXCHANGE_TYPE or CDC_EXCHANGE_ARGUMENTS")
+            }
+            Self::NotToDeclare { .. } => Some(
+                "declare the queue, durable, or set CDC_DECLARE to missing, or correct RABBITMQ_QUEUE_NAME",
             ),
             Self::QueueAway { .. } => Some("start the node that holds the queue"),
-            Self::NoExchange { .. } => {
-                Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
-            }
+            Self::NoExchange { .. } => Some(
+                "declare the exchange and its bindings, or set CDC_DECLARE to all, or correct RABBITMQ_EXCHANGE",
+            ),
             Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
             Self::Oversize { .. } => Some(OVERSIZE),
             Self::NoQueue { .. } => {
                 Some("`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME")
             }
+        }
+    }
+
+    fn denied(&self) -> Option<&amqp::Denied> {
+        match self {
+            Self::Denied(denied) => Some(denied),
+            _ => None,
         }
     }
 }
@@ -114,6 +169,12 @@ impl Hint for sink::Error {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Amqp(error) => error.hint(),
+        }
+    }
+
+    fn denied(&self) -> Option<&amqp::Denied> {
+        match self {
+            Self::Amqp(error) => error.denied(),
         }
     }
 }
@@ -176,10 +237,17 @@ impl Hint for pipeline::Error {
             Self::Checkpoint(error) => error.hint(),
             Self::Unroutable { .. } => Some(
                 "the checkpoint is before this message: bind a queue that takes its routing key, then start again; \
-                 or set CDC_ON_UNROUTABLE to retry or park",
+                 or set CDC_ON_UNROUTABLE to retry, park or drop",
             ),
             Self::Oversize { .. } => Some(OVERSIZE),
             Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),
+        }
+    }
+
+    fn denied(&self) -> Option<&amqp::Denied> {
+        match self {
+            Self::Publish(error) => error.denied(),
+            _ => None,
         }
     }
 }

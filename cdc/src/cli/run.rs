@@ -39,7 +39,7 @@ pub(super) fn run(given: &Given) -> Result<(), Exit> {
             );
             return Exit::usage(text, error.hint());
         }
-        Exit::failure(chain(&error), error.hint())
+        Exit::failure(chain(&error), error.advice().as_deref())
     })
 }
 

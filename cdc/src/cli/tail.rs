@@ -23,5 +23,5 @@ pub(super) fn run(given: &Given, options: &TailOptions) -> Result<(), Exit> {
     let outcome = runtime.block_on(tail::run(config));
     // A write that the reader of our output holds up must not hold up the exit.
     runtime.shutdown_background();
-    outcome.map_err(|error| Exit::failure(chain(&error), error.hint()))
+    outcome.map_err(|error| Exit::failure(chain(&error), error.advice().as_deref()))
 }

@@ -4,15 +4,12 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use mongodb::options::ConnectionString;
 
 use super::{
-    Faults, Secret,
+    Secret,
     kind::Kind,
     setting::Input,
     settings::{Mongo, Rabbit},
 };
-use crate::{
-    amqp::{Broker, Queue, QueueType},
-    encode::RoutingKey,
-};
+use crate::{amqp::Broker, encode::RoutingKey};
 
 pub(super) fn mongo_uri() -> Kind<Secret> {
     Kind::new("", |uri| match ConnectionString::parse(uri) {
@@ -83,27 +80,6 @@ impl Rabbit {
             uri.vhost.clone_from(&self.vhost);
             uri
         }))
-    }
-
-    pub(super) fn queue(&self) -> Queue {
-        Queue {
-            name: self.queue.clone(),
-            kind: self.queue_type,
-        }
-    }
-
-    /// The queue for what is parked. A stream has none of its own kind: what is parked is to be taken out.
-    pub(super) fn parking(&self, faults: &mut Faults) -> Queue {
-        let name = format!("{}.parked", self.queue);
-        if name.len() > 255 {
-            let text = format!("`{name}`, the queue for what is parked, is longer than 255 bytes");
-            faults.add("RABBITMQ_QUEUE_NAME", text);
-        }
-        let kind = match self.queue_type {
-            QueueType::Stream => QueueType::Classic,
-            kind => kind,
-        };
-        Queue { name, kind }
     }
 }
 
