@@ -1,14 +1,18 @@
 //! A connection to RabbitMQ, for whoever publishes, consumes or holds the lease: opening it, what is declared and checked
 //! on it, and the meaning of its errors.
 
+mod arguments;
 mod broker;
 mod cause;
 mod connect;
 mod connection;
+mod declare;
+mod difference;
 mod error;
 mod external;
 mod failures;
 mod node;
+mod permissions;
 mod probe;
 mod queue;
 mod scheduling;
@@ -18,13 +22,15 @@ mod transport;
 
 pub(crate) use self::error::soft_error;
 pub use self::{
+    arguments::{Arguments, Danger},
     broker::Broker,
     cause::{Asked, Cause},
     connection::Connection,
-    error::Error,
+    error::{Error, Unfit},
     failures::Failures,
     node::{Malformed, Node},
+    permissions::{Action, Denied, Needs, Permission, Resource, escaped},
     queue::{Queue, QueueType},
     tls::{Fault, File, Identity, Tls},
-    topology::Topology,
+    topology::{Declare, Exchange, Survey, Topology},
 };

@@ -3,6 +3,7 @@
 //! A bad configuration names every fault at once, each with its variable, and never a secret's value.
 
 mod amqp_uri;
+mod arguments;
 mod documents;
 mod effective;
 mod faults;
@@ -16,6 +17,7 @@ mod servers;
 mod setting;
 mod settings;
 mod tls;
+mod topology;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -35,10 +37,10 @@ pub use self::{
 use self::{
     kind::number,
     setting::Input,
-    settings::{Engine, Messages, Mongo, Rabbit, Servers, Settings},
+    settings::{Declarations, Engine, Messages, Mongo, Rabbit, Servers, Settings},
 };
 use crate::{
-    amqp::{Broker, Queue, Topology},
+    amqp::{Broker, Needs, Permission, Queue},
     checkpoint::{self, Target},
     encode::{self, RoutingKey},
     lease,
@@ -126,6 +128,7 @@ impl Config {
             rabbit,
             servers,
             messages,
+            declarations,
             engine,
         } = Settings::read(&mut input);
         let mut faults = input.faults;
@@ -145,7 +148,12 @@ impl Config {
         };
         let broker = rabbit.broker(&mut faults);
         let broker = broker.connect_within(servers.startup_timeout);
-        let publish = publish(broker, (&rabbit, &messages, &engine), &mut faults);
+        let publish = publish(
+            broker,
+            (&rabbit, &messages, &declarations),
+            &engine,
+            &mut faults,
+        );
         let encode = encode(&rabbit, messages, &mut faults);
         let config = Self {
             publish,
@@ -186,8 +194,10 @@ impl TailConfig {
         let broker = rabbit.broker(&mut faults);
         let count = options.count.as_deref().map(number(1..=u64::MAX).parse);
         let config = Self {
-            broker: broker.connect_within(servers.startup_timeout),
-            queue: rabbit.queue(),
+            broker: broker
+                .connect_within(servers.startup_timeout)
+                .needing(Needs::default().and(Permission::Read, &rabbit.queue)),
+            queue: topology::queue(&rabbit),
             startup_timeout: servers.startup_timeout,
             count: count.transpose().unwrap_or_else(|fault| {
                 faults.add("--count", fault);
@@ -231,12 +241,20 @@ fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope
 }
 
 fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::Config {
-    let routing_key = messages.routing_key.unwrap_or_else(|| {
-        RoutingKey::parse(&rabbit.queue).unwrap_or_else(|error| {
-            faults.add("RABBITMQ_ROUTING_KEY", error);
-            RoutingKey::default()
-        })
-    });
+    let by_queue = RoutingKey::constant(&rabbit.queue);
+    if messages.exchange.is_empty()
+        && messages
+            .routing_key
+            .as_ref()
+            .is_some_and(|key| *key != by_queue)
+    {
+        faults.add(
+            "RABBITMQ_ROUTING_KEY",
+            "the default exchange takes a message to the queue of the routing key's name, which is RABBITMQ_QUEUE_NAME; \
+             leave it out, or set RABBITMQ_EXCHANGE",
+        );
+    }
+    let routing_key = messages.routing_key.unwrap_or(by_queue);
     encode::Config {
         format: messages.format,
         mode: messages.json_mode,
@@ -247,18 +265,18 @@ fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::C
 
 fn publish(
     broker: Broker,
-    (rabbit, messages, engine): (&Rabbit, &Messages, &Engine),
+    (rabbit, messages, declarations): (&Rabbit, &Messages, &Declarations),
+    engine: &Engine,
     faults: &mut Faults,
 ) -> sink::amqp::Config {
-    let park = policies(engine).park();
+    let parks = policies(engine).park();
+    let topology = topology::topology(rabbit, messages, declarations, parks, faults);
+    let lock = lease::Lock::new(&engine.pipeline);
+    let broker = broker.needing(topology.needs(lock.queue()));
     sink::amqp::Config {
         broker: broker.answer_within(engine.confirm_timeout),
-        topology: Topology {
-            queue: rabbit.queue(),
-            parking: park.then(|| rabbit.parking(faults)),
-            exchange: messages.exchange.clone(),
-        },
-        lock: lease::Lock::new(&engine.pipeline),
+        topology,
+        lock,
         confirm_timeout: engine.confirm_timeout,
     }
 }

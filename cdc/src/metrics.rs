@@ -55,6 +55,8 @@ pub struct Metrics {
     pub messages_parked: Labelled,
     /// Messages published without the full document.
     pub messages_trimmed: Counter,
+    /// Messages that matched no queue and were given up, each attempt.
+    pub messages_dropped: Counter,
     /// Times that the history was lost and skipped.
     pub history_skips: Counter,
     /// Seconds of history skipped.
@@ -188,6 +190,11 @@ impl Metrics {
             "Messages published without the full document, being too large",
             &self.messages_trimmed,
         );
+        add(
+            "messages_dropped",
+            "Messages that matched no queue and were given up",
+            &self.messages_dropped,
+        );
     }
 
     fn register_rest(&self, registry: &mut Registry) {
@@ -294,7 +301,7 @@ mod tests {
             assert!(line.contains("pipeline=\"orders\""), "{line}");
             assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
         }
-        assert_eq!(count, 24, "{page}");
+        assert_eq!(count, 25, "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
     }
 

@@ -8,6 +8,7 @@
 //! to begin from the checkpoint ([`Outcome`]).
 
 mod checkpointer;
+mod dropped;
 mod error;
 mod flow;
 
@@ -38,6 +39,7 @@ use tracing::{info, warn};
 
 use self::{
     checkpointer::{Checkpointer, Store},
+    dropped::Dropped,
     intake::Intake,
     progress::Progress,
     refusal::Refusal,
@@ -119,6 +121,7 @@ pub struct Pipeline {
     progress: Progress,
     max_message_bytes: Option<usize>,
     drain: Option<Drain>,
+    dropped: Dropped,
     ticker: Interval,
     metrics: Metrics,
     health: Health,
@@ -190,6 +193,7 @@ impl Pipeline {
             progress: Progress::new(metrics.clone(), health.clone()),
             max_message_bytes: stages.max_message_bytes,
             drain: None,
+            dropped: Dropped::default(),
             refusal: Refusal::default(),
             ticker,
             config,
@@ -216,6 +220,7 @@ impl Pipeline {
             let _ = tokio::time::timeout(LAST_SAVE_TIMEOUT, self.checkpoint.flush()).await;
         }
         self.progress.report(self.window.len());
+        self.dropped.report();
         self.sink.close().await;
         end
     }
@@ -304,6 +309,7 @@ impl Pipeline {
                 "rabbitmq lost"
             );
         }
+        self.dropped.tick();
         let behind_seconds = self.intake.behind_seconds();
         let (in_flight, bytes) = (self.window.len(), self.window.bytes());
         self.progress.tick(in_flight, bytes, behind_seconds);

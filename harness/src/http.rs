@@ -49,13 +49,30 @@ impl Reply {
 /// If there is no connection, or no whole answer within `limit`.
 pub async fn request(
     address: &str,
-    (method, path): (&str, &str),
+    what: (&str, &str),
     headers: &str,
     limit: Duration,
 ) -> Result<Reply> {
+    send(address, what, headers, "", limit).await
+}
+
+/// The same, with a body.
+///
+/// # Errors
+/// As [`request`].
+pub async fn send(
+    address: &str,
+    (method, path): (&str, &str),
+    headers: &str,
+    body: &str,
+    limit: Duration,
+) -> Result<Reply> {
+    let length = body.len();
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;

@@ -1,6 +1,6 @@
 //! Where the broker is, and who we are there.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use lapin::{
     ErrorKind,
@@ -11,7 +11,8 @@ use lapin::{
 use super::{
     Node, Tls,
     cause::Login,
-    error::{Error, is_limit},
+    error::{Error, is_limit, soft_error},
+    permissions::{self, Action, Denied, Needs},
 };
 
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
@@ -38,6 +39,8 @@ pub struct Broker {
     answer_timeout: Duration,
     /// Longest wait for a connection to one of the nodes.
     connect_timeout: Duration,
+    /// What the user needs to be allowed, for the error that says what is missing.
+    needs: Arc<Needs>,
 }
 
 impl Broker {
@@ -53,7 +56,15 @@ impl Broker {
             tls,
             answer_timeout: ANSWER_TIMEOUT_MAX,
             connect_timeout: connect_timeout.unwrap_or(ANSWER_TIMEOUT_MAX),
+            needs: Arc::default(),
         }
+    }
+
+    /// Tells what the user needs there, where a permission is missing.
+    #[must_use]
+    pub fn needing(mut self, needs: Needs) -> Self {
+        self.needs = Arc::new(needs);
+        self
     }
 
     /// Waits at most this long for an answer, where that is shorter than usual.
@@ -124,6 +135,14 @@ impl Broker {
 
     /// Gives the client library's error the names that a person needs.
     pub fn name(&self, source: lapin::Error) -> Error {
+        self.name_after(source, Action::DeclareOrPublish)
+    }
+
+    /// As [`Broker::name`], where a missing permission depends on what was asked.
+    pub(super) fn name_after(&self, source: lapin::Error, action: Action) -> Error {
+        if let Some(denied) = self.denied(&source, action) {
+            return Error::Denied(Box::new(denied));
+        }
         if let Some((bytes, limit)) = oversize(&source) {
             return Error::Oversize { bytes, limit };
         }
@@ -139,6 +158,22 @@ impl Broker {
                 source,
             },
         }
+    }
+
+    fn denied(&self, source: &lapin::Error, action: Action) -> Option<Denied> {
+        let (AMQPSoftError::ACCESSREFUSED, text) = soft_error(source)? else {
+            return None;
+        };
+        let (resource, permissions) = permissions::parse(&text, action)?;
+        let denied = Denied {
+            address: self.address(),
+            user: self.user(),
+            vhost: self.vhost(),
+            resource,
+            permissions,
+            needs: Needs::clone(&self.needs),
+        };
+        Some(denied.complete())
     }
 
     /// Says that `queue` is not there.

@@ -6,7 +6,7 @@ use futures_util::{Stream, TryFutureExt as _};
 use lapin::{Channel, options::ConfirmSelectOptions, protocol::AMQPSoftError};
 use tracing::info;
 
-use super::{Broker, Error, connect, error::soft_error};
+use super::{Action, Broker, Error, Unfit, connect, error::soft_error};
 
 /// Longest wait for a polite close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -91,7 +91,7 @@ impl Connection {
         self.broker.name(error)
     }
 
-    /// As [`Connection::lost`], for an operation on `queue`, which may be what is missing.
+    /// As [`Connection::lost`], for a question for `queue` or its consumer; the queue may be what is missing.
     pub fn queue_lost(&self, queue: &str, error: lapin::Error) -> Error {
         match soft_error(&error) {
             Some((AMQPSoftError::NOTFOUND, text)) if is_away(&text) => Error::QueueAway {
@@ -99,7 +99,11 @@ impl Connection {
                 reason: text,
             },
             Some((AMQPSoftError::NOTFOUND, _)) => self.broker.no_queue(queue),
-            _ => self.broker.name(error),
+            Some((AMQPSoftError::RESOURCELOCKED, _)) => Error::Unfit {
+                queue: queue.to_owned(),
+                unfit: Unfit::Exclusive,
+            },
+            _ => self.broker.name_after(error, Action::Consume),
         }
     }
 

@@ -7,7 +7,7 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
-use super::Failures;
+use super::{Failures, QueueType, permissions::Denied};
 use crate::retry::Disposition;
 
 /// A failure of the broker or of the way to it.
@@ -47,13 +47,24 @@ pub enum Error {
         /// What the broker said.
         reason: String,
     },
-    /// The queue exists with other properties.
-    #[error("queue `{queue}` exists with other properties: {difference}")]
-    QueueDiffers {
+    /// A permission is missing.
+    #[error("{0}")]
+    Denied(Box<Denied>),
+    /// The queue exists and cannot hold messages as it has to.
+    #[error("queue `{queue}` {unfit}")]
+    Unfit {
         /// The queue.
         queue: String,
+        /// Why.
+        unfit: Unfit,
+    },
+    /// The broker does not declare something so.
+    #[error("rabbitmq does not declare {what} so: {reason}")]
+    Undeclarable {
+        /// Kind and name.
+        what: String,
         /// What the broker said.
-        difference: String,
+        reason: String,
     },
     /// The queue exists and its node is away.
     #[error("queue `{queue}` is not available now: {reason}")]
@@ -90,6 +101,40 @@ pub enum Error {
         /// The virtual host.
         vhost: String,
     },
+    /// The queue does not exist, and nothing is to be declared.
+    #[error(
+        "queue `{queue}` does not exist on virtual host `{vhost}`, and the engine is to declare nothing"
+    )]
+    NotToDeclare {
+        /// The queue.
+        queue: String,
+        /// The virtual host.
+        vhost: String,
+    },
+}
+
+/// Why a queue cannot hold messages as it has to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is gone when the broker restarts.
+    #[error("is not durable: it is gone with its messages when the broker restarts")]
+    NotDurable,
+    /// It belongs to a connection.
+    #[error(
+        "is exclusive to another connection: it is gone with its messages when that connection ends"
+    )]
+    Exclusive,
+    /// It is gone when its last consumer is.
+    #[error("is auto-delete: it is gone with its messages when its last consumer leaves")]
+    AutoDelete,
+    /// It has another type than it must have.
+    #[error("is of type {found}, and has to be of type {wanted}")]
+    Type {
+        /// The type that it has.
+        found: QueueType,
+        /// The type that it must have.
+        wanted: QueueType,
+    },
 }
 
 impl Error {
@@ -102,7 +147,10 @@ impl Error {
             Self::Locked
             | Self::Oversize { .. }
             | Self::Refused { .. }
-            | Self::QueueDiffers { .. }
+            | Self::Denied(_)
+            | Self::Unfit { .. }
+            | Self::Undeclarable { .. }
+            | Self::NotToDeclare { .. }
             | Self::NoExchange { .. }
             | Self::NoQueue { .. } => Disposition::Halt,
         }
@@ -145,6 +193,18 @@ pub(super) fn lapin_disposition(error: &lapin::Error) -> Disposition {
 /// `connection limit (N) is reached` and the like, for a user, a virtual host or a node.
 pub(super) fn is_limit(text: &str) -> bool {
     text.contains("limit")
+}
+
+/// The broker's text where it does not know what we asked for, such as a type of exchange, and closed the connection.
+pub(super) fn command_invalid(error: &lapin::Error) -> Option<String> {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return None;
+    };
+    let is_it = matches!(
+        error.kind(),
+        AMQPErrorKind::Hard(AMQPHardError::COMMANDINVALID)
+    );
+    is_it.then(|| error.get_message().to_string())
 }
 
 /// The error of a channel and the broker's text, where it is one.

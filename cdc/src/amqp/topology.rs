@@ -1,151 +1,204 @@
-//! Where messages go: the queues that are ours to declare, and the exchange, which is not.
+//! Where messages go: an exchange and queues, which are used as they are, and declared where that is ours to do.
 
-use futures_util::TryFutureExt as _;
-use lapin::{
-    options::{ExchangeDeclareOptions, QueueDeclareOptions},
-    protocol::AMQPSoftError,
-    types::FieldTable,
-};
-
-use super::{Connection, Error, Queue, error::soft_error};
+use super::{Arguments, Connection, Danger, Error, Needs, Permission, Queue, declare::Properties};
 
 /// Where messages go.
 #[derive(Debug, Clone)]
 pub struct Topology {
-    /// Exchange to publish to; empty for the default exchange. It must exist, we never declare one.
-    pub exchange: String,
-    /// Queue that is declared when messages go to the default exchange.
+    /// Exchange to publish to.
+    pub exchange: Exchange,
+    /// Queue for messages. With an exchange of its own it is the operator's, unless everything is declared.
     pub queue: Queue,
-    /// Queue that is declared for what is parked, where a policy parks anything.
+    /// Queue for what is parked, where a policy parks anything.
     pub parking: Option<Queue>,
+    /// What is declared.
+    pub declare: Declare,
+}
+
+/// An exchange, as it is to be where it is declared.
+#[derive(Debug, Clone, Default)]
+pub struct Exchange {
+    /// Name; empty for the default exchange.
+    pub name: String,
+    /// Type, such as `topic`.
+    pub kind: String,
+    /// Other arguments of a new one.
+    pub arguments: Arguments,
+    /// The key by which the queue is bound to it.
+    pub binding_key: String,
+}
+
+/// What is declared. What exists is never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declare {
+    /// Queues that are not there, but no exchange and nothing for one.
+    Missing,
+    /// Nothing.
+    Never,
+    /// The exchange, the queue and its binding too.
+    All,
+}
+
+/// What [`Topology::declare`] found and did.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Queues that were not there and were declared.
+    pub new_queues: Vec<String>,
+    /// Whether the exchange was not there and was declared.
+    pub is_exchange_new: bool,
+    /// Queues whose arguments endanger their messages.
+    pub dangers: Vec<(String, Danger)>,
+    /// Queues whose properties could not be seen, and why.
+    pub unseen: Vec<(String, &'static str)>,
 }
 
 impl Topology {
-    /// The queues that are ours to declare.
+    /// The queues that are ours to look after.
     fn queues(&self) -> impl Iterator<Item = &Queue> {
-        let target = Some(&self.queue).filter(|_| self.exchange.is_empty());
+        let target = Some(&self.queue).filter(|_| self.exchange.is_default() || self.is_bound());
         target.into_iter().chain(&self.parking)
     }
 
-    /// Declares the queues and checks the exchange. Returns the names of the queues that were not there.
-    ///
-    /// # Errors
-    /// As [`Connection::declare_queue`] and [`Connection::check_exchange`].
-    pub async fn declare(&self, connection: &Connection) -> Result<Vec<String>, Error> {
-        let mut new = Vec::new();
-        for queue in self.queues() {
-            match connection.check_queue(&queue.name).await {
-                Ok(_) => {}
-                Err(Error::NoQueue { queue, .. }) => new.push(queue),
-                Err(error) => return Err(error),
-            }
-            connection.declare_queue(queue).await?;
-        }
-        self.check_exchange(connection).await?;
-        Ok(new)
+    /// Whether the exchange, and the queue's binding to it, are ours to declare.
+    pub fn is_bound(&self) -> bool {
+        self.declare == Declare::All && !self.exchange.is_default()
     }
 
-    /// Checks that all is still there, after [`Topology::declare`] on this or an earlier connection.
+    /// Looks at everything, and declares what is not there and ours to declare.
     ///
     /// # Errors
-    /// [`Error::NoQueue`] where a queue of ours is gone, and with it what it held; else as [`Topology::declare`].
+    /// [`Error::Unfit`] for a queue that is there and cannot hold messages as it has to; [`Error::NotToDeclare`] and
+    /// [`Error::NoExchange`] for what is not there; [`Error::Denied`] where a permission is missing without which
+    /// nothing can be delivered.
+    pub async fn declare(&self, connection: &Connection) -> Result<Survey, Error> {
+        let mut survey = Survey::default();
+        match self.check_exchange(connection).await {
+            Err(Error::NoExchange { .. }) if self.is_bound() => {
+                connection.declare_exchange(&self.exchange).await?;
+                survey.is_exchange_new = true;
+            }
+            outcome => outcome?,
+        }
+        for queue in self.queues() {
+            self.settle(queue, connection, &mut survey).await?;
+        }
+        if self.is_bound() {
+            connection.bind(&self.queue.name, &self.exchange).await?;
+        }
+        Ok(survey)
+    }
+
+    async fn settle(
+        &self,
+        queue: &Queue,
+        connection: &Connection,
+        survey: &mut Survey,
+    ) -> Result<(), Error> {
+        let name = &queue.name;
+        let arguments = match as_seen(connection.check_queue(name).await) {
+            Err(Error::NoQueue { queue, vhost }) if self.declare == Declare::Never => {
+                return Err(Error::NotToDeclare { queue, vhost });
+            }
+            Err(Error::NoQueue { .. }) => {
+                connection.declare_queue(queue).await?;
+                survey.new_queues.push(name.clone());
+                queue.all_arguments()
+            }
+            Err(error) => return Err(error),
+            Ok(()) if self.declare == Declare::Never => {
+                let reason = "rabbitmq tells them only to who may declare";
+                survey.unseen.push((name.clone(), reason));
+                return Ok(());
+            }
+            Ok(()) => match connection.properties(queue).await? {
+                Properties::Seen(arguments) => arguments,
+                Properties::Unseen(reason) => {
+                    survey.unseen.push((name.clone(), reason));
+                    return Ok(());
+                }
+            },
+        };
+        let dangers = arguments.dangers().map(|danger| (name.clone(), danger));
+        survey.dangers.extend(dangers);
+        Ok(())
+    }
+
+    /// Checks that all is still there, after [`Topology::declare`] on this or an earlier connection. Declares nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoQueue`] where a queue of ours is gone, and with it what it held; [`Error::NoExchange`].
     pub async fn check(&self, connection: &Connection) -> Result<(), Error> {
         for queue in self.queues() {
-            connection.check_queue(&queue.name).await?;
-            // Somebody may have declared it with other properties meanwhile.
-            connection.declare_queue(queue).await?;
+            as_seen(connection.check_queue(&queue.name).await)?;
         }
         self.check_exchange(connection).await
     }
 
     async fn check_exchange(&self, connection: &Connection) -> Result<(), Error> {
-        if self.exchange.is_empty() {
-            Ok(())
-        } else {
-            connection.check_exchange(&self.exchange).await
+        if self.exchange.is_default() {
+            return Ok(());
         }
+        as_seen(connection.check_exchange(&self.exchange.name).await)
+    }
+
+    /// What the user needs to be allowed for all this, and to stand by for the lock `lock`.
+    pub fn needs(&self, lock: &str) -> Needs {
+        use Permission::{Configure, Read, Write};
+        // A standby asks for the lock by a message through the default exchange.
+        let mut needs = Needs::default()
+            .and(Configure, lock)
+            .and(Write, "")
+            .and(Write, &self.exchange.name);
+        if self.declare != Declare::Never {
+            for queue in self.queues() {
+                needs = needs.and(Configure, &queue.name);
+                if let Some(dead_letters) = queue.arguments.dead_letter_exchange() {
+                    needs = needs.and(Read, &queue.name).and(Write, dead_letters);
+                }
+            }
+        }
+        if self.is_bound() {
+            let exchange = &self.exchange.name;
+            needs = needs.and(Configure, exchange).and(Read, exchange);
+            needs = needs.and(Write, &self.queue.name);
+            if let Some(alternate) = self.exchange.arguments.alternate_exchange() {
+                needs = needs.and(Write, alternate);
+            }
+        }
+        needs
     }
 }
 
-impl Connection {
-    /// Declares `queue` durable; does nothing where it exists so.
-    ///
-    /// # Errors
-    /// [`Error::QueueDiffers`] where it exists with other properties.
-    pub async fn declare_queue(&self, queue: &Queue) -> Result<(), Error> {
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        let declare = async {
-            // A channel of its own, because a refusal closes the channel.
-            let channel = self.inner.create_channel().await?;
-            channel
-                .queue_declare(queue.name.as_str().into(), options, queue.kind.arguments())
-                .await?;
-            channel.close(200, "OK".into()).await
-        };
-        let declare = declare.map_err(|error| match soft_error(&error) {
-            Some((AMQPSoftError::PRECONDITIONFAILED, text)) => Error::QueueDiffers {
-                queue: queue.name.clone(),
-                difference: difference(&text),
-            },
-            // A declaration cannot miss the queue; so the broker says that it is not available.
-            Some((AMQPSoftError::NOTFOUND, text)) => Error::QueueAway {
-                queue: queue.name.clone(),
-                reason: text,
-            },
-            _ => self.broker.name(error),
-        });
-        self.within("a queue declaration", declare).await
-    }
-
-    /// Checks that an exchange exists, without declaring it.
-    ///
-    /// # Errors
-    /// [`Error::NoExchange`] where it does not.
-    pub async fn check_exchange(&self, exchange: &str) -> Result<(), Error> {
-        let options = ExchangeDeclareOptions {
-            passive: true,
-            ..ExchangeDeclareOptions::default()
-        };
-        let check = async {
-            let channel = self.inner.create_channel().await?;
-            let kind = lapin::ExchangeKind::Topic;
-            channel
-                .exchange_declare(exchange.into(), kind, options, FieldTable::default())
-                .await?;
-            channel.close(200, "OK".into()).await
-        };
-        let check = check.map_err(|error| self.exchange_lost(exchange, error));
-        self.within("an exchange check", check).await
-    }
-
-    /// Checks that a queue exists, without declaring it, and counts its ready messages and its consumers.
-    ///
-    /// # Errors
-    /// [`Error::NoQueue`] where it does not; [`Error::QueueAway`] where its node is away.
-    pub async fn check_queue(&self, queue: &str) -> Result<lapin::Queue, Error> {
-        let options = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let check = async {
-            let channel = self.inner.create_channel().await?;
-            let found = channel
-                .queue_declare(queue.into(), options, FieldTable::default())
-                .await?;
-            channel.close(200, "OK".into()).await?;
-            Ok(found)
-        };
-        let check = check.map_err(|error| self.queue_lost(queue, error));
-        self.within("a queue check", check).await
+/// A broker that wants a permission for a mere look (4.3.0 does) says nothing of what is there.
+fn as_seen<T>(looked: Result<T, Error>) -> Result<(), Error> {
+    match looked {
+        Ok(_) | Err(Error::Denied(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
-/// `received 'true' but current is 'false'` and the like, without the protocol's frame around it.
-fn difference(text: &str) -> String {
-    text.trim_start_matches("PRECONDITION_FAILED - ")
-        .trim()
-        .to_owned()
+impl Exchange {
+    /// Whether it is the default exchange, which takes each message to the queue of its routing key's name.
+    pub fn is_default(&self) -> bool {
+        self.name.is_empty()
+    }
 }
+
+impl Declare {
+    /// The choices and their names.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("missing", Self::Missing),
+        ("never", Self::Never),
+        ("all", Self::All),
+    ];
+}
+
+impl Survey {
+    /// Whether anything was declared that the broker may still forget.
+    pub fn is_new(&self) -> bool {
+        self.is_exchange_new || !self.new_queues.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::{
     scope,
 };
 use crate::{
-    amqp,
+    amqp::{self, Survey},
     checkpoint::{self, Store},
     config::Config,
     health::{Cause, Health, Role},
@@ -84,7 +84,8 @@ impl Sessions {
             Ok(Source::open(&mongo, config, position.clone(), vitals).await?)
         })
         .await?;
-        self.note_new_queues(link.new_queues(), store.sent_until().is_some());
+        self.note_new_queues(&link.survey().new_queues, store.sent_until().is_some());
+        self.note_survey(link.survey());
         announce(&self.config, &from);
         (self.deadline, self.has_led) = (None, true);
         self.health.set_role(Role::Leader);
@@ -141,6 +142,26 @@ impl Sessions {
             } else {
                 info!(queue, "declared a queue that was not there");
             }
+        }
+    }
+
+    /// Says in the first session what endangers messages in their queue, and what could not be seen.
+    fn note_survey(&self, survey: &Survey) {
+        if survey.is_exchange_new {
+            info!("declared the exchange, which was not there");
+        }
+        if self.has_led {
+            return;
+        }
+        for (queue, danger) in &survey.dangers {
+            warn!(queue, "messages in the queue are in danger: {danger}");
+        }
+        for (queue, reason) in &survey.unseen {
+            info!(
+                queue,
+                reason,
+                "the queue is used as it is; whether it is durable, its type and its arguments were not checked"
+            );
         }
     }
 
@@ -242,10 +263,11 @@ fn announce(config: &Config, from: &str) {
     let operations = scope.operations.iter().map(|one| one.as_str());
     let operations: Vec<&str> = operations.collect();
     let collections: Vec<&str> = scope.collections.texts().collect();
-    let target = if config.publish.topology.exchange.is_empty() {
-        format!("queue {}", config.publish.topology.queue.name)
+    let topology = &config.publish.topology;
+    let target = if topology.exchange.is_default() {
+        format!("queue {}", topology.queue.name)
     } else {
-        format!("exchange {}", config.publish.topology.exchange)
+        format!("exchange {}", topology.exchange.name)
     };
     info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -102,7 +102,7 @@ impl Hint for mongo::Error {
                  (CDC_CHECKPOINT_DATABASE)",
             ),
             Self::Permission { grantee, missing } => {
-                let command = grants::command(grantee, missing);
+                let command = grants::mongodb::command(grantee, missing);
                 return Some(format!("in mongosh, as an administrator: {command}").into());
             }
         };
@@ -154,14 +154,37 @@ impl Hint for amqp::Error {
                 "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
                  or give the user permissions there",
             ),
-            Self::QueueDiffers { .. } => Some(
-                "the queue was left as it is: set CDC_QUEUE_TYPE to its type, choose another RABBITMQ_QUEUE_NAME, \
-                 or delete the queue once it is empty",
+            Self::Denied(denied) => {
+                let command = grants::rabbitmq::command(denied);
+                return Some(
+                    format!(
+                        "this grants all that it needs there, and replaces what the user may do on that virtual host \
+                         now:\n  {command}"
+                    )
+                    .into(),
+                );
+            }
+            Self::Unfit {
+                unfit: amqp::Unfit::Type { .. },
+                ..
+            } => Some(
+                "the queue was left as it is: set CDC_QUEUE_TYPE to its type or to nothing, or choose another \
+                 RABBITMQ_QUEUE_NAME",
+            ),
+            Self::Unfit { .. } => Some(
+                "the queue was left as it is: choose another RABBITMQ_QUEUE_NAME, or declare the queue anew as durable, \
+                 neither exclusive nor auto-delete",
+            ),
+            Self::Undeclarable { .. } => {
+                Some("correct CDC_QUEUE_ARGUMENTS, CDC_EXCHANGE_TYPE or CDC_EXCHANGE_ARGUMENTS")
+            }
+            Self::NotToDeclare { .. } => Some(
+                "declare the queue, durable, or set CDC_DECLARE to missing, or correct RABBITMQ_QUEUE_NAME",
             ),
             Self::QueueAway { .. } => Some("start the node that holds the queue"),
-            Self::NoExchange { .. } => {
-                Some("declare the exchange and its bindings, or correct RABBITMQ_EXCHANGE")
-            }
+            Self::NoExchange { .. } => Some(
+                "declare the exchange and its bindings, or set CDC_DECLARE to all, or correct RABBITMQ_EXCHANGE",
+            ),
             Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
             Self::Oversize { .. } => Some(OVERSIZE),
             Self::NoQueue { .. } => {
@@ -176,65 +199,65 @@ impl Hint for amqp::Error {
 fn unconnected(cause: &amqp::Cause) -> &'static str {
     use amqp::Cause;
     match cause {
-            Cause::Name(_) => {
-                "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
-            }
-            Cause::Refused
-            | Cause::Silent(_)
-            | Cause::Network(_)
-            | Cause::Cut(None)
-            | Cause::Broker(_) => RABBITMQ_AWAY,
-            Cause::File(_) => "put the file back as it was at the start",
-            Cause::UnknownIssuer => {
-                "set RABBITMQ_CA_FILE to the certificate of the CA that issued the broker's"
-            }
-            Cause::Expired(_) | Cause::NotYetValid(_) => {
-                "renew the broker's certificate, or correct this machine's clock"
-            }
-            Cause::WrongName { .. } => {
-                "name the host as the certificate does (RABBITMQ_HOST or RABBITMQ_URI), or give the broker a certificate \
+        Cause::Name(_) => {
+            "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
+        }
+        Cause::Refused
+        | Cause::Silent(_)
+        | Cause::Network(_)
+        | Cause::Cut(None)
+        | Cause::Broker(_) => RABBITMQ_AWAY,
+        Cause::File(_) => "put the file back as it was at the start",
+        Cause::UnknownIssuer => {
+            "set RABBITMQ_CA_FILE to the certificate of the CA that issued the broker's"
+        }
+        Cause::Expired(_) | Cause::NotYetValid(_) => {
+            "renew the broker's certificate, or correct this machine's clock"
+        }
+        Cause::WrongName { .. } => {
+            "name the host as the certificate does (RABBITMQ_HOST or RABBITMQ_URI), or give the broker a certificate \
                  with this name among its alternative names"
-            }
-            Cause::CaCertificate => {
-                "give the broker a certificate that a CA has signed, or one of its own without CA:TRUE"
-            }
-            Cause::Certificate(_) => "give the broker another certificate",
-            Cause::NoClientCertificate | Cause::Cut(Some(amqp::Asked::InVain)) => {
-                "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE"
-            }
-            Cause::ClientCertificate(_) | Cause::Cut(Some(amqp::Asked::Answered)) => {
-                "set RABBITMQ_CERT_FILE to a certificate of a CA in the broker's ssl_options.cacertfile that has not expired"
-            }
-            Cause::Tls(_) => "look at the broker's log, and at its ssl_options",
-            Cause::SpeaksTls => "write amqps:// in RABBITMQ_URI, or set RABBITMQ_TLS=on",
-            Cause::SpeaksPlain => {
-                "correct the port (5671 is usual for TLS), or go without TLS: amqp:// in RABBITMQ_URI, or no RABBITMQ_TLS \
+        }
+        Cause::CaCertificate => {
+            "give the broker a certificate that a CA has signed, or one of its own without CA:TRUE"
+        }
+        Cause::Certificate(_) => "give the broker another certificate",
+        Cause::NoClientCertificate | Cause::Cut(Some(amqp::Asked::InVain)) => {
+            "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE"
+        }
+        Cause::ClientCertificate(_) | Cause::Cut(Some(amqp::Asked::Answered)) => {
+            "set RABBITMQ_CERT_FILE to a certificate of a CA in the broker's ssl_options.cacertfile that has not expired"
+        }
+        Cause::Tls(_) => "look at the broker's log, and at its ssl_options",
+        Cause::SpeaksTls => "write amqps:// in RABBITMQ_URI, or set RABBITMQ_TLS=on",
+        Cause::SpeaksPlain => {
+            "correct the port (5671 is usual for TLS), or go without TLS: amqp:// in RABBITMQ_URI, or no RABBITMQ_TLS \
                  and no certificate files"
-            }
-            Cause::OtherServer(_) | Cause::NotAmqp => {
-                "correct host and port (RABBITMQ_HOST and RABBITMQ_PORT, or RABBITMQ_URI)"
-            }
-            Cause::Credentials { user } if user == "guest" => {
-                "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI; from another machine \
+        }
+        Cause::OtherServer(_) | Cause::NotAmqp => {
+            "correct host and port (RABBITMQ_HOST and RABBITMQ_PORT, or RABBITMQ_URI)"
+        }
+        Cause::Credentials { user } if user == "guest" => {
+            "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI; from another machine \
                  than its own, a broker refuses `guest` whatever the password"
-            }
-            Cause::Credentials { .. } => {
-                "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI"
-            }
-            Cause::CertificateUser => {
-                "create the user that the certificate names (rabbitmqctl add_user, its password does not matter): the \
+        }
+        Cause::Credentials { .. } => {
+            "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI"
+        }
+        Cause::CertificateUser => {
+            "create the user that the certificate names (rabbitmqctl add_user, its password does not matter): the \
                  subject, or the common name with ssl_cert_login_from = common_name"
-            }
-            Cause::Mechanism(_) => {
-                "enable it in the broker: rabbitmq-plugins enable rabbitmq_auth_mechanism_ssl, and EXTERNAL among its \
+        }
+        Cause::Mechanism(_) => {
+            "enable it in the broker: rabbitmq-plugins enable rabbitmq_auth_mechanism_ssl, and EXTERNAL among its \
                  auth_mechanisms; or set RABBITMQ_AUTH=plain"
-            }
-            Cause::NoVhost(_) => {
-                "correct RABBITMQ_VHOST or RABBITMQ_URI, or create it: rabbitmqctl add_vhost NAME"
-            }
-            Cause::VhostClosed { .. } => {
-                "let the user in: rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ"
-            }
+        }
+        Cause::NoVhost(_) => {
+            "correct RABBITMQ_VHOST or RABBITMQ_URI, or create it: rabbitmqctl add_vhost NAME"
+        }
+        Cause::VhostClosed { .. } => {
+            "let the user in: rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ"
+        }
     }
 }
 
@@ -359,7 +382,7 @@ impl Hint for pipeline::Error {
             Self::Checkpoint(error) => return error.hint(),
             Self::Unroutable { .. } => Some(
                 "the checkpoint is before this message: bind a queue that takes its routing key, then start again; \
-                 or set CDC_ON_UNROUTABLE to retry or park",
+                 or set CDC_ON_UNROUTABLE to retry, park or drop",
             ),
             Self::Oversize { .. } => Some(OVERSIZE),
             Self::NotDrained { .. } => Some("nothing is lost: the next start publishes them again"),

@@ -16,12 +16,7 @@ use cdc::{
 };
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
-use super::{
-    Exit,
-    arguments::argument,
-    hints::Hint as _,
-    warnings,
-};
+use super::{Exit, arguments::argument, hints::Hint as _, warnings};
 
 /// Said below the help of every command that has the settings as hidden flags.
 const SETTINGS: &str = "Every setting of `cdc run` counts here too: as a flag, from the environment, or from .env \

@@ -71,6 +71,11 @@ fn title(text: &mut String, title: &str) {
 }
 
 fn line(text: &mut String, comment: &str, variable: &str, value: &str) {
+    let value = if value.contains([' ', '"', '#']) {
+        format!("'{value}'")
+    } else {
+        value.to_owned()
+    };
     let _ = writeln!(text, "# {comment}\n#{variable}={value}");
 }
 

@@ -90,6 +90,15 @@ pub(super) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> Kind<T> 
     })
 }
 
+/// None where nothing is set.
+pub(super) fn optional<T: 'static>(kind: Kind<T>) -> Kind<Option<T>> {
+    let Kind { form, parse, .. } = kind;
+    Kind::new(form, move |text| match text {
+        "" => Ok(None),
+        _ => parse(text).map(Some),
+    })
+}
+
 /// Parts between commas, without white space and repetitions, in alphabetical order; none where nothing is set.
 pub(super) fn list() -> Kind<BTreeSet<String>> {
     Kind::new("", |text| {

@@ -10,13 +10,15 @@ use super::{
     settings::{Mongo, Rabbit},
 };
 use crate::{
-    amqp::{Broker, Node, Queue, QueueType},
+    amqp::{Broker, Node},
     encode::RoutingKey,
     mongo,
 };
 
 pub(super) fn mongo_uri() -> Kind<Secret> {
-    Kind::new("", |uri| mongo::Uri::parse(uri).map(|_| Secret(uri.to_owned())))
+    Kind::new("", |uri| {
+        mongo::Uri::parse(uri).map(|_| Secret(uri.to_owned()))
+    })
 }
 
 /// Hosts with commas between them, each with a port or without.
@@ -67,27 +69,6 @@ impl Rabbit {
         uri.vhost.clone_from(&self.vhost);
         let nodes = Node::list(&self.hosts, self.port);
         (nodes.expect("they were read so"), uri)
-    }
-
-    pub(super) fn queue(&self) -> Queue {
-        Queue {
-            name: self.queue.clone(),
-            kind: self.queue_type,
-        }
-    }
-
-    /// The queue for what is parked. A stream has none of its own kind: what is parked is to be taken out.
-    pub(super) fn parking(&self, faults: &mut Faults) -> Queue {
-        let name = format!("{}.parked", self.queue);
-        if name.len() > 255 {
-            let text = format!("`{name}`, the queue for what is parked, is longer than 255 bytes");
-            faults.add("RABBITMQ_QUEUE_NAME", text);
-        }
-        let kind = match self.queue_type {
-            QueueType::Stream => QueueType::Classic,
-            kind => kind,
-        };
-        Queue { name, kind }
     }
 }
 

@@ -7,14 +7,18 @@ use lapin::uri::SASLMechanism;
 use super::{
     LogFilter, LogFormat, Secret,
     amqp_uri::{Uri, amqp_uri},
-    kind::{address, choice, database, list, millis, number, operations, short, start, text},
+    arguments::{exchange_arguments, queue_arguments},
+    kind::{
+        address, choice, database, list, millis, number, operations, optional, short, start, text,
+    },
     log::filter,
     servers::{hosts, mongo_uri, routing_key},
     setting::{Input, SecretFile, Setting, settings},
     tls::{AUTH, file, switch},
+    topology::exchange_type,
 };
 use crate::{
-    amqp::QueueType,
+    amqp::{Arguments, Declare, QueueType},
     encode::{Format, JsonMode, RoutingKey},
     event::Operation,
     lease::PIPELINE_BYTES_MAX,
@@ -94,10 +98,14 @@ settings! { "RabbitMQ" Rabbit {
     /// With `external` the client certificate gives the user's name; user name and password are not used. The URI's
     /// `auth_mechanism` wins.
     auth: SASLMechanism = RABBITMQ_AUTH(MECHANISM, "plain", choice(&AUTH)),
-    /// Queue, declared durable
+    /// Queue, used as it is where it is there
     queue: String = RABBITMQ_QUEUE_NAME(QUEUE, "test_queue", short(255)),
-    /// Type of the queue
-    queue_type: QueueType = CDC_QUEUE_TYPE(TYPE, "classic", choice(&QueueType::NAMES)),
+    /// Type that the queue must have
+    queue_type: Option<QueueType> = CDC_QUEUE_TYPE(
+        TYPE,
+        "any that is there, classic for a new one" / "quorum",
+        optional(choice(&QueueType::NAMES))
+    ),
 } }
 
 settings! { "Both servers" Servers {
@@ -108,7 +116,7 @@ settings! { "Both servers" Servers {
 settings! { "Messages" Messages {
     /// Exchange to publish to
     ///
-    /// It must exist: cdc never declares an exchange, nor a queue or a binding for it.
+    /// It must exist, and queues must be bound to it, unless `CDC_DECLARE` is `all`.
     exchange: String = RABBITMQ_EXCHANGE(EXCHANGE, "the default exchange" / "changes", short(255)),
     /// Routing key; `{database}`, `{collection}` and `{operation}` stand for the change's own
     routing_key: Option<RoutingKey> = RABBITMQ_ROUTING_KEY(
@@ -122,6 +130,36 @@ settings! { "Messages" Messages {
     format: Format = CDC_FORMAT(FORMAT, "document", choice(&Format::NAMES)),
     /// Dialect of Extended JSON v2
     json_mode: JsonMode = CDC_JSON_MODE(MODE, "relaxed", choice(&JsonMode::NAMES)),
+} }
+
+settings! { "Declarations" Declarations {
+    /// What is declared on the broker; what is there is never changed
+    ///
+    /// `missing` declares queues that are not there: the one of the default exchange, and the one for what is parked.
+    /// `all` also declares the exchange, and the queue with its binding to it.
+    declare: Declare = CDC_DECLARE(WHAT, "missing", choice(&Declare::NAMES)),
+    /// Arguments of the queue where it is declared, a JSON object
+    ///
+    /// The queue for what is parked has none of them.
+    queue_arguments: Arguments = CDC_QUEUE_ARGUMENTS(
+        JSON,
+        "none" / "{\"x-max-length\": 1000000, \"x-overflow\": \"reject-publish\"}",
+        queue_arguments()
+    ),
+    /// Type of the exchange where it is declared (topic, direct, fanout, headers, or x- and more)
+    exchange_type: String = CDC_EXCHANGE_TYPE(TYPE, "topic", exchange_type()),
+    /// Arguments of the exchange where it is declared, a JSON object
+    exchange_arguments: Arguments = CDC_EXCHANGE_ARGUMENTS(
+        JSON,
+        "none" / "{\"alternate-exchange\": \"changes.unrouted\"}",
+        exchange_arguments()
+    ),
+    /// Key by which the queue is bound to the exchange where that is declared
+    binding_key: Option<String> = CDC_BINDING_KEY(
+        KEY,
+        "# for a topic exchange, the routing key for a direct one, else empty" / "scrabble.#",
+        optional(short(255))
+    ),
 } }
 
 settings! { "Engine" Engine {
@@ -146,7 +184,8 @@ settings! { "Engine" Engine {
     shutdown_grace: Duration = CDC_SHUTDOWN_GRACE_MS(MS, "10000", millis(0..=3_600_000)),
     /// What to do with a message that matches no queue
     ///
-    /// `retry` declares again what is ours and publishes again, `park` moves it to `<queue>.parked`.
+    /// `retry` declares again what is ours and publishes again, `park` moves it to `<queue>.parked`, `drop` gives it up
+    /// and counts it.
     on_unroutable: OnUnroutable = CDC_ON_UNROUTABLE(POLICY, "stop", choice(&OnUnroutable::NAMES)),
     /// What to do with a message that is larger than the broker takes
     ///
@@ -175,6 +214,7 @@ pub(super) struct Settings {
     pub(super) rabbit: Rabbit,
     pub(super) servers: Servers,
     pub(super) messages: Messages,
+    pub(super) declarations: Declarations,
     pub(super) engine: Engine,
 }
 
@@ -196,6 +236,7 @@ impl Settings {
             rabbit: Rabbit::checked(input),
             servers: Servers::read(input),
             messages: Messages::read(input),
+            declarations: Declarations::read(input),
             engine: Engine::read(input),
         }
     }

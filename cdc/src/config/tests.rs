@@ -32,7 +32,7 @@ fn nothing_set_means_the_documented_defaults() {
     assert_eq!(config.checkpoint.pipeline, "default");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
     assert_eq!(config.publish.topology.queue.name, "test_queue");
-    assert_eq!(config.publish.topology.exchange, "");
+    assert_eq!(config.publish.topology.exchange.name, "");
     assert_eq!(
         config.encode.routing_key,
         RoutingKey::parse("test_queue").unwrap()
@@ -58,7 +58,7 @@ fn an_empty_value_means_none_and_is_a_fault_where_the_default_is_a_value() {
         ("RABBITMQ_URI_FILE", ""),
     ]);
     assert!(config.source.scope.collections.is_all());
-    assert_eq!(config.publish.topology.exchange, "");
+    assert_eq!(config.publish.topology.exchange.name, "");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
     let text = faults(&[
         ("MONGO_DATABASE_NAME", ""),
@@ -268,6 +268,56 @@ fn unacknowledged_writes_are_a_fault_of_the_connection_string() {
     )]);
     assert!(
         text.contains("MONGO_DATABASE_HOST: `w=0` leaves writes unacknowledged"),
+        "{text}"
+    );
+}
+
+#[test]
+fn with_the_default_exchange_a_routing_key_that_is_not_the_queue_is_refused() {
+    for key in ["{database}.{collection}", "other"] {
+        let text = faults(&[("RABBITMQ_ROUTING_KEY", key)]);
+        assert!(
+            text.contains("RABBITMQ_ROUTING_KEY: the default exchange"),
+            "{text}"
+        );
+    }
+    let same = ("RABBITMQ_ROUTING_KEY", "test_queue");
+    assert!(Config::check(&given(&[same])).is_ok());
+    let braces = ("RABBITMQ_QUEUE_NAME", "a{b");
+    assert!(Config::check(&given(&[braces])).is_ok());
+}
+
+#[test]
+fn the_type_among_the_arguments_is_the_queues_type_or_a_fault() {
+    let arguments = ("CDC_QUEUE_ARGUMENTS", r#"{"x-queue-type": "quorum"}"#);
+    let (config, _) = config(&[arguments]);
+    let kind = config.publish.topology.queue.kind;
+    assert_eq!(kind, Some(crate::amqp::QueueType::Quorum));
+    let text = faults(&[arguments, ("CDC_QUEUE_TYPE", "classic")]);
+    assert!(text.contains("contradicts CDC_QUEUE_TYPE"), "{text}");
+}
+
+#[test]
+fn a_queue_that_is_declared_with_its_exchange_is_bound_by_what_is_published() {
+    let binding = |more: &[(&'static str, &str)]| {
+        let all = [("CDC_DECLARE", "all"), ("RABBITMQ_EXCHANGE", "changes")];
+        let (config, _) = config(&[&all, more].concat());
+        config.publish.topology.exchange.binding_key
+    };
+    assert_eq!(binding(&[]), "#");
+    let direct = ("CDC_EXCHANGE_TYPE", "direct");
+    assert_eq!(binding(&[direct]), "test_queue");
+    assert_eq!(binding(&[direct, ("RABBITMQ_ROUTING_KEY", "a")]), "a");
+    assert_eq!(binding(&[("CDC_EXCHANGE_TYPE", "fanout")]), "");
+    assert_eq!(binding(&[("CDC_BINDING_KEY", "a.*")]), "a.*");
+    let text = faults(&[
+        ("CDC_DECLARE", "all"),
+        ("RABBITMQ_EXCHANGE", "changes"),
+        direct,
+        ("RABBITMQ_ROUTING_KEY", "{collection}"),
+    ]);
+    assert!(
+        text.contains("RABBITMQ_ROUTING_KEY: a direct exchange"),
         "{text}"
     );
 }

@@ -65,6 +65,19 @@ impl RoutingKey {
         }))
     }
 
+    /// The key `key` for every change, braces and all. At most 255 bytes.
+    pub fn constant(key: &str) -> Self {
+        Self(Form::Constant(key.into()))
+    }
+
+    /// The key, where it is the same for every change.
+    pub fn as_constant(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Constant(key) => Some(key),
+            Form::Template(_) => None,
+        }
+    }
+
     /// The routing key of one change. A name that a change does not have is empty.
     ///
     /// # Errors

@@ -31,6 +31,11 @@ impl Lock {
         }
     }
 
+    /// The name of its queue.
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
     /// Takes the lock for as long as `connection` lives. False if another connection holds it.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ async fn target(config: &Config) -> Result<TargetStatus, Error> {
     let has_leader = contender.is_locked().await?;
     let (connection, _) = contender.into_parts();
     let topology = &publish.topology;
-    let has_exchange = !topology.exchange.is_empty();
+    let has_exchange = !topology.exchange.is_default();
     let main = Some(&topology.queue).filter(|_| !has_exchange);
     let mut queues = Vec::new();
     for queue in main.into_iter().chain(&topology.parking) {
@@ -91,7 +91,7 @@ async fn target(config: &Config) -> Result<TargetStatus, Error> {
     connection.close().await;
     Ok(TargetStatus {
         has_leader,
-        exchange: has_exchange.then(|| topology.exchange.clone()),
+        exchange: has_exchange.then(|| topology.exchange.name.clone()),
         queues,
     })
 }

@@ -5,10 +5,12 @@
 pub enum OnUnroutable {
     /// Stop, with an error that names it.
     Stop,
-    /// Declare again what we own, and publish it again until it is taken.
+    /// Look whether what we own is there, and publish it again until it is taken.
     Retry,
     /// Publish it to the parking queue.
     Park,
+    /// Give it up, and count it.
+    Drop,
 }
 
 /// What to do with an event that cannot be encoded.
@@ -44,10 +46,11 @@ pub struct Policies {
 
 impl OnUnroutable {
     /// The choices and their names.
-    pub const NAMES: [(&'static str, Self); 3] = [
+    pub const NAMES: [(&'static str, Self); 4] = [
         ("stop", Self::Stop),
         ("retry", Self::Retry),
         ("park", Self::Park),
+        ("drop", Self::Drop),
     ];
 }
 

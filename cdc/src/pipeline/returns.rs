@@ -23,12 +23,16 @@ impl Pipeline {
         let is_it = |message: &Message| message.message_id.to_string() == returned.message_id;
         let Some((sequence, entry)) = self.window.mark_returned(|entry| is_it(&entry.message))
         else {
+            if policy == OnUnroutable::Drop && !self.config.policies.park() {
+                self.dropped.add(&returned.message_id, &self.metrics);
+                return ControlFlow::Continue(());
+            }
             // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
             let again = self.read_again();
             let target = format!("exchange {:?}", self.intake.encode().exchange);
             return ControlFlow::Break(match policy {
                 OnUnroutable::Stop => Err(unroutable(returned, target)),
-                OnUnroutable::Retry | OnUnroutable::Park => Ok(again),
+                OnUnroutable::Retry | OnUnroutable::Park | OnUnroutable::Drop => Ok(again),
             });
         };
         let exchange = &self.intake.encode().exchange;
@@ -50,6 +54,10 @@ impl Pipeline {
                 self.window.resend(sequence);
                 self.metrics.parked(ParkReason::Unroutable);
                 warn!(error = chain(&unroutable(returned, target)), "parked");
+            }
+            OnUnroutable::Drop => {
+                self.window.give_up(sequence);
+                self.dropped.add(&target, &self.metrics);
             }
             OnUnroutable::Retry => {
                 let text = chain(&unroutable(returned, target));

@@ -3,8 +3,9 @@
 //! A pure state machine without I/O. Entries are numbered from 0 in the order of [`Window::push`].
 //! They are sent in that order; verdicts come in any order; they leave in order, confirmed, by [`Window::pop`].
 //!
-//! A message that came back as unroutable is never passed. It can be sent again by itself, changed so that it goes
-//! elsewhere ([`Window::resend`]), or with all that follows ([`Window::rewind`]), as after a nack or a lost connection.
+//! A message that came back as unroutable is not passed by itself. It can be sent again by itself, changed so that it goes
+//! elsewhere ([`Window::resend`]), or with all that follows ([`Window::rewind`]), as after a nack or a lost connection;
+//! or it is given up ([`Window::give_up`]).
 
 use std::collections::VecDeque;
 
@@ -183,6 +184,20 @@ impl<T> Window<T> {
     /// Sends a returned entry again as soon as its own verdict is there, by itself; those behind it keep theirs.
     pub fn resend(&mut self, sequence: u64) {
         self.resends.push(sequence);
+    }
+
+    /// Lets the window pass a returned entry, as if it were confirmed.
+    pub fn give_up(&mut self, sequence: u64) {
+        let entry = self.index(sequence).map(|index| &mut self.entries[index]);
+        if let Some(entry) = entry
+            && let State::Returned { is_awaited } = entry.state
+        {
+            entry.state = if is_awaited {
+                State::Sent
+            } else {
+                State::Confirmed
+            };
+        }
     }
 
     /// Takes the first entry out, if it is confirmed.

@@ -119,7 +119,7 @@ impl Consumer {
         until_empty: bool,
     ) -> Result<Option<Delivery>, Error> {
         let in_order =
-            self.queue.kind != QueueType::Quorum || self.subscriptions < SUBSCRIPTIONS_MAX;
+            self.queue.kind != Some(QueueType::Quorum) || self.subscriptions < SUBSCRIPTIONS_MAX;
         if self.peek && self.is_full() && !in_order {
             return Err(Error::HoldsEnough {
                 queue: self.queue.name.clone(),
@@ -243,7 +243,7 @@ impl Consumer {
         let qos = self.channel.basic_qos(prefetch, BasicQosOptions::default());
         qos.await?;
         let mut arguments = FieldTable::default();
-        if self.queue.kind == QueueType::Stream {
+        if self.queue.kind == Some(QueueType::Stream) {
             let next = self.offsets.as_ref().map_or(0, |taken| taken.end);
             arguments.insert("x-stream-offset".into(), AMQPValue::LongLongInt(next));
         }

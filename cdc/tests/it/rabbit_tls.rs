@@ -259,7 +259,9 @@ async fn files_that_cannot_be_used_are_faults_of_the_configuration() {
         check(&finished, 64, &[expected]);
     };
     let ca = authority.file();
-    let Pair { certificate, key, .. } = &client;
+    let Pair {
+        certificate, key, ..
+    } = &client;
     let no_ca = format!("RABBITMQ_CA_FILE: {key}: holds no certificate in PEM");
     check_files(key, certificate, key, &no_ca).await;
     let no_certificate = format!("RABBITMQ_CERT_FILE: {key}: holds no certificate in PEM");

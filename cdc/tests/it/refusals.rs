@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
-use lapin::types::{AMQPValue, FieldTable};
 
 use crate::support::{MongoServer, Scenario, amqp_uri, check, mongo_uri, proxy_to, run};
 
@@ -205,43 +204,6 @@ async fn wrong_credentials_and_missing_permission_in_mongodb_are_no_reason_to_tr
     ])
     .await;
     check(&finished, 1, &["asks for credentials, and none are given"]);
-}
-
-#[tokio::test]
-async fn a_queue_with_other_properties_is_left_as_it_is() {
-    let scenario = Scenario::new("queue_differs").await;
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-max-length".into(), AMQPValue::LongInt(10));
-    scenario.declare(&scenario.name, arguments.clone()).await;
-    let finished = scenario.spawn().finish().await;
-    check(
-        &finished,
-        1,
-        &[
-            &format!("queue `{}` exists", scenario.name),
-            "x-max-length",
-            "hint: the queue was left",
-        ],
-    );
-    scenario.declare(&scenario.name, arguments).await;
-}
-
-#[tokio::test]
-async fn a_quorum_queue_is_not_taken_for_a_classic_one() {
-    let mut scenario = Scenario::new("quorum").await;
-    scenario.set("CDC_QUEUE_TYPE", "quorum");
-    scenario.start().await.stop().await;
-    scenario.set("CDC_QUEUE_TYPE", "classic");
-    let finished = scenario.spawn().finish().await;
-    check(
-        &finished,
-        1,
-        &[
-            &format!("queue `{}` exists", scenario.name),
-            "x-queue-type",
-            "CDC_QUEUE_TYPE",
-        ],
-    );
 }
 
 #[tokio::test]

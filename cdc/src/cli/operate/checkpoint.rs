@@ -162,7 +162,10 @@ fn change(config: Config, name: &str, matches: &ArgMatches) -> Result<(), Exit> 
     if asks && !io::stdin().is_terminal() {
         let text =
             format!("checkpoint {name} asks before it writes, and there is no terminal to ask on");
-        return Err(Exit::usage(text, Some("say --yes where nobody is asked".into())));
+        return Err(Exit::usage(
+            text,
+            Some("say --yes where nobody is asked".into()),
+        ));
     }
     super::block_on(async {
         let failed = |error| exit(&error);

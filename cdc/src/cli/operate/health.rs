@@ -29,7 +29,8 @@ pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
         return Err(Exit::usage(
             "the engine's admin port is off, or not known beforehand",
             Some(
-                "set CDC_ADMIN_ADDR to an address and a port, for the engine and for this command".into(),
+                "set CDC_ADMIN_ADDR to an address and a port, for the engine and for this command"
+                    .into(),
             ),
         ));
     };

@@ -50,6 +50,25 @@ fn only_the_contiguous_confirmed_prefix_leaves() {
 }
 
 #[test]
+fn a_returned_entry_that_is_given_up_leaves_when_its_own_verdict_is_there() {
+    let mut window = sent(2);
+    let is_first = |item: &u32| *item == 0;
+    window.mark_returned(is_first);
+    window.on_verdict(1, Verdict::Confirmed);
+    window.give_up(0);
+    assert_eq!(window.pop(), None, "its own verdict is still to come");
+    window.on_verdict(0, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [0, 1]);
+
+    let mut window = sent(1);
+    window.on_verdict(0, Verdict::Confirmed);
+    window.mark_returned(is_first);
+    assert_eq!(window.pop(), None);
+    window.give_up(0);
+    assert_eq!(pop_all(&mut window), [0]);
+}
+
+#[test]
 fn a_full_window_has_no_room_until_something_leaves() {
     let mut window = window(2);
     window.push(0, 1);

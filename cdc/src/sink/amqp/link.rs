@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::{Config, fresh::Fresh, publisher::Publisher};
 use crate::{
-    amqp::Error,
+    amqp::{Error, Survey},
     health::{Cause, Health},
     lease::Contender,
     message::Message,
@@ -27,7 +27,7 @@ pub struct Link {
     /// Since when the broker owes a verdict.
     waiting_since: Instant,
     said_blocked: bool,
-    new_queues: Vec<String>,
+    survey: Survey,
     /// Receipts of a connection that was given up, not given yet.
     left: Vec<Receipt>,
     fresh: Fresh,
@@ -51,20 +51,19 @@ impl Link {
     /// Declares or checks where messages go, on the connection that has the lock, and publishes there.
     ///
     /// # Errors
-    /// As [`Topology::declare`](crate::amqp::Topology::declare); a queue that exists with other properties is left as it
-    /// is.
+    /// As [`Topology::declare`](crate::amqp::Topology::declare).
     pub async fn open(
         contender: Contender,
         config: Config,
         (metrics, health): (Metrics, Health),
     ) -> Result<Self, Error> {
         let (connection, channel) = contender.into_parts();
-        let new_queues = config.topology.declare(&connection).await?;
+        let survey = config.topology.declare(&connection).await?;
         let publisher = Publisher::new(connection, channel, &config.topology);
         Ok(Self {
             config,
-            fresh: Fresh::new(!new_queues.is_empty(), Instant::now()),
-            new_queues,
+            fresh: Fresh::new(survey.is_new(), Instant::now()),
+            survey,
             left: Vec::new(),
             state: State::Up(Box::new(publisher)),
             backoff: Backoff::default(),
@@ -75,9 +74,9 @@ impl Link {
         })
     }
 
-    /// Queues that were not there and that [`Link::open`] declared.
-    pub fn new_queues(&self) -> &[String] {
-        &self.new_queues
+    /// What [`Link::open`] found and declared.
+    pub fn survey(&self) -> &Survey {
+        &self.survey
     }
 
     pub(in crate::sink) fn can_send(&self) -> bool {
@@ -169,6 +168,13 @@ impl Link {
             Error::Locked => Ending::Superseded(error.into()),
             Error::NoQueue { .. } => {
                 warn!(error = chain(&error), "the queue is gone with what it held");
+                Ending::Forgotten
+            }
+            Error::NoExchange { .. } if self.config.topology.is_bound() => {
+                warn!(
+                    error = chain(&error),
+                    "the exchange is gone with its bindings"
+                );
                 Ending::Forgotten
             }
             Error::Oversize { bytes, limit } => Ending::TooLarge {

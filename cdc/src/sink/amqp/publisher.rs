@@ -55,7 +55,7 @@ impl Publisher {
             connection: Arc::new(connection),
             addresses: Arc::new(Addresses {
                 channel,
-                exchange: topology.exchange.as_str().into(),
+                exchange: topology.exchange.name.as_str().into(),
                 parking: parking.unwrap_or_default().into(),
             }),
             in_flight: InFlight::default(),

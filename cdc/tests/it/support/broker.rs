@@ -114,11 +114,12 @@ impl Broker {
     }
 
     /// Runs `rabbitmqctl`.
-    pub(crate) async fn control(&self, arguments: &[&str]) {
+    pub(crate) async fn control<T: AsRef<str>>(&self, arguments: &[T]) {
         let program =
             Path::new(&required("CDC_TEST_RABBITMQ_SERVER")).with_file_name("rabbitmqctl");
         let mut command = self.command(&program);
-        command.args(arguments);
+        let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+        command.args(&arguments);
         let output = tokio::task::spawn_blocking(move || command.output()).await;
         let output = output.unwrap().unwrap();
         assert!(
@@ -132,6 +133,15 @@ impl Broker {
         let address = format!("127.0.0.1:{}", self.management);
         let reply = http::request(&address, (method, path), GUEST, DEADLINE).await;
         reply.unwrap()
+    }
+
+    /// Sends JSON to the management page, which has to take it.
+    pub(crate) async fn put(&self, path: &str, body: &serde_json::Value) {
+        let address = format!("127.0.0.1:{}", self.management);
+        let (what, body) = (("PUT", path), body.to_string());
+        let reply = http::send(&address, what, GUEST, &body, DEADLINE).await;
+        let reply = reply.unwrap();
+        assert!(reply.status < 300, "PUT {path} {body}: {reply:?}");
     }
 
     /// Sets a limit of memory or disk, so that an alarm goes off.
