@@ -22,7 +22,8 @@ pub fn effective(given: &Given) -> Vec<Effective> {
         let typed = given.get(setting.variable);
         let value = typed.map_or(setting.default_value(), |typed| typed.text.trim());
         Effective {
-            value: (!setting.is_secret).then(|| value.to_owned()),
+            // What nobody set is no secret, nor is that there is none.
+            value: (!setting.is_secret || value.is_empty()).then(|| value.to_owned()),
             origin: typed.map(|typed| typed.origin.clone()),
             setting,
         }
@@ -94,6 +95,7 @@ mod tests {
             "MONGO_DATABASE_HOST=(hidden) # shop.env line 2",
             "MONGO_DATABASE_NAME=shop # MONGO_DATABASE_HOST",
             "CDC_COLLECTIONS=a,b # flag",
+            "RABBITMQ_URI= # default: made of the settings above",
             "CDC_PIPELINE='two words' # environment",
             "CDC_WINDOW_EVENTS=many # shop.env line 4",
             "CDC_WINDOW_BYTES=4194304 # default",
@@ -104,7 +106,7 @@ mod tests {
                 "no `{line}` in {lines:#?}"
             );
         }
-        assert!(!lines.concat().contains("_FILE"), "{lines:#?}");
+        assert!(!lines.concat().contains("PASSWORD_FILE"), "{lines:#?}");
         assert!(!lines.concat().contains("hunter2"), "{lines:#?}");
     }
 
