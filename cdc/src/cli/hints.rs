@@ -329,7 +329,7 @@ impl Hint for operate::Error {
 impl Hint for start::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let text = match self {
-            Self::Oplog(mongo::Error::Permission { .. }) => Some(
+            Self::Oplog(mongo::Error::Permission { .. } | mongo::Error::Denied { .. }) => Some(
                 "as an administrator: db.getSiblingDB(\"admin\").grantRolesToUser(USER, [{ role: \"read\", db: \"local\" }]); \
                  or name a time, which needs no such permission",
             ),

@@ -89,7 +89,9 @@ async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
     let report = ready().await.json();
     assert_eq!(
         report,
-        serde_json::json!({"ready": true, "role": "leader", "obstacles": [], "catching_up": null})
+        serde_json::json!({
+            "ready": true, "role": "leader", "obstacles": [], "catching_up": null, "notice": null
+        })
     );
     proxy.down();
     eventually("it is not ready", async || ready().await.status == 503).await;

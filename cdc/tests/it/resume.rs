@@ -287,10 +287,8 @@ async fn goes_on_from_the_cluster_time(scenario: &Scenario, token: &str, code: &
 
 #[tokio::test]
 async fn a_token_that_the_server_cannot_read_is_replaced_by_its_cluster_time() {
-    for (label, token) in [("cut", "826B05"), ("text", "no token"), ("empty", "")] {
-        let scenario = Scenario::new(&format!("token_{label}")).await;
-        goes_on_from_the_cluster_time(&scenario, token, "(code ").await;
-    }
+    let scenario = Scenario::new("token_cut").await;
+    goes_on_from_the_cluster_time(&scenario, "826B05", "(code ").await;
 }
 
 #[tokio::test]
