@@ -238,10 +238,10 @@ async fn watch(
     {
         Ok(None) => steps.good(CHANGE_STREAM, format!("can be opened {place}")),
         Ok(Some(refused)) => steps.advice(CHANGE_STREAM, Advice::Token(refused)),
-        Err(Error::Source(
-            lost @ (source::Error::HistoryLost { .. } | source::Error::Ahead { .. }),
-        )) if config.source.on_history_lost == HistoryLost::Skip => {
-            steps.advice(CHANGE_STREAM, Advice::Skips(lost));
+        Err(Error::Source(error))
+            if config.source.on_history_lost == HistoryLost::Skip && error.is_skipped() =>
+        {
+            steps.advice(CHANGE_STREAM, Advice::Skips(error));
         }
         Err(error) => steps.fault(CHANGE_STREAM, error),
     }
