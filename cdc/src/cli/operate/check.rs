@@ -1,5 +1,7 @@
 //! `cdc check`: what would keep `cdc run` from working, and the mend of each.
 
+use std::borrow::Cow;
+
 use cdc::{
     config::Given,
     operate::{
@@ -50,6 +52,14 @@ fn fault(finding: &Finding) -> Option<&Error> {
     }
 }
 
+/// What helps a run, which goes on from a checkpoint: a replay helps itself otherwise.
+fn mend(error: &Error) -> Option<Cow<'static, str>> {
+    match error {
+        Error::Source(error) => error.hint(),
+        error => error.hint(),
+    }
+}
+
 fn is_bad_configuration(error: &Error) -> bool {
     matches!(error, Error::Mongo(cause) if cause.is_bad_configuration())
 }
@@ -74,7 +84,7 @@ impl Told {
         let (sign, outcome, text, mend) = match outcome {
             Outcome::Good(text) => ('✓', "good", text.clone(), None),
             Outcome::Advice(advice) => ('⚠', "advice", chain(advice), advice.hint()),
-            Outcome::Fault(error) => ('✗', "fault", chain(error), error.hint()),
+            Outcome::Fault(error) => ('✗', "fault", chain(error), mend(error)),
             Outcome::Skipped(reason) => ('-', "skipped", format!("not looked at: {reason}"), None),
         };
         Self {

@@ -1,5 +1,7 @@
 //! RabbitMQ's part.
 
+use std::time::Duration;
+
 use super::{Advice, Error, Server, Steps, Version, mongodb::release};
 use crate::{
     amqp::{self, Connection, Sight},
@@ -7,6 +9,9 @@ use crate::{
     lease::Contender,
     pipeline::{OnOversize, OnUnroutable},
 };
+
+/// Longest wait for a connection. Whatever else answers there is asked what it is within that time.
+const CONNECT: Duration = Duration::from_secs(5);
 
 const REACHABLE: &str = "reachable";
 const VERSION: &str = "version";
@@ -41,8 +46,8 @@ pub(super) async fn check(config: &Config, steps: &mut Steps) {
 /// A connection to a node that can be used. Each one that cannot is told.
 async fn reach(config: &Config, steps: &mut Steps) -> Option<Connection> {
     let each = async {
-        let broker = &config.publish.broker;
-        Ok::<_, Error>(Connection::open_each(broker, "cdc check").await)
+        let broker = config.publish.broker.clone().connect_within(CONNECT);
+        Ok::<_, Error>(Connection::open_each(&broker, "cdc check").await)
     };
     let outcomes = steps.ask(REACHABLE, each).await?;
     let (mut connections, mut failures) = (Vec::new(), Vec::new());
