@@ -11,10 +11,12 @@ mod difference;
 mod error;
 mod external;
 mod failures;
+mod greeting;
 mod node;
 mod permissions;
 mod probe;
 mod queue;
+mod rehearsal;
 mod scheduling;
 mod tls;
 mod topology;
@@ -32,5 +34,5 @@ pub use self::{
     permissions::{Action, Denied, Needs, Permission, Resource, escaped},
     queue::{Queue, QueueType},
     tls::{Fault, File, Identity, Tls},
-    topology::{Declare, Exchange, Survey, Topology},
+    topology::{Declare, Exchange, Sight, Survey, Topology},
 };

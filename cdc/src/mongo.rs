@@ -177,25 +177,39 @@ impl Mongo {
         if !matches!(error, Error::Denied { .. }) {
             return error;
         }
-        let command = doc! { "connectionStatus": 1, "showPrivileges": true };
-        let Ok(status) = self
-            .run("a question for privileges", "admin", command)
-            .await
-        else {
-            return error;
-        };
-        let Some(grantee) = Grantee::read(&status) else {
-            let addresses = self.addresses();
-            return Error::Anonymous { addresses };
-        };
-        let missing: Vec<_> = needed
-            .iter()
-            .filter_map(|one| one.missing(&status))
-            .collect();
-        if missing.is_empty() {
-            return error;
+        match self.lacking(needed).await {
+            Ok(None) => Error::Anonymous {
+                addresses: self.addresses(),
+            },
+            Ok(Some((grantee, missing))) if !missing.is_empty() => {
+                Error::Permission { grantee, missing }
+            }
+            _ => error,
         }
-        Error::Permission { grantee, missing }
+    }
+
+    /// Who is logged in, and what of `needed` they lack; none where nobody is logged in.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn lacking(
+        &self,
+        needed: &[Privilege],
+    ) -> Result<Option<(Grantee, Vec<Privilege>)>, Error> {
+        let command = doc! { "connectionStatus": 1, "showPrivileges": true };
+        let asked = self.run("a question for privileges", "admin", command);
+        let status = asked.await?;
+        Ok(Grantee::read(&status).map(|grantee| {
+            let missing = needed.iter().filter_map(|one| one.missing(&status));
+            (grantee, missing.collect())
+        }))
+    }
+
+    /// Who is connected and how, for people.
+    pub fn way(&self) -> String {
+        let is_encrypted = matches!(self.options.tls, Some(Tls::Enabled(_)));
+        let tls = if is_encrypted { "with" } else { "without" };
+        format!("{}, {tls} TLS", self.user)
     }
 
     /// Why no server was chosen, by what the monitors know.

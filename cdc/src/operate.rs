@@ -1,12 +1,15 @@
 //! What an operator asks beside the running engine: a pipeline's checkpoint, its state, a stretch of its history again.
 
+pub mod check;
 pub mod checkpoint;
 pub mod health;
 pub mod replay;
 pub mod status;
 
+use std::time::Duration;
+
 use crate::{
-    amqp, checkpoint as stage,
+    admin, amqp, checkpoint as stage,
     config::Config,
     mongo::{self, Mongo},
     pipeline, source, start,
@@ -53,6 +56,12 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// The admin port cannot be opened.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    /// A question took too long.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Overdue(Duration),
     /// It was broken off.
     #[error("stopped by a signal before the end")]
     Interrupted,

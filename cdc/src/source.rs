@@ -26,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::{
     chunk::Chunk,
     error::{Error, Refusal},
-    scope::{Collections, Scope},
+    scope::{Absent, Collections, Scope},
 };
 use self::{opener::Opener, reader::Reader};
 use crate::{
@@ -155,6 +155,25 @@ impl Source {
 /// [`Error::HistoryLost`] where it does not.
 pub async fn probe(mongo: &Mongo, scope: &Scope, position: &Position) -> Result<(), Error> {
     stream::probe(mongo, scope, position).await
+}
+
+/// Asks the server whether the source can begin at `position`, and changes nothing. Where it refuses the position and takes
+/// its cluster time instead, this gives the refusal: nothing is lost then.
+///
+/// # Errors
+/// As [`Source::open`] with [`HistoryLost::Stop`].
+pub async fn rehearse(
+    mongo: &Mongo,
+    scope: &Scope,
+    position: &Position,
+) -> Result<Option<Error>, Error> {
+    let config = Config {
+        scope: scope.clone(),
+        on_history_lost: HistoryLost::Stop,
+    };
+    drop(Opener::new(mongo, config, position.clone()).open().await?);
+    let refused = probe(mongo, scope, position).await.err();
+    Ok(refused.filter(|error| matches!(error, Error::HistoryLost { .. })))
 }
 
 impl HistoryLost {

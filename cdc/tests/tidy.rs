@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "operate",
         &[
+            "admin",
             "amqp",
             "checkpoint",
             "config",

@@ -12,6 +12,7 @@ use super::{
     Node, Tls,
     cause::Login,
     error::{Error, is_limit, soft_error},
+    external::External,
     permissions::{self, Action, Denied, Needs},
 };
 
@@ -99,6 +100,21 @@ impl Broker {
     /// The virtual host.
     pub fn vhost(&self) -> String {
         self.uri.vhost.clone()
+    }
+
+    /// How it is spoken to, for people.
+    pub(super) fn way(&self) -> String {
+        let login = self.login();
+        let user = match login.mechanism {
+            External::NAME => "the client certificate's user".to_owned(),
+            _ => format!("user `{}`", login.user),
+        };
+        let tls = if self.tls.is_some() {
+            "with"
+        } else {
+            "without"
+        };
+        format!("{user}, virtual host `{}`, {tls} TLS", login.vhost)
     }
 
     pub(super) fn nodes(&self) -> &[Node] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{Stream, TryFutureExt as _};
+use futures_util::{Stream, TryFutureExt as _, future::join_all};
 use lapin::{Channel, options::ConfirmSelectOptions, protocol::AMQPSoftError};
 use tracing::info;
 
@@ -30,6 +30,12 @@ impl Connection {
         Ok(Self { inner, broker })
     }
 
+    /// Connects to every node at the same time; for each what came of it, in the order in which they were given.
+    pub async fn open_each(broker: &Broker, name: &str) -> Vec<Result<Self, Error>> {
+        let nodes = broker.nodes().iter().map(|node| broker.at(node.clone()));
+        join_all(nodes.map(async |broker| Self::open(&broker, name).await)).await
+    }
+
     /// Host and port of the node.
     pub fn address(&self) -> String {
         self.broker.address()
@@ -53,6 +59,11 @@ impl Connection {
             open.map_err(|error| self.broker.name(error)),
         )
         .await
+    }
+
+    /// Who is connected and how, for people.
+    pub fn way(&self) -> String {
+        self.broker.way()
     }
 
     /// Opens a plain channel, for a consumer.

@@ -183,7 +183,7 @@ impl Connection {
     }
 
     /// Does `what` on a channel of its own, because a refusal closes the channel.
-    async fn on_a_channel<T>(
+    pub(super) async fn on_a_channel<T>(
         &self,
         what: impl AsyncFnOnce(&Channel) -> lapin::Result<T>,
     ) -> lapin::Result<T> {

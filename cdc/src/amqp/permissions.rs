@@ -153,6 +153,11 @@ pub(super) fn parse(text: &str, action: Action) -> Option<(Resource, Vec<Permiss
 }
 
 impl Denied {
+    /// Whether it is missing for a routing key alone.
+    pub(super) fn is_about_a_key(&self) -> bool {
+        matches!(self.resource, Resource::Topic { .. })
+    }
+
     /// Keeps of what may be missing what is needed; where that is none of it, it is added to what is needed.
     pub(super) fn complete(mut self) -> Self {
         let (Resource::Queue(name) | Resource::Exchange(name)) = &self.resource else {

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const ENOUGH: usize = 16;
 
 /// What a client of AMQP 0-9-1 says first (section 4.2.2): a server of AMQP greets, one of TLS sends an alert.
-const HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
+pub(super) const HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
 /// Ends what an HTTP server takes for a request; it answers that it was a bad one.
 const END_OF_REQUEST: &[u8] = b"\r\n\r\n";
 /// The command `{hello: 1, $db: "admin"}`, as the wire protocol has it:

@@ -52,9 +52,20 @@ pub struct Survey {
     pub unseen: Vec<(String, &'static str)>,
 }
 
+/// What a look at a queue tells.
+#[derive(Debug)]
+pub enum Sight {
+    /// It is not there and ours to declare, with arguments that do this to messages.
+    New(Vec<Danger>),
+    /// It is there, with such arguments.
+    Seen(Vec<Danger>),
+    /// It is there; its arguments could not be seen, for this reason.
+    Unseen(&'static str),
+}
+
 impl Topology {
     /// The queues that are ours to look after.
-    fn queues(&self) -> impl Iterator<Item = &Queue> {
+    pub fn queues(&self) -> impl Iterator<Item = &Queue> {
         let target = Some(&self.queue).filter(|_| self.exchange.is_default() || self.is_bound());
         target.into_iter().chain(&self.parking)
     }
@@ -72,12 +83,9 @@ impl Topology {
     /// nothing can be delivered.
     pub async fn declare(&self, connection: &Connection) -> Result<Survey, Error> {
         let mut survey = Survey::default();
-        match self.check_exchange(connection).await {
-            Err(Error::NoExchange { .. }) if self.is_bound() => {
-                connection.declare_exchange(&self.exchange).await?;
-                survey.is_exchange_new = true;
-            }
-            outcome => outcome?,
+        if !self.has_exchange(connection).await? {
+            connection.declare_exchange(&self.exchange).await?;
+            survey.is_exchange_new = true;
         }
         for queue in self.queues() {
             self.settle(queue, connection, &mut survey).await?;
@@ -95,32 +103,60 @@ impl Topology {
         survey: &mut Survey,
     ) -> Result<(), Error> {
         let name = &queue.name;
-        let arguments = match as_seen(connection.check_queue(name).await) {
-            Err(Error::NoQueue { queue, vhost }) if self.declare == Declare::Never => {
-                return Err(Error::NotToDeclare { queue, vhost });
-            }
-            Err(Error::NoQueue { .. }) => {
+        let dangers = match self.look(queue, connection).await? {
+            Sight::New(dangers) => {
                 connection.declare_queue(queue).await?;
                 survey.new_queues.push(name.clone());
-                queue.all_arguments()
+                dangers
             }
-            Err(error) => return Err(error),
-            Ok(()) if self.declare == Declare::Never => {
-                let reason = "rabbitmq tells them only to who may declare";
+            Sight::Seen(dangers) => dangers,
+            Sight::Unseen(reason) => {
                 survey.unseen.push((name.clone(), reason));
                 return Ok(());
             }
-            Ok(()) => match connection.properties(queue).await? {
-                Properties::Seen(arguments) => arguments,
-                Properties::Unseen(reason) => {
-                    survey.unseen.push((name.clone(), reason));
-                    return Ok(());
-                }
-            },
         };
-        let dangers = arguments.dangers().map(|danger| (name.clone(), danger));
+        let dangers = dangers.into_iter().map(|danger| (name.clone(), danger));
         survey.dangers.extend(dangers);
         Ok(())
+    }
+
+    /// Looks at one of its queues. Declares nothing.
+    ///
+    /// # Errors
+    /// As [`Topology::declare`].
+    pub async fn look(&self, queue: &Queue, connection: &Connection) -> Result<Sight, Error> {
+        let dangers = |arguments: &Arguments| arguments.dangers().collect();
+        match as_seen(connection.check_queue(&queue.name).await) {
+            Err(Error::NoQueue { queue, vhost }) if self.declare == Declare::Never => {
+                Err(Error::NotToDeclare { queue, vhost })
+            }
+            Err(Error::NoQueue { .. }) => Ok(Sight::New(dangers(&queue.all_arguments()))),
+            Err(error) => Err(error),
+            Ok(()) if self.declare == Declare::Never => {
+                Ok(Sight::Unseen("rabbitmq tells them only to who may declare"))
+            }
+            Ok(()) => Ok(match connection.properties(queue).await? {
+                Properties::Seen(arguments) => Sight::Seen(dangers(&arguments)),
+                Properties::Unseen(reason) => Sight::Unseen(reason),
+            }),
+        }
+    }
+
+    /// Whether `queue` is not there and ours to declare.
+    pub(super) async fn is_to_be_declared(&self, queue: &Queue, connection: &Connection) -> bool {
+        let found = connection.check_queue(&queue.name).await;
+        self.declare != Declare::Never && matches!(found, Err(Error::NoQueue { .. }))
+    }
+
+    /// Whether the exchange is there; false where it is not and is ours to declare.
+    ///
+    /// # Errors
+    /// [`Error::NoExchange`] where it is not there and somebody else's.
+    pub async fn has_exchange(&self, connection: &Connection) -> Result<bool, Error> {
+        match self.check_exchange(connection).await {
+            Err(Error::NoExchange { .. }) if self.is_bound() => Ok(false),
+            outcome => outcome.map(|()| true),
+        }
     }
 
     /// Checks that all is still there, after [`Topology::declare`] on this or an earlier connection. Declares nothing.

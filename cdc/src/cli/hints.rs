@@ -320,7 +320,50 @@ impl Hint for operate::Error {
             Self::NothingToUndo(_) => Some("`cdc checkpoint set` says from where to go on"),
             Self::Unreadable { .. } => Some("`cdc checkpoint set` gives it a readable one"),
             Self::Interrupted => Some("nothing is lost: run it again, with the same message_ids"),
-            Self::Signals(_) => None,
+            Self::Admin(error) => return error.hint(),
+            Self::Overdue(_) | Self::Signals(_) => None,
+        };
+        text.map(Cow::Borrowed)
+    }
+}
+
+impl Hint for operate::check::Advice {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let text = match self {
+            Self::Node(error) => return error.hint(),
+            Self::Release(advisory) => Some(advisory.mend),
+            Self::NoVersion(_) | Self::ConnectionString(_) | Self::Engine(_) => None,
+            Self::Clock(_) => Some("let both machines follow a time server (NTP)"),
+            Self::Scope(_) => Some(
+                "nothing has to be done if this is meant; else set it back, or give this engine a CDC_PIPELINE of its own",
+            ),
+            Self::Absent(source::Absent {
+                nearest: Some(nearest),
+                ..
+            }) => return Some(format!("is `{nearest}` meant? Correct CDC_COLLECTIONS").into()),
+            Self::Absent(_) => Some(
+                "correct CDC_COLLECTIONS; nothing has to be done for a collection that is still to come",
+            ),
+            Self::Empty(_) => Some(
+                "is MONGO_DATABASE_NAME right? Nothing has to be done for a database that is still to come",
+            ),
+            Self::Headroom { .. } => Some(
+                "start the engine soon; in mongosh, as an administrator, on each member:                  db.adminCommand({ replSetResizeOplog: 1, minRetentionHours: 24 })",
+            ),
+            Self::Token(_) => Some("nothing has to be done"),
+            Self::Skips(_) => Some(
+                "CDC_ON_HISTORY_LOST=stop ends the engine instead; copy what is missing from the collections themselves",
+            ),
+            Self::Danger(_, amqp::Danger::DropsOldest) => Some(
+                "declare the queue anew with `x-overflow` reject-publish (CDC_QUEUE_ARGUMENTS), or without the limit",
+            ),
+            Self::Danger(_, amqp::Danger::DropsExpired) => Some(
+                "declare the queue anew with `x-dead-letter-exchange` (CDC_QUEUE_ARGUMENTS), or without `x-message-ttl`",
+            ),
+            Self::Danger(_, amqp::Danger::Expires) => {
+                Some("declare the queue anew without `x-expires`")
+            }
+            Self::Drops(_) => Some("set CDC_ON_UNROUTABLE to stop, retry or park"),
         };
         text.map(Cow::Borrowed)
     }

@@ -1,5 +1,6 @@
 //! What an operator types beside `cdc run`: each command is a thin one over the library's `operate`.
 
+mod check;
 mod checkpoint;
 mod health;
 mod pages;
@@ -33,6 +34,7 @@ pub(crate) struct Request {
 /// Every command, with `settings` as flags.
 pub(in crate::cli) fn commands(settings: &[Setting]) -> Vec<Clap> {
     let asking = [
+        check::command(),
         checkpoint::command(),
         replay::command(),
         status::command(),
@@ -54,7 +56,7 @@ pub(in crate::cli) fn parse(
         leaf = deeper;
     }
     let given = match name {
-        "checkpoint" | "replay" | "status" | "health" => given(settings, leaf),
+        "check" | "checkpoint" | "replay" | "status" | "health" => given(settings, leaf),
         "completions" | "man" => Given::new(),
         _ => return None,
     };
@@ -73,6 +75,7 @@ pub(in crate::cli) fn run(request: &Request, whole: Clap) -> Result<(), Exit> {
         matches,
     } = request;
     match name.as_str() {
+        "check" => check::run(given, matches),
         "checkpoint" => checkpoint::run(given, matches),
         "replay" => replay::run(given, matches),
         "status" => status::run(given, matches),

@@ -147,6 +147,11 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Error {
+    /// Whether [`HistoryLost::Skip`](super::HistoryLost::Skip) goes on after it.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self, Self::Ahead { .. }) || self.is_lost()
+    }
+
     /// Whether the oplog no longer reaches back to the position.
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::HistoryLost { source, .. } if source.is_lost())

@@ -6,7 +6,7 @@ mod glob;
 
 use bson::{Document, doc};
 
-pub use self::collections::Collections;
+pub use self::{absent::Absent, collections::Collections};
 use crate::event::{ChangeEvent, Operation};
 
 /// One of so many entries that are not wanted comes with a sample. A server looks at some 200,000 entries a second.

@@ -5,6 +5,7 @@
 mod admin;
 mod bad_input;
 mod catching_up;
+mod check;
 mod crash;
 mod delivery;
 mod faults_broker;

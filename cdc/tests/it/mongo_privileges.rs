@@ -8,13 +8,13 @@ use crate::support::{Finished, MongoServer, Scenario, amqp_uri};
 const DOCUMENT: &str = include_str!("../../../docs/security.md");
 
 /// A server on which the documented commands were run for the database of a scenario.
-struct Guarded {
-    server: MongoServer,
-    scenario: Scenario,
+pub(crate) struct Guarded {
+    pub(crate) server: MongoServer,
+    pub(crate) scenario: Scenario,
 }
 
 impl Guarded {
-    async fn start(label: &str) -> Self {
+    pub(crate) async fn start(label: &str) -> Self {
         let server = MongoServer::guarded(label).await;
         server.create_user("root", "password", "root").await;
         let root = server.uri_of("root", "password");
@@ -38,7 +38,7 @@ impl Guarded {
     }
 
     /// Runs what could be pasted into mongosh.
-    async fn paste(&self, text: &str) {
+    pub(crate) async fn paste(&self, text: &str) {
         for statement in text.split("db.getSiblingDB(").skip(1) {
             let (database, command) = statement.split_once(").runCommand(").unwrap();
             let command = command.trim_end().strip_suffix(')').unwrap();
@@ -48,7 +48,7 @@ impl Guarded {
         }
     }
 
-    async fn run(&self, database: &str, command: Document) {
+    pub(crate) async fn run(&self, database: &str, command: Document) {
         let database = self.scenario.mongo.database(database);
         database
             .run_command(command.clone())

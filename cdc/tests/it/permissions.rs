@@ -267,7 +267,7 @@ fn command_of(finished: &Finished) -> String {
 }
 
 /// The words that a shell makes of `command` behind its first one.
-fn words(command: &str) -> Vec<String> {
+pub(crate) fn words(command: &str) -> Vec<String> {
     let script = format!("rabbitmqctl() {{ printf '%s\\n' \"$@\"; }}; {command}");
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(output.status.success(), "{command}: {output:?}");

@@ -1,6 +1,9 @@
 //! Says what is watched and is not there: a slip of the hand reads nothing for ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use bson::{Document, doc};
 use futures_util::TryStreamExt as _;
@@ -17,19 +20,20 @@ type Kinds = BTreeMap<String, String>;
 
 /// A watched name or pattern that gives no changes now.
 #[derive(Debug, PartialEq, Eq)]
-struct Absent<'a> {
-    text: &'a str,
+pub struct Absent {
+    /// The name or pattern.
+    pub text: String,
     /// What bears the name instead of a collection, such as `view`.
-    kind: Option<&'a str>,
+    pub kind: Option<String>,
     /// The name that takes the fewest edits, if those are few.
-    nearest: Option<&'a str>,
+    pub nearest: Option<String>,
 }
 
 impl Scope {
     /// Warns of every watched name and pattern that matches no collection. It may be created later, so that is all.
     pub async fn warn_of_absent(&self, mongo: &Mongo) {
-        let kinds = match kinds(mongo, &self.database).await {
-            Ok(kinds) => kinds,
+        let absent = match self.find_absent(mongo).await {
+            Ok(absent) => absent,
             // Whoever may read the change stream need not be allowed to ask for this.
             Err(error) => {
                 debug!(error = chain(&error), "the collections cannot be listed");
@@ -37,14 +41,14 @@ impl Scope {
             }
         };
         let database = &self.database;
-        if kinds.is_empty() {
+        if absent.is_none() {
             info!(database, "the watched database has no collections yet");
         }
         for Absent {
             text,
             kind,
             nearest,
-        } in self.absent(&kinds)
+        } in absent.unwrap_or_else(|| self.absent(&Kinds::default()))
         {
             if let Some(kind) = kind {
                 warn!(
@@ -64,15 +68,24 @@ impl Scope {
         }
     }
 
-    fn absent<'a>(&'a self, kinds: &'a Kinds) -> Vec<Absent<'a>> {
+    /// Every watched name and pattern that matches no collection; none where the database has no collections at all.
+    ///
+    /// # Errors
+    /// The collections cannot be listed, for which a user may lack the permission.
+    pub async fn find_absent(&self, mongo: &Mongo) -> Result<Option<Vec<Absent>>, mongo::Error> {
+        let kinds = kinds(mongo, &self.database).await?;
+        Ok((!kinds.is_empty()).then(|| self.absent(&kinds)))
+    }
+
+    fn absent<'a>(&self, kinds: &'a Kinds) -> Vec<Absent> {
         let is_collection =
             |(name, kind): (&'a String, &String)| (kind == "collection").then_some(name);
         let existing: BTreeSet<String> = kinds.iter().filter_map(is_collection).cloned().collect();
         let unmatched = self.collections.unmatched(&existing).into_iter();
         let absent = unmatched.map(|text| Absent {
-            text,
-            kind: kinds.get(text).map(String::as_str),
-            nearest: nearest(text, kinds.iter().filter_map(is_collection)),
+            text: text.to_owned(),
+            kind: kinds.get(text).cloned(),
+            nearest: nearest(text, kinds.iter().filter_map(is_collection)).map(str::to_owned),
         });
         absent.collect()
     }
@@ -89,6 +102,23 @@ async fn kinds(mongo: &Mongo, database: &str) -> Result<Kinds, mongo::Error> {
         Ok(kinds.collect())
     };
     mongo.deadline("a list of the collections", list).await
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Some(kind) => write!(
+                f,
+                "`{}` is a {kind}, and the change stream tells nothing of it",
+                self.text
+            ),
+            None => write!(f, "`{}` matches no collection", self.text),
+        }?;
+        match &self.nearest {
+            Some(nearest) => write!(f, "; the nearest name is `{nearest}`"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The name that may have been meant: a slip in every fourth letter at most.
@@ -128,7 +158,13 @@ mod tests {
         let kinds = existing.map(|(name, kind)| (name.to_owned(), kind.to_owned()));
         let kinds = Kinds::from(kinds);
         let absent: Vec<_> = scope.absent(&kinds);
-        let absent = absent.iter().map(|one| (one.text, one.kind, one.nearest));
+        let absent = absent.iter().map(|one| {
+            (
+                one.text.as_str(),
+                one.kind.as_deref(),
+                one.nearest.as_deref(),
+            )
+        });
         let expected = [
             ("Players", None, Some("players")),
             ("gmaes", None, Some("games")),

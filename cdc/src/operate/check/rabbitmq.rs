@@ -1,0 +1,194 @@
+//! RabbitMQ's part.
+
+use std::time::Duration;
+
+use super::{Advice, Error, Server, Steps, Version, mongodb::release};
+use crate::{
+    amqp::{self, Connection, Sight},
+    config::Config,
+    lease::Contender,
+    pipeline::{OnOversize, OnUnroutable},
+};
+
+/// Longest wait for a connection. Whatever else answers there is asked what it is within that time.
+const CONNECT: Duration = Duration::from_secs(5);
+
+const REACHABLE: &str = "reachable";
+const VERSION: &str = "version";
+const LOCK: &str = "lock";
+const PERMISSIONS: &str = "permissions";
+const EXCHANGE: &str = "exchange";
+const QUEUE: &str = "queue";
+const UNROUTABLE: &str = "unroutable";
+const SIZE: &str = "message size";
+
+/// From this release on the limit of a message's size is lower where nobody set one.
+const LOWER_LIMIT: Version = Version(4, 0, 0);
+
+pub(super) async fn check(config: &Config, steps: &mut Steps) {
+    let Some(connection) = reach(config, steps).await else {
+        for what in [VERSION, LOCK, PERMISSIONS, EXCHANGE, QUEUE, SIZE] {
+            steps.skipped(what, "rabbitmq cannot be used");
+        }
+        return;
+    };
+    let version = async { Ok::<_, Error>(connection.version().await) };
+    let version = steps.answer(version).await.ok().flatten();
+    let version = release(Server::Rabbitmq, version.as_deref(), steps);
+    lock(config, steps).await;
+    permissions(config, &connection, steps).await;
+    exchange(config, &connection, steps).await;
+    queues(config, &connection, steps).await;
+    size(config, version, steps);
+    connection.close().await;
+}
+
+/// A connection to a node that can be used. Each one that cannot is told.
+async fn reach(config: &Config, steps: &mut Steps) -> Option<Connection> {
+    let each = async {
+        let broker = config.publish.broker.clone().connect_within(CONNECT);
+        Ok::<_, Error>(Connection::open_each(&broker, "cdc check").await)
+    };
+    let outcomes = steps.ask(REACHABLE, each).await?;
+    let (mut connections, mut failures) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Ok(connection) => connections.push(connection),
+            Err(error) => failures.push(error),
+        }
+    }
+    for connection in &connections {
+        let (address, way) = (connection.address(), connection.way());
+        steps.good(REACHABLE, format!("{address} answers; {way}"));
+    }
+    for failure in failures {
+        if connections.is_empty() {
+            steps.fault(REACHABLE, failure);
+        } else {
+            steps.advice(REACHABLE, Advice::Node(failure));
+        }
+    }
+    let connection = connections.pop();
+    for other in connections {
+        other.close().await;
+    }
+    connection
+}
+
+/// Takes the lock on a connection of its own, and gives it back.
+async fn lock(config: &Config, steps: &mut Steps) {
+    let (broker, lock) = (&config.publish.broker, &config.publish.lock);
+    let take = async {
+        let contender = Contender::connect(broker, lock).await?;
+        let taken = contender.take_lock().await;
+        let (connection, _) = contender.into_parts();
+        connection.close().await;
+        taken
+    };
+    match steps.ask(LOCK, take).await {
+        Some(true) => steps.good(LOCK, "free"),
+        Some(false) => steps.good(LOCK, "held by an engine: one that is started now stands by"),
+        None => {}
+    }
+}
+
+async fn permissions(config: &Config, connection: &Connection, steps: &mut Steps) {
+    let denials = config.publish.topology.denials(connection);
+    let Some(denials) = steps.ask(PERMISSIONS, denials).await else {
+        return;
+    };
+    if denials.is_empty() {
+        steps.good(
+            PERMISSIONS,
+            "to publish, and to declare what is to be declared",
+        );
+    }
+    for denied in denials {
+        steps.fault(PERMISSIONS, amqp::Error::Denied(Box::new(denied)));
+    }
+}
+
+async fn exchange(config: &Config, connection: &Connection, steps: &mut Steps) {
+    let topology = &config.publish.topology;
+    let name = &topology.exchange.name;
+    if topology.exchange.is_default() {
+        steps.good(EXCHANGE, "the default one");
+        return;
+    }
+    match steps.ask(EXCHANGE, topology.has_exchange(connection)).await {
+        Some(true) => steps.good(EXCHANGE, format!("`{name}` is there")),
+        Some(false) => steps.good(
+            EXCHANGE,
+            format!("`{name}` is not there, and is declared at the start"),
+        ),
+        None => {}
+    }
+    let what_happens = match config.pipeline.policies.on_unroutable {
+        OnUnroutable::Stop => "a change that matches no queue stops the engine",
+        OnUnroutable::Retry => {
+            "a change that matches no queue is published again until one takes it"
+        }
+        OnUnroutable::Park => "a change that matches no queue is parked",
+        OnUnroutable::Drop => {
+            steps.advice(UNROUTABLE, Advice::Drops(name.clone()));
+            return;
+        }
+    };
+    steps.good(UNROUTABLE, what_happens);
+}
+
+async fn queues(config: &Config, connection: &Connection, steps: &mut Steps) {
+    let topology = &config.publish.topology;
+    for queue in topology.queues() {
+        let name = &queue.name;
+        let Some(sight) = steps.ask(QUEUE, topology.look(queue, connection)).await else {
+            continue;
+        };
+        let dangers = match sight {
+            Sight::New(dangers) => {
+                steps.good(
+                    QUEUE,
+                    format!("`{name}` is not there, and is declared at the start"),
+                );
+                dangers
+            }
+            Sight::Seen(dangers) => {
+                steps.good(
+                    QUEUE,
+                    format!("`{name}` is there and keeps messages for good"),
+                );
+                dangers
+            }
+            Sight::Unseen(reason) => {
+                steps.good(QUEUE, format!("`{name}` is there"));
+                let text =
+                    format!("whether `{name}` is durable, its type and its arguments: {reason}");
+                steps.skipped(QUEUE, text);
+                continue;
+            }
+        };
+        for danger in dangers {
+            steps.advice(QUEUE, Advice::Danger(name.clone(), danger));
+        }
+    }
+}
+
+/// The broker does not tell its limit before a message is larger.
+fn size(config: &Config, version: Option<Version>, steps: &mut Steps) {
+    let Some(version) = version else {
+        steps.skipped(SIZE, "the release is not known, and so is its limit");
+        return;
+    };
+    let limit = if version < LOWER_LIMIT { 128 } else { 16 };
+    let what_happens = match config.pipeline.policies.on_oversize {
+        OnOversize::Stop => "stops the engine",
+        OnOversize::Park => "is parked without its document",
+        OnOversize::Trim => "is published without its document",
+    };
+    steps.good(
+        SIZE,
+        format!(
+            "the broker does not tell its limit, which is {limit} MiB where nobody set another; a larger message {what_happens}"
+        ),
+    );
+}
