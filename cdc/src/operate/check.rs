@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Longest wait for one step.
-const STEP: Duration = Duration::from_secs(8);
+const STEP: Duration = Duration::from_secs(10);
 /// However short the wait at a start is, the steps of a server have this long.
 const SERVER_MIN: Duration = Duration::from_secs(2);
 /// Longest wait for an engine's sign of life.

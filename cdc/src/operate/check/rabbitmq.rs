@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Longest wait for a connection. Whatever else answers there is asked what it is within that time.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(8);
 
 const REACHABLE: &str = "reachable";
 const VERSION: &str = "version";

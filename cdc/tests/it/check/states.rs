@@ -90,7 +90,7 @@ async fn an_exchange_that_is_not_there_is_found_and_nothing_is_declared() {
 }
 
 async fn store(scenario: &Scenario, checkpoint: Document) {
-    let mut stored = doc! { "_id": &scenario.name, "revision": 1_i64 };
+    let mut stored = doc! { "_id": &scenario.name, "revision": 1_i64, "resume_token": Bson::Null };
     stored.extend(checkpoint);
     let id = doc! { "_id": &scenario.name };
     let checkpoints = scenario.checkpoints();
