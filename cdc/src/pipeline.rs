@@ -64,7 +64,7 @@ use crate::{
 /// Time between looks at deadlines.
 const TICK: Duration = Duration::from_secs(1);
 /// Longest wait for the last save when a session does not end by a drain.
-const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(5);
+const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Bounds and intervals of the loop.
 #[derive(Debug, Clone)]
