@@ -78,13 +78,13 @@ async fn reach(config: &Config, steps: &mut Steps) -> Option<Connection> {
 /// Takes the lock on a connection of its own, and gives it back.
 async fn lock(config: &Config, steps: &mut Steps) {
     let (broker, lock) = (&config.publish.broker, &config.publish.lock);
-    let take = async {
+    let take = Box::pin(async {
         let contender = Contender::connect(broker, lock).await?;
         let taken = contender.take_lock().await;
         let (connection, _) = contender.into_parts();
         connection.close().await;
         taken
-    };
+    });
     match steps.ask(LOCK, take).await {
         Some(true) => steps.good(LOCK, "free"),
         Some(false) => steps.good(LOCK, "held by an engine: one that is started now stands by"),
@@ -93,7 +93,7 @@ async fn lock(config: &Config, steps: &mut Steps) {
 }
 
 async fn permissions(config: &Config, connection: &Connection, steps: &mut Steps) {
-    let denials = config.publish.topology.denials(connection);
+    let denials = Box::pin(config.publish.topology.denials(connection));
     let Some(denials) = steps.ask(PERMISSIONS, denials).await else {
         return;
     };
