@@ -95,6 +95,7 @@ async fn a_closed_pipe_loses_nothing_that_was_not_read() {
             );
             let finished = tail.close().await;
             assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
+            scenario.unread().await;
             next += count;
         }
         holds(&scenario, next..1_000).await;

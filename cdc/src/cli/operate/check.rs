@@ -28,7 +28,7 @@ pub(super) fn command() -> Clap {
 
 pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
     let (config, _) = settings(given)?;
-    let findings = block_on(async { Ok(all(&config).await) })?;
+    let findings = block_on(async { Ok(Box::pin(all(&config)).await) })?;
     if matches.get_flag("json") {
         print(&in_json(&findings).to_string());
     } else {

@@ -138,6 +138,11 @@ fn of_rabbitmq(broker: &str) -> Vec<Plant> {
             "127.0.0.1:1: connection refused",
             "RABBITMQ_HOST",
         )),
+    ]
+}
+
+fn of_topology() -> Vec<Plant> {
+    vec![
         fault(
             "CDC_QUEUE_TYPE",
             "quorum",
@@ -174,7 +179,11 @@ async fn each_setting_that_does_not_fit_is_found_and_hides_nothing_of_the_other_
     let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
     let well = Report::of(&scenario).await;
     let given = scenario.given().to_vec();
-    for plant in of_mongodb(&broker).into_iter().chain(of_rabbitmq(&broker)) {
+    for plant in of_mongodb(&broker)
+        .into_iter()
+        .chain(of_rabbitmq(&broker))
+        .chain(of_topology())
+    {
         for (variable, value) in &plant.settings {
             scenario.set(variable, value);
         }

@@ -10,7 +10,7 @@ use lapin::{
     types::FieldTable,
 };
 
-use super::{DEADLINE, Scenario};
+use super::{DEADLINE, Scenario, eventually};
 
 /// A message that arrived.
 #[derive(Debug, Clone)]
@@ -55,6 +55,22 @@ pub(crate) fn first_copies(deliveries: &[Delivery]) -> Vec<i32> {
 }
 
 impl Scenario {
+    /// Waits until nobody consumes from this scenario's queue: the broker notices the end of a consumer of a quorum
+    /// queue a moment after its connection.
+    pub(crate) async fn unread(&self) {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        eventually("nobody reads the queue", async || {
+            let name = self.name.as_str().into();
+            let look = self.channel().await;
+            let look = look.queue_declare(name, options, FieldTable::default());
+            look.await.unwrap().consumer_count() == 0
+        })
+        .await;
+    }
+
     pub(crate) async fn channel(&self) -> Channel {
         self.rabbit.create_channel().await.unwrap()
     }

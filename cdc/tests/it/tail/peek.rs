@@ -44,6 +44,7 @@ async fn peek_ends_before_it_wears_messages_out() {
             .log
             .contains(&format!("was given out {look} times before"));
         assert_eq!(told, look >= 15, "{}", finished.log);
+        scenario.unread().await;
     }
     holds(&scenario, 0..30).await;
 }
