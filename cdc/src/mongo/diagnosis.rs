@@ -9,7 +9,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress, Tls, TlsOptions},
 };
 
-use super::{Error, fault::Fault, handshake::asks_for_a_certificate, members::Members};
+use super::{Error, fault::Fault, handshake, members::Members};
 use crate::tls;
 
 /// Longest wait for one answer.
@@ -66,11 +66,10 @@ async fn barred(address: &ServerAddress, options: &ClientOptions, fault: Fault) 
 
 /// Why a server may close connections after the handshake.
 async fn closed(address: &ServerAddress, options: &TlsOptions) -> Option<Fault> {
-    let ServerAddress::Tcp { host, port } = address else {
-        return None;
-    };
-    let port = port.unwrap_or(DEFAULT_PORT);
-    let is_asked = asks_for_a_certificate(host, port, ANSWER_TIMEOUT).await;
+    let (host, port) = place(address)?;
+    let is_asked = handshake::attempt(host, port, ANSWER_TIMEOUT)
+        .await
+        .is_asked;
     is_asked.then_some(match options.cert_key_file_path {
         None => Fault::Tls(tls::Fault::ClientCertificateMissing),
         Some(_) => Fault::ClosedAfterCertificate,
@@ -82,10 +81,21 @@ async fn speaks_tls(address: &ServerAddress) -> bool {
     let mut lax = TlsOptions::default();
     lax.allow_invalid_certificates = Some(true);
     match ask(address, Some(Tls::Enabled(lax))).await {
-        // The latter after the handshake.
-        Ok(_) | Err(Fault::Closed) => true,
+        Ok(_) => true,
         Err(Fault::Tls(fault)) => fault != tls::Fault::NotTls,
+        // Before or after the handshake; a server that is going down closes connections too.
+        Err(Fault::Closed) => match place(address) {
+            Some((host, port)) => handshake::attempt(host, port, ANSWER_TIMEOUT).await.is_tls,
+            None => false,
+        },
         Err(_) => false,
+    }
+}
+
+fn place(address: &ServerAddress) -> Option<(&str, u16)> {
+    match address {
+        ServerAddress::Tcp { host, port } => Some((host, port.unwrap_or(DEFAULT_PORT))),
+        _ => None,
     }
 }
 

@@ -1,5 +1,5 @@
-//! One TLS handshake, to learn whether a server asks for a client certificate: one that was given none may close the
-//! connection without a word.
+//! One TLS handshake, to learn whether a server speaks TLS and asks for a client certificate: one that was given none may
+//! close the connection without a word.
 
 use std::{
     net::{TcpStream, ToSocketAddrs as _},
@@ -29,14 +29,24 @@ struct Asked(AtomicBool);
 #[derive(Debug)]
 struct Anybody;
 
-/// Whether the server asks for a client certificate. False where no handshake comes about within some `timeout`s.
-pub(super) async fn asks_for_a_certificate(host: &str, port: u16, timeout: Duration) -> bool {
-    let host = host.to_owned();
-    let handshake = tokio::task::spawn_blocking(move || shake_hands(&host, port, timeout));
-    handshake.await.ok().flatten().unwrap_or(false)
+/// What a server did in a handshake.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Handshake {
+    /// It answered in TLS. A connection that was closed or reset before proves nothing: whatever is there may be going
+    /// down.
+    pub(super) is_tls: bool,
+    /// It asked for a client certificate.
+    pub(super) is_asked: bool,
 }
 
-fn shake_hands(host: &str, port: u16, timeout: Duration) -> Option<bool> {
+/// Tries a handshake, without a client certificate, within some `timeout`s.
+pub(super) async fn attempt(host: &str, port: u16, timeout: Duration) -> Handshake {
+    let host = host.to_owned();
+    let handshake = tokio::task::spawn_blocking(move || shake_hands(&host, port, timeout));
+    handshake.await.ok().flatten().unwrap_or_default()
+}
+
+fn shake_hands(host: &str, port: u16, timeout: Duration) -> Option<Handshake> {
     let asked = Arc::new(Asked::default());
     let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
@@ -52,7 +62,11 @@ fn shake_hands(host: &str, port: u16, timeout: Duration) -> Option<bool> {
     stream.set_read_timeout(Some(timeout)).ok()?;
     stream.set_write_timeout(Some(timeout)).ok()?;
     while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok() {}
-    Some(asked.0.load(Ordering::Relaxed))
+    let is_asked = asked.0.load(Ordering::Relaxed);
+    Some(Handshake {
+        is_tls: is_asked || !tls.is_handshaking(),
+        is_asked,
+    })
 }
 
 impl ResolvesClientCert for Asked {
