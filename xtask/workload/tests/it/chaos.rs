@@ -84,15 +84,16 @@ fn assert_caught(run: &Run) {
     assert!(stderr.contains(&repeat), "{stderr}");
 }
 
+/// Only a kill that loses what was sent shows this defect, and on a busy machine a run may have none.
 #[test]
 fn a_checkpoint_saved_one_event_early_is_caught() {
-    let flags = [
-        "--minutes=0.5",
-        "--seed=1",
-        "--engines=1",
-        "--faults=engine-kill",
-    ];
-    assert_caught(&run("early", "early-checkpoint", &flags));
+    let early = |seed: &str| {
+        let flags = ["--minutes=0.5", seed, "--engines=1", "--faults=engine-kill"];
+        run("early", "early-checkpoint", &flags)
+    };
+    let seeds = ["--seed=1", "--seed=2", "--seed=3", "--seed=4"];
+    let caught = seeds.into_iter().map(early).find(|run| run.code == Some(1));
+    assert_caught(&caught.expect("one of the runs loses a message"));
 }
 
 #[test]
