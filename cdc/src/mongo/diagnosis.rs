@@ -6,7 +6,7 @@ use bson::{Document, doc};
 use mongodb::{
     Client,
     event::EventHandler,
-    options::{ClientOptions, ServerAddress, Tls, TlsOptions},
+    options::{ClientOptions, ServerAddress, Tls},
 };
 
 use super::{Error, fault::Fault, handshake, members::Members};
@@ -50,8 +50,7 @@ fn misplaced(address: &ServerAddress, hello: &Document, expected: Option<&str>) 
 /// What is wrong with a server, where that is more than the driver knows, or only a person can mend it.
 async fn barred(address: &ServerAddress, options: &ClientOptions, fault: Fault) -> Option<Error> {
     let sharper = match (&fault, &options.tls) {
-        (Fault::Closed, Some(Tls::Enabled(tls))) => closed(address, tls).await,
-        (Fault::Closed, _) if speaks_tls(address).await => Some(Fault::SpeaksTls),
+        (Fault::Closed, given) => closed(address, given.as_ref()).await,
         (Fault::ClosedInHandshake | Fault::Tls(tls::Fault::NotTls), Some(Tls::Enabled(_)))
             if ask(address, None).await.is_ok() =>
         {
@@ -64,39 +63,22 @@ async fn barred(address: &ServerAddress, options: &ClientOptions, fault: Fault) 
     Some(Error::Barred { address, fault })
 }
 
-/// Why a server may close connections after the handshake.
-async fn closed(address: &ServerAddress, options: &TlsOptions) -> Option<Fault> {
-    let (host, port) = place(address)?;
-    let is_asked = handshake::attempt(host, port, ANSWER_TIMEOUT)
-        .await
-        .is_asked;
-    is_asked.then_some(match options.cert_key_file_path {
-        None => Fault::Tls(tls::Fault::ClientCertificateMissing),
-        Some(_) => Fault::ClosedAfterCertificate,
-    })
-}
-
-/// Whether a server takes part in a TLS handshake. Nothing is sent to it.
-async fn speaks_tls(address: &ServerAddress) -> bool {
-    let mut lax = TlsOptions::default();
-    lax.allow_invalid_certificates = Some(true);
-    match ask(address, Some(Tls::Enabled(lax))).await {
-        Ok(_) => true,
-        Err(Fault::Tls(fault)) => fault != tls::Fault::NotTls,
-        // Before or after the handshake; a server that is going down closes connections too.
-        Err(Fault::Closed) => match place(address) {
-            Some((host, port)) => handshake::attempt(host, port, ANSWER_TIMEOUT).await.is_tls,
-            None => false,
-        },
-        Err(_) => false,
-    }
-}
-
-fn place(address: &ServerAddress) -> Option<(&str, u16)> {
-    match address {
-        ServerAddress::Tcp { host, port } => Some((host, port.unwrap_or(DEFAULT_PORT))),
-        _ => None,
-    }
+/// Why a server may close connections: it speaks TLS and we do not, or it wants another client certificate than it got.
+async fn closed(address: &ServerAddress, given: Option<&Tls>) -> Option<Fault> {
+    let ServerAddress::Tcp { host, port } = address else {
+        return None;
+    };
+    let port = port.unwrap_or(DEFAULT_PORT);
+    let handshake = handshake::attempt(host, port, ANSWER_TIMEOUT).await;
+    let Some(Tls::Enabled(options)) = given else {
+        return handshake.is_tls.then_some(Fault::SpeaksTls);
+    };
+    handshake
+        .is_asked
+        .then_some(match options.cert_key_file_path {
+            None => Fault::Tls(tls::Fault::ClientCertificateMissing),
+            Some(_) => Fault::ClosedAfterCertificate,
+        })
 }
 
 /// One server's `hello`, which needs no credentials.

@@ -21,6 +21,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use crate::tls::Fault;
+
 /// Notes that it was asked for a certificate, and has none.
 #[derive(Debug, Default)]
 struct Asked(AtomicBool);
@@ -61,10 +63,19 @@ fn shake_hands(host: &str, port: u16, timeout: Duration) -> Option<Handshake> {
     let mut stream = TcpStream::connect_timeout(&address, timeout).ok()?;
     stream.set_read_timeout(Some(timeout)).ok()?;
     stream.set_write_timeout(Some(timeout)).ok()?;
-    while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok() {}
+    let failure = loop {
+        if !tls.is_handshaking() {
+            break None;
+        }
+        if let Err(error) = tls.complete_io(&mut stream) {
+            break Some(error);
+        }
+    };
     let is_asked = asked.0.load(Ordering::Relaxed);
+    // A refusal in TLS is an answer too.
+    let is_answer = |error| Fault::of(error).is_some_and(|fault| fault != Fault::NotTls);
     Some(Handshake {
-        is_tls: is_asked || !tls.is_handshaking(),
+        is_tls: is_asked || failure.as_ref().is_none_or(is_answer),
         is_asked,
     })
 }
