@@ -2,27 +2,16 @@
 //!
 //! Each match is exhaustive, so a new error asks for its hint here.
 
+mod mongodb;
+mod rabbitmq;
+
 use std::borrow::Cow;
 
-use cdc::{
-    admin, amqp, app, checkpoint, config, mongo, operate, pipeline, sink, source, start, tail, tls,
-};
-
-use super::grants;
+use cdc::{admin, amqp, app, checkpoint, mongo, operate, pipeline, sink, source, start, tail};
 
 /// For a message that is larger than the broker takes.
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
      set CDC_ON_OVERSIZE to trim or park";
-
-/// For a server of MongoDB that does not get the certificate that it wants.
-const CLIENT_CERTIFICATE: &str = "name a file with a certificate that the server accepts and its key (PEM) as \
-     `tlsCertificateKeyFile=` in MONGO_DATABASE_HOST";
-/// Where RabbitMQ cannot be reached.
-const RABBITMQ_AWAY: &str = "is RabbitMQ running there, and is the address right (RABBITMQ_HOST and RABBITMQ_PORT, \
-     or RABBITMQ_URI)?";
-/// The same, where the address is that of the local servers.
-const RABBITMQ_AWAY_HERE: &str = "is RabbitMQ running? `cargo xtask local-start` starts one here; the address of \
-     another is set in RABBITMQ_HOST and RABBITMQ_PORT, or in RABBITMQ_URI";
 
 /// What a person can do.
 pub(super) trait Hint {
@@ -61,203 +50,6 @@ impl Hint for tail::Error {
             Self::Output(_) | Self::Signals(_) => None,
         };
         text.map(Cow::Borrowed)
-    }
-}
-
-impl Hint for mongo::Error {
-    fn hint(&self) -> Option<Cow<'static, str>> {
-        let text = match self {
-            Self::Driver(_) | Self::Moved | Self::NoOplog | Self::Options(_) => None,
-            Self::NoServers { .. } => Some(
-                "is the name in MONGO_DATABASE_HOST right, and does this machine's name server answer? With mongodb:// \
-                 the servers are listed without it",
-            ),
-            Self::Unreachable { addresses, .. } if config::are_defaults(addresses) => Some(
-                "is MongoDB running? `cargo xtask local-start` starts one here; the address of another is set in \
-                     MONGO_DATABASE_HOST",
-            ),
-            Self::TimedOut { .. } => {
-                Some("look at MongoDB's load, at its log and at the network in between")
-            }
-            Self::Unreachable { .. } => Some(
-                "is MongoDB running there, is the address in MONGO_DATABASE_HOST right, and may this machine connect to it?",
-            ),
-            Self::Barred { fault, .. } => barred(fault),
-            Self::NotPrimary { .. } => Some(
-                "name all members and `replicaSet=` in MONGO_DATABASE_HOST, and leave `directConnection` out",
-            ),
-            Self::NotInitiated { .. } => Some("run rs.initiate() once on one of its members"),
-            Self::Standalone { .. } => {
-                Some("start mongod with --replSet NAME and run rs.initiate() once")
-            }
-            Self::OtherReplicaSet { .. } => Some("correct `replicaSet=` in MONGO_DATABASE_HOST"),
-            Self::Credentials { .. } => {
-                Some("correct user, password or authSource in MONGO_DATABASE_HOST")
-            }
-            Self::Anonymous { .. } => Some(
-                "put a user and a password, or authMechanism=MONGODB-X509, into MONGO_DATABASE_HOST",
-            ),
-            Self::Denied { .. } => Some(
-                "grant `read` on the watched database (MONGO_DATABASE_NAME) and `readWrite` on the checkpoint database \
-                 (CDC_CHECKPOINT_DATABASE)",
-            ),
-            Self::Permission { grantee, missing } => {
-                let command = grants::mongodb::command(grantee, missing);
-                return Some(format!("in mongosh, as an administrator: {command}").into());
-            }
-        };
-        text.map(Cow::Borrowed)
-    }
-}
-
-fn barred(fault: &mongo::Fault) -> Option<&'static str> {
-    use tls::Fault;
-    match fault {
-        mongo::Fault::SpeaksTls => Some("add `tls=true` to MONGO_DATABASE_HOST"),
-        mongo::Fault::ClosedAfterCertificate => Some(CLIENT_CERTIFICATE),
-        mongo::Fault::SpeaksPlain => Some("leave `tls=true` out of MONGO_DATABASE_HOST"),
-        mongo::Fault::Tls(fault) => match fault {
-            Fault::UnknownIssuer => Some(
-                "name the file with its authority's certificate (PEM) as `tlsCAFile=` in MONGO_DATABASE_HOST",
-            ),
-            Fault::OtherName { .. } => Some(
-                "use one of these names in MONGO_DATABASE_HOST, or give the server a certificate for its own",
-            ),
-            Fault::Expired | Fault::NotValidYet | Fault::Certificate(_) => {
-                Some("give the server a valid certificate, and look at the clocks of both machines")
-            }
-            Fault::ClientCertificateMissing | Fault::ClientCertificate(_) => {
-                Some(CLIENT_CERTIFICATE)
-            }
-            Fault::NotTls | Fault::Other(_) => None,
-        },
-        _ => None,
-    }
-}
-
-impl Hint for amqp::Error {
-    fn hint(&self) -> Option<Cow<'static, str>> {
-        let text = match self {
-            Self::Connect(failures) => match unconnected(failures.gravest()?) {
-                RABBITMQ_AWAY if config::are_defaults(&failures.addresses()) => {
-                    Some(RABBITMQ_AWAY_HERE)
-                }
-                text => Some(text),
-            },
-            Self::Broker { address, .. } | Self::TimedOut { address, .. }
-                if config::are_defaults(address) =>
-            {
-                Some(RABBITMQ_AWAY_HERE)
-            }
-            Self::Broker { .. } | Self::TimedOut { .. } => Some(RABBITMQ_AWAY),
-            Self::Refused { .. } => Some(
-                "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
-                 or give the user permissions there",
-            ),
-            Self::Denied(denied) => {
-                let command = grants::rabbitmq::command(denied);
-                return Some(
-                    format!(
-                        "this grants all that it needs there, and replaces what the user may do on that virtual host \
-                         now:\n  {command}"
-                    )
-                    .into(),
-                );
-            }
-            Self::Unfit {
-                unfit: amqp::Unfit::Type { .. },
-                ..
-            } => Some(
-                "the queue was left as it is: set CDC_QUEUE_TYPE to its type or to nothing, or choose another \
-                 RABBITMQ_QUEUE_NAME",
-            ),
-            Self::Unfit { .. } => Some(
-                "the queue was left as it is: choose another RABBITMQ_QUEUE_NAME, or declare the queue anew as durable, \
-                 neither exclusive nor auto-delete",
-            ),
-            Self::Undeclarable { .. } => {
-                Some("correct CDC_QUEUE_ARGUMENTS, CDC_EXCHANGE_TYPE or CDC_EXCHANGE_ARGUMENTS")
-            }
-            Self::NotToDeclare { .. } => Some(
-                "declare the queue, durable, or set CDC_DECLARE to missing, or correct RABBITMQ_QUEUE_NAME",
-            ),
-            Self::QueueAway { .. } => Some("start the node that holds the queue"),
-            Self::NoExchange { .. } => Some(
-                "declare the exchange and its bindings, or set CDC_DECLARE to all, or correct RABBITMQ_EXCHANGE",
-            ),
-            Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
-            Self::Oversize { .. } => Some(OVERSIZE),
-            Self::NoQueue { .. } => {
-                Some("`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME")
-            }
-        };
-        text.map(Cow::Borrowed)
-    }
-}
-
-/// Why a node of RabbitMQ cannot be used.
-fn unconnected(cause: &amqp::Cause) -> &'static str {
-    use amqp::Cause;
-    match cause {
-        Cause::Name(_) => {
-            "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
-        }
-        Cause::Refused
-        | Cause::Silent(_)
-        | Cause::Network(_)
-        | Cause::Cut(None)
-        | Cause::Broker(_) => RABBITMQ_AWAY,
-        Cause::File(_) => "put the file back as it was at the start",
-        Cause::UnknownIssuer => {
-            "set RABBITMQ_CA_FILE to the certificate of the CA that issued the broker's"
-        }
-        Cause::Expired(_) | Cause::NotYetValid(_) => {
-            "renew the broker's certificate, or correct this machine's clock"
-        }
-        Cause::WrongName { .. } => {
-            "name the host as the certificate does (RABBITMQ_HOST or RABBITMQ_URI), or give the broker a certificate \
-                 with this name among its alternative names"
-        }
-        Cause::CaCertificate => {
-            "give the broker a certificate that a CA has signed, or one of its own without CA:TRUE"
-        }
-        Cause::Certificate(_) => "give the broker another certificate",
-        Cause::NoClientCertificate | Cause::Cut(Some(amqp::Asked::InVain)) => {
-            "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE"
-        }
-        Cause::ClientCertificate(_) | Cause::Cut(Some(amqp::Asked::Answered)) => {
-            "set RABBITMQ_CERT_FILE to a certificate of a CA in the broker's ssl_options.cacertfile that has not expired"
-        }
-        Cause::Tls(_) => "look at the broker's log, and at its ssl_options",
-        Cause::SpeaksTls => "write amqps:// in RABBITMQ_URI, or set RABBITMQ_TLS=on",
-        Cause::SpeaksPlain => {
-            "correct the port (5671 is usual for TLS), or go without TLS: amqp:// in RABBITMQ_URI, or no RABBITMQ_TLS \
-                 and no certificate files"
-        }
-        Cause::OtherServer(_) | Cause::NotAmqp => {
-            "correct host and port (RABBITMQ_HOST and RABBITMQ_PORT, or RABBITMQ_URI)"
-        }
-        Cause::Credentials { user } if user == "guest" => {
-            "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI; from another machine \
-                 than its own, a broker refuses `guest` whatever the password"
-        }
-        Cause::Credentials { .. } => {
-            "correct RABBITMQ_DEFAULT_USERNAME and RABBITMQ_DEFAULT_PASSWORD, or RABBITMQ_URI"
-        }
-        Cause::CertificateUser => {
-            "create the user that the certificate names (rabbitmqctl add_user, its password does not matter): the \
-                 subject, or the common name with ssl_cert_login_from = common_name"
-        }
-        Cause::Mechanism(_) => {
-            "enable it in the broker: rabbitmq-plugins enable rabbitmq_auth_mechanism_ssl, and EXTERNAL among its \
-                 auth_mechanisms; or set RABBITMQ_AUTH=plain"
-        }
-        Cause::NoVhost(_) => {
-            "correct RABBITMQ_VHOST or RABBITMQ_URI, or create it: rabbitmqctl add_vhost NAME"
-        }
-        Cause::VhostClosed { .. } => {
-            "let the user in: rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ"
-        }
     }
 }
 
