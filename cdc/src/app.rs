@@ -5,7 +5,6 @@ mod scope;
 mod sessions;
 mod supervisor;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -20,6 +19,7 @@ use crate::{
     mongo,
     pipeline::{self, Outcome},
     retry::Disposition,
+    signals::Signals,
     source, start,
 };
 
@@ -61,8 +61,7 @@ pub enum Error {
 /// See [`Error`].
 pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), Error> {
     let shutdown = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut signals = Signals::listen().map_err(Error::Signals)?;
     let admin = Admin::bind(config.admin).await?;
     let metrics = Metrics::new(&config.checkpoint.pipeline);
     let health = Health::default();
@@ -74,8 +73,7 @@ pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), E
         tokio::select! {
             outcome = &mut engine => return outcome,
             never = &mut following => match never {},
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.next() => {}
         }
         if shutdown.is_cancelled() {
             return Err(Error::Interrupted);

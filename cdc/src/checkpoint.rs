@@ -205,7 +205,8 @@ impl Store {
         let outcome = if self.revision == 0 {
             self.insert(next).await
         } else {
-            self.replace(next).await
+            let present = doc! { "_id": &self.config.pipeline, "revision": self.revision };
+            self.replace(present, next).await
         };
         match outcome {
             Ok(true) => {}
@@ -223,6 +224,7 @@ impl Store {
         Ok(())
     }
 
+    /// False where there is a document already.
     async fn insert(&self, next: Document) -> Result<bool, mongo::Error> {
         let insert = self
             .collection
@@ -234,11 +236,11 @@ impl Store {
         }
     }
 
-    async fn replace(&self, next: Document) -> Result<bool, mongo::Error> {
-        let filter = doc! { "_id": &self.config.pipeline, "revision": self.revision };
+    /// False where `present` matches no document any more.
+    async fn replace(&self, present: Document, next: Document) -> Result<bool, mongo::Error> {
         let replace = self
             .collection
-            .replace_one(filter, next)
+            .replace_one(present, next)
             .write_concern(WriteConcern::majority());
         let result = self.ask("a checkpoint save", replace.into_future()).await?;
         Ok(result.matched_count == 1)

@@ -39,7 +39,27 @@ fn warnings() -> impl Iterator<Item = String> {
     std::env::vars_os().filter_map(|(name, _)| ignored(name.to_str()?))
 }
 
+/// Waits for `work` on the one thread of this process.
+fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::failure(format!("start the runtime: {error}"), None))?;
+    let outcome = runtime.block_on(work);
+    // What is still running, such as a name look-up or a write that nobody takes, must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}
+
 impl Exit {
+    /// A connection string that no client can be made of, which only a library could tell.
+    fn bad_connection_string(text: &str, hint: Option<Cow<'static, str>>) -> Self {
+        Self::usage(
+            format!("bad configuration\n  MONGO_DATABASE_HOST: {text}"),
+            hint,
+        )
+    }
+
     /// Bad configuration.
     pub(crate) fn usage(text: impl Into<String>, hint: Option<Cow<'static, str>>) -> Self {
         Self {

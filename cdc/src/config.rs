@@ -29,7 +29,6 @@ pub use self::{
     log::{LogConfig, LogFilter, LogFormat},
     moments::{Wish, range},
     names::{ignored, unknown},
-    resolve::doubts,
     servers::are_defaults,
     setting::Setting,
     settings::{run_settings, tail_settings},
@@ -57,6 +56,8 @@ pub struct Config {
     pub mongo_uri: Secret,
     /// What a person should know of it that is no fault, a sentence each.
     pub notes: Vec<String>,
+    /// What is no fault and yet may not be meant, a sentence.
+    pub doubt: Option<String>,
     /// What is watched.
     pub source: source::Config,
     /// Where a pipeline without a checkpoint begins.
@@ -131,6 +132,7 @@ impl Config {
             declarations,
             engine,
         } = Settings::read(&mut input);
+        let doubt = resolve::doubt(&input.given);
         let mut faults = input.faults;
         let notes = mongo.notes();
         if mongo.database == mongo.checkpoint_database {
@@ -172,6 +174,7 @@ impl Config {
             start: mongo.start,
             mongo_uri: mongo.uri,
             notes,
+            doubt,
             startup_timeout: servers.startup_timeout,
         };
         let log = LogConfig {

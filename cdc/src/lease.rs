@@ -57,6 +57,11 @@ impl Contender {
         self.lock.is_held(&self.connection, &self.channel).await
     }
 
+    /// Gives the lock back, if it has it, and closes politely.
+    pub async fn close(self) {
+        self.connection.close().await;
+    }
+
     /// The connection, and the channel on which every publish is confirmed. The lock lives as long as the former.
     pub(crate) fn into_parts(self) -> (Connection, Channel) {
         (self.connection, self.channel)

@@ -32,6 +32,7 @@ pub mod mongo;
 pub mod position;
 pub mod raw_bson;
 pub mod retry;
+pub mod signals;
 pub mod tls;
 
 mod sabotage;

@@ -13,10 +13,7 @@ mod text;
 
 use std::io::{self, Write as _};
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::{consumer::Consumer, output::Output, session::Session};
@@ -24,6 +21,7 @@ use crate::{
     amqp,
     config::TailConfig,
     retry::{Backoff, Disposition, chain},
+    signals::Signals,
 };
 
 /// Why no more messages are printed.
@@ -68,15 +66,13 @@ pub enum Error {
 /// See [`Error`].
 pub async fn run(config: TailConfig) -> Result<(), Error> {
     let stop = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut signals = Signals::listen().map_err(Error::Signals)?;
     let tail = tail(config, stop.clone());
     tokio::pin!(tail);
     loop {
         tokio::select! {
             outcome = &mut tail => return outcome,
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.next() => {}
         }
         if stop.is_cancelled() {
             // The broker puts back what was not acknowledged when the connection is gone.

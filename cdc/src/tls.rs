@@ -45,11 +45,7 @@ pub enum Fault {
 impl Fault {
     /// The fault in an error of a connection, where TLS is its cause.
     pub fn of(error: &io::Error) -> Option<Self> {
-        let inner = error.get_ref()?;
-        if let Some(inner) = inner.downcast_ref::<io::Error>() {
-            return Self::of(inner);
-        }
-        inner.downcast_ref::<TlsError>().map(Self::from)
+        inside(error).map(Self::from)
     }
 
     /// Whether only a person can mend it: a certificate does not change by itself.
@@ -69,6 +65,15 @@ impl From<&TlsError> for Fault {
     }
 }
 
+/// The error of TLS in an error of a connection.
+pub fn inside(error: &io::Error) -> Option<&TlsError> {
+    let inner = error.get_ref()?;
+    match inner.downcast_ref::<io::Error>() {
+        Some(inner) => inside(inner),
+        None => inner.downcast_ref(),
+    }
+}
+
 fn certificate(error: &CertificateError) -> Fault {
     use CertificateError as Error;
     match error {
@@ -80,7 +85,7 @@ fn certificate(error: &CertificateError) -> Fault {
             presented,
         } => Fault::OtherName {
             expected: expected.to_str().into_owned(),
-            presented: presented.iter().map(|name| bare(name)).collect(),
+            presented: names(presented),
         },
         _ => Fault::Certificate(error.to_string()),
     }
@@ -103,10 +108,13 @@ fn alerted(alert: AlertDescription) -> Fault {
     }
 }
 
-/// The TLS library shows a name with its kind: `DnsName("broker.example")`.
-fn bare(name: &str) -> String {
-    let inner = name.split_once('(').map_or(name, |(_, rest)| rest);
-    inner.trim_end_matches(')').trim_matches('"').to_owned()
+/// A certificate's names, which the TLS library shows with their kinds: `DnsName("broker.example")`.
+pub fn names(presented: &[String]) -> Vec<String> {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    presented.iter().map(bare).collect()
 }
 
 fn listed(names: &[String]) -> String {

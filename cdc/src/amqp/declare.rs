@@ -41,18 +41,7 @@ impl Connection {
     }
 
     async fn declare_with(&self, queue: &str, arguments: &Arguments) -> Result<(), Error> {
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        let asked = match arguments.dead_letter_exchange() {
-            Some(_) => Action::DeadLetters,
-            None => Action::DeclareOrPublish,
-        };
-        let declare = self.on_a_channel(async |channel| {
-            let declare = channel.queue_declare(queue.into(), options, arguments.table());
-            declare.await.map(drop)
-        });
+        let declare = self.attempt(queue, arguments);
         let declare = declare.map_err(|error| match soft_error(&error) {
             Some((AMQPSoftError::PRECONDITIONFAILED, text)) => undeclarable("queue", queue, &text),
             // A declaration cannot miss the queue; so the broker says that it is not available.
@@ -61,9 +50,22 @@ impl Connection {
                 reason: text,
             },
             Some((AMQPSoftError::RESOURCELOCKED, _)) => unfit(queue, Unfit::Exclusive),
-            _ => self.broker.name_after(error, asked),
+            _ => self.broker.name_after(error, to_declare(arguments)),
         });
         self.within("a queue declaration", declare).await
+    }
+
+    /// Declares a durable queue on a channel of its own.
+    pub(super) async fn attempt(&self, queue: &str, arguments: &Arguments) -> lapin::Result<()> {
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declare = async |channel: &Channel| {
+            let declare = channel.queue_declare(queue.into(), options, arguments.table());
+            declare.await.map(drop)
+        };
+        self.on_a_channel(declare).await
     }
 
     /// Looks at what `queue`, which exists, is.
@@ -191,6 +193,14 @@ impl Connection {
         let outcome = what(&channel).await?;
         channel.close(200, "OK".into()).await?;
         Ok(outcome)
+    }
+}
+
+/// What was done, where a permission is missing to declare a queue with these arguments.
+pub(super) fn to_declare(arguments: &Arguments) -> Action {
+    match arguments.dead_letter_exchange() {
+        Some(_) => Action::DeadLetters,
+        None => Action::DeclareOrPublish,
     }
 }
 

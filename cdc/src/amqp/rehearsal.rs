@@ -7,14 +7,14 @@
 use futures_util::TryFutureExt as _;
 use lapin::{
     BasicProperties, ExchangeKind,
-    options::{
-        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
-    },
+    options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions},
     protocol::AMQPSoftError,
     types::{AMQPValue, FieldTable},
 };
 
-use super::{Action, Connection, Denied, Error, Queue, Topology, error::soft_error};
+use super::{
+    Action, Connection, Denied, Error, Queue, Topology, declare::to_declare, error::soft_error,
+};
 
 /// A text where the broker wants something else.
 const NONSENSE: &str = "cdc check";
@@ -75,20 +75,8 @@ impl Connection {
     async fn may_declare(&self, queue: &Queue) -> Result<(), Error> {
         let mut arguments = queue.all_arguments();
         arguments.set("x-expires", Some(AMQPValue::LongString(NONSENSE.into())));
-        let asked = match arguments.dead_letter_exchange() {
-            Some(_) => Action::DeadLetters,
-            None => Action::DeclareOrPublish,
-        };
-        let declare = self.on_a_channel(async |channel| {
-            let options = QueueDeclareOptions {
-                durable: true,
-                ..QueueDeclareOptions::default()
-            };
-            let name = queue.name.as_str().into();
-            let declare = channel.queue_declare(name, options, arguments.table());
-            declare.await.map(drop)
-        });
-        self.allowed(declare, asked).await
+        let declare = self.attempt(&queue.name, &arguments);
+        self.allowed(declare, to_declare(&arguments)).await
     }
 
     async fn may_declare_exchange(&self, exchange: &str) -> Result<(), Error> {

@@ -74,11 +74,11 @@ impl Attempts {
         if error.disposition() == Disposition::Halt || left.is_some_and(|left| left.is_zero()) {
             return Err(error);
         }
+        let reason = chain(&error);
         self.obstacle = error.cause();
         if let Some(cause) = self.obstacle {
-            self.health.add_obstacle(cause, chain(&error));
+            self.health.add_obstacle(cause, reason.clone());
         }
-        let reason = chain(&error);
         if let Some(tries) = self.failures.failed(&reason, Instant::now()) {
             warn!(
                 error = reason,

@@ -6,7 +6,7 @@
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{Collection, options::WriteConcern};
 
-use super::{Config, Error, Store, VERSION, as_integer, is_duplicate_key};
+use super::{Config, Error, Store, VERSION, as_integer};
 use crate::{
     mongo::{self, Mongo},
     position::Position,
@@ -165,32 +165,18 @@ impl Editor {
     /// Whether `before` was still there.
     async fn swap(&self, before: &Record, after: &Record) -> Result<bool, mongo::Error> {
         let (mongo, collection) = (&self.store.mongo, &self.store.collection);
-        let what = "a checkpoint save";
         let revision = before.field("revision").cloned().unwrap_or(Bson::Null);
         let present = doc! { "_id": self.pipeline(), "revision": revision };
         match (&before.0, after.stamped(before, self.pipeline())) {
             (None, None) => Ok(true),
-            (None, Some(next)) => {
-                let insert = collection
-                    .insert_one(next)
-                    .write_concern(WriteConcern::majority());
-                match mongo.deadline(what, insert.into_future()).await {
-                    Err(mongo::Error::Driver(error)) if is_duplicate_key(&error) => Ok(false),
-                    result => result.map(|_| true),
-                }
-            }
-            (Some(_), Some(next)) => {
-                let replace = collection
-                    .replace_one(present, next)
-                    .write_concern(WriteConcern::majority());
-                let replaced = mongo.deadline(what, replace.into_future()).await?;
-                Ok(replaced.matched_count == 1)
-            }
+            (None, Some(next)) => self.store.insert(next).await,
+            (Some(_), Some(next)) => self.store.replace(present, next).await,
             (Some(_), None) => {
                 let delete = collection
                     .delete_one(present)
                     .write_concern(WriteConcern::majority());
-                let deleted = mongo.deadline(what, delete.into_future()).await?;
+                let deleted = mongo.deadline("a checkpoint save", delete.into_future());
+                let deleted = deleted.await?;
                 Ok(deleted.deleted_count == 1)
             }
         }

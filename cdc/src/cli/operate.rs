@@ -17,7 +17,7 @@ use cdc::{
 };
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
-use super::{Exit, arguments::argument, hints::Hint as _, warnings};
+use super::{Exit, arguments::argument, block_on, hints::Hint as _, warnings};
 
 /// Said below the help of every command that has the settings as hidden flags.
 const SETTINGS: &str = "Every setting of `cdc run` counts here too: as a flag, from the environment, or from .env \
@@ -113,22 +113,10 @@ fn finish<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Exit> {
     block_on(async { work.await.map_err(|error| exit(&error)) })
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::failure(format!("start the runtime: {error}"), None))?;
-    let outcome = runtime.block_on(work);
-    // What is still running, such as a name look-up, must not hold up the exit.
-    runtime.shutdown_background();
-    outcome
-}
-
 fn exit(error: &Error) -> Exit {
     match error {
         Error::Mongo(cause) if cause.is_bad_configuration() => {
-            let text = format!("bad configuration\n  MONGO_DATABASE_HOST: {}", chain(error));
-            Exit::usage(text, error.hint())
+            Exit::bad_connection_string(&chain(error), error.hint())
         }
         _ => Exit::failure(chain(error), error.hint()),
     }

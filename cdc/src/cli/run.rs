@@ -4,12 +4,12 @@ use std::{env, process, time::Duration};
 
 use cdc::{
     app::{self, Supervisor},
-    config::{Config, Given, LogFormat, doubts},
+    config::{Config, Given, LogFormat},
     retry::chain,
 };
 use tracing::{info, warn};
 
-use super::{Exit, hints::Hint as _, log, warnings};
+use super::{Exit, block_on, hints::Hint as _, log, warnings};
 
 pub(super) fn run(given: &Given) -> Result<(), Exit> {
     let format = LogFormat::of(given);
@@ -22,28 +22,20 @@ fn engine(given: &Given) -> Result<(), Exit> {
     if log_config.filter.is_lowered {
         warn!("RUST_LOG asks for trace, which is compiled out of release builds; shown is debug");
     }
-    for text in warnings().chain(doubts(given)) {
+    for text in warnings().chain(config.doubt.clone()) {
         warn!("{text}");
     }
     for note in &config.notes {
         info!("{note}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::failure(format!("start the runtime: {error}"), None))?;
-    let outcome = runtime.block_on(app::run(config, supervisor()));
-    // What is still running, such as a name look-up, must not hold up the exit.
-    runtime.shutdown_background();
-    outcome.map_err(|error| {
-        if error.is_bad_configuration() {
-            let text = format!(
-                "bad configuration\n  MONGO_DATABASE_HOST: {}",
-                chain(&error)
-            );
-            return Exit::usage(text, error.hint());
-        }
-        Exit::failure(chain(&error), error.hint())
+    block_on(async {
+        let outcome = Box::pin(app::run(config, supervisor())).await;
+        outcome.map_err(|error| {
+            if error.is_bad_configuration() {
+                return Exit::bad_connection_string(&chain(&error), error.hint());
+            }
+            Exit::failure(chain(&error), error.hint())
+        })
     })
 }
 

@@ -8,7 +8,7 @@ use cdc::{
     tail,
 };
 
-use super::{Exit, hints::Hint as _, warnings};
+use super::{Exit, block_on, hints::Hint as _, warnings};
 
 pub(super) fn run(given: &Given, options: &TailOptions) -> Result<(), Exit> {
     let config = TailConfig::check(given, options)?;
@@ -16,12 +16,8 @@ pub(super) fn run(given: &Given, options: &TailOptions) -> Result<(), Exit> {
         // A closed stderr is no reason to stop.
         let _ = writeln!(std::io::stderr(), "warning: {text}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Exit::failure(format!("start the runtime: {error}"), None))?;
-    let outcome = runtime.block_on(tail::run(config));
-    // A write that the reader of our output holds up must not hold up the exit.
-    runtime.shutdown_background();
-    outcome.map_err(|error| Exit::failure(chain(&error), error.hint()))
+    block_on(async {
+        let outcome = tail::run(config).await;
+        outcome.map_err(|error| Exit::failure(chain(&error), error.hint()))
+    })
 }

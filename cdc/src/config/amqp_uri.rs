@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
-use super::kind::Kind;
+use super::kind::{Kind, optional};
 use crate::amqp::Node;
 
 const FORM: &str = "not an amqp:// or amqps:// URI";
@@ -40,10 +40,7 @@ pub(super) struct Uri {
 }
 
 pub(super) fn amqp_uri() -> Kind<Option<Uri>> {
-    Kind::new("", |text| match text {
-        "" => Ok(None),
-        _ => text.parse().map(Some),
-    })
+    optional(Kind::new("", str::parse))
 }
 
 impl Uri {

@@ -61,15 +61,9 @@ fn read(given: &Given, secret: &str, path: &str) -> Result<String, String> {
     }
 }
 
-/// What is no fault and yet may not be meant.
-pub fn doubts(given: &Given) -> Vec<String> {
-    let (given, _) = resolve(given);
-    difference(&given).into_iter().collect()
-}
-
-/// Whether the path of the connection string names another database than is watched. Where it has credentials and no
-/// `authSource`, the path says where to look them up.
-fn difference(given: &Given) -> Option<String> {
+/// What is no fault and yet may not be meant: the path of the connection string names another database than is watched.
+/// Where it has credentials and no `authSource`, the path says where to look them up.
+pub(super) fn doubt(given: &Given) -> Option<String> {
     let (text, watched) = (text(given, URI)?, text(given, DATABASE)?);
     let uri = ConnectionString::parse(text).ok()?;
     let path = uri.default_database.filter(|path| path != watched)?;
@@ -204,7 +198,7 @@ mod tests {
 
     #[test]
     fn another_database_in_the_path_is_said_unless_it_is_where_credentials_are() {
-        let doubts = |uri| doubts(&typed(&[(URI, uri), (DATABASE, "shop")]));
+        let doubts = |uri| Vec::from_iter(doubt(&typed(&[(URI, uri), (DATABASE, "shop")])));
         for uri in [
             "mongodb://host/old",
             "mongodb://ada:hunter2@host/old?authSource=admin",

@@ -5,7 +5,7 @@ use lapin::uri::AMQPUri;
 use super::{
     Faults, Secret,
     amqp_uri::Uri,
-    kind::Kind,
+    kind::{Kind, optional},
     setting::Input,
     settings::{Mongo, Rabbit},
 };
@@ -33,12 +33,9 @@ pub(super) fn hosts() -> Kind<String> {
 
 /// A template for routing keys; none where nothing is set.
 pub(super) fn routing_key() -> Kind<Option<RoutingKey>> {
-    Kind::new("", |text| match text {
-        "" => Ok(None),
-        _ => RoutingKey::parse(text)
-            .map(Some)
-            .map_err(|error| error.to_string()),
-    })
+    optional(Kind::new("", |text| {
+        RoutingKey::parse(text).map_err(|error| error.to_string())
+    }))
 }
 
 impl Mongo {

@@ -87,7 +87,7 @@ impl Setting {
 /// Reads settings and collects what is wrong with them, and their declarations on the way.
 #[derive(Debug, Default)]
 pub(super) struct Input<'a> {
-    given: Cow<'a, Given>,
+    pub(super) given: Cow<'a, Given>,
     pub(super) faults: Faults,
     pub(super) declared: Vec<Setting>,
 }

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use lapin::uri::SASLMechanism;
 
-use super::{Faults, kind::Kind, settings::Rabbit};
+use super::{
+    Faults,
+    kind::{Kind, optional},
+    settings::Rabbit,
+};
 use crate::amqp::{File, Identity, Tls};
 
 /// Ways to authenticate.
@@ -15,21 +19,16 @@ pub(super) const AUTH: [(&str, SASLMechanism); 2] = [
 
 /// `on` and `off`, or none.
 pub(super) fn switch() -> Kind<Option<bool>> {
-    Kind::new("on, off", |text| match text {
-        "" => Ok(None),
-        "on" => Ok(Some(true)),
-        "off" => Ok(Some(false)),
+    optional(Kind::new("on, off", |text| match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
         _ => Err(format!("`{text}` is neither on nor off")),
-    })
+    }))
 }
 
 /// A file's path, or none. The file is not looked at.
 pub(super) fn file() -> Kind<Option<PathBuf>> {
-    Kind::new("", |text| {
-        Ok(Some(text)
-            .filter(|text| !text.is_empty())
-            .map(PathBuf::from))
-    })
+    optional(Kind::new("", |text| Ok(PathBuf::from(text))))
 }
 
 fn variable(file: File) -> &'static str {

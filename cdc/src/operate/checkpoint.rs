@@ -128,8 +128,7 @@ impl Editing {
 
     /// Gives the lock back.
     pub async fn end(self) {
-        let (connection, _) = self.contender.into_parts();
-        connection.close().await;
+        self.contender.close().await;
     }
 
     /// The checkpoint of another pipeline.

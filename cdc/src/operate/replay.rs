@@ -9,7 +9,6 @@ use std::{
 };
 
 use bson::{DateTime, Timestamp};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, connect};
@@ -21,6 +20,7 @@ use crate::{
     mongo::Mongo,
     pipeline::{Outcome, Pipeline, Reached, Stages},
     position::{CATCHING_UP_SECONDS, Position},
+    signals::Signals,
     sink::{Sink, amqp::Link},
     source::{HistoryLost, Source},
     start::{self, Start},
@@ -80,8 +80,7 @@ pub async fn run(
 ) -> Result<Progress, Error> {
     let started = Instant::now();
     let shutdown = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut signals = Signals::listen().map_err(Error::Signals)?;
     let mongo = connect(&config).await?;
     let until = end(&mongo, range.to).await?;
     let begin = Start::Time(range.from)
@@ -116,8 +115,7 @@ pub async fn run(
                 say(&progress());
                 continue;
             }
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.next() => {}
         }
         if shutdown.is_cancelled() {
             return Err(Error::Interrupted);

@@ -6,17 +6,13 @@ use rustls::{AlertDescription, CertificateError, Error, pki_types::UnixTime};
 use x509_parser::time::ASN1Time;
 
 use super::Cause;
-
-/// The error of TLS in an error of the connection.
-fn inside(error: &io::Error) -> Option<&Error> {
-    error.get_ref()?.downcast_ref()
-}
+use crate::tls;
 
 impl Cause {
     /// What ended a connection, perhaps one by TLS; `asked` is whether the server had asked for a client certificate.
     pub(in crate::amqp) fn of_stream(error: &io::Error, asked: Option<Asked>) -> Self {
-        match inside(error) {
-            Some(tls) => Self::of_tls(tls, asked),
+        match tls::inside(error) {
+            Some(error) => Self::of_tls(error, asked),
             None => match Self::of_network(error) {
                 Self::Cut(_) => Self::Cut(asked),
                 cause => cause,
@@ -44,7 +40,7 @@ impl Cause {
                 presented,
             } => Self::WrongName {
                 host: expected.to_str().into_owned(),
-                names: presented.iter().map(|name| plain(name)).collect(),
+                names: tls::names(presented),
             },
             CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
                 Self::CaCertificate
@@ -83,12 +79,6 @@ pub enum Asked {
     Answered,
     /// We have none.
     InVain,
-}
-
-/// `DnsName("a.example")` without what stands around it.
-fn plain(name: &str) -> String {
-    let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
-    inner.trim_end_matches(')').trim_matches('"').to_owned()
 }
 
 fn day(time: UnixTime) -> String {

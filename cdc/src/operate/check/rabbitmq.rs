@@ -81,8 +81,7 @@ async fn lock(config: &Config, steps: &mut Steps) {
     let take = Box::pin(async {
         let contender = Contender::connect(broker, lock).await?;
         let taken = contender.take_lock().await;
-        let (connection, _) = contender.into_parts();
-        connection.close().await;
+        contender.close().await;
         taken
     });
     match steps.ask(LOCK, take).await {
