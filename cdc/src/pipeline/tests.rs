@@ -11,7 +11,7 @@ use proptest::{prelude::*, test_runner::TestCaseResult};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Config, OnOversize, OnPoison, OnUnroutable, Outcome, Pipeline, Policies, Stages,
+    Config, Error, OnOversize, OnPoison, OnUnroutable, Outcome, Pipeline, Policies, Stages,
     checkpointer::Store as CheckpointStore,
     scripted::{Saved, Store},
 };
@@ -49,7 +49,7 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let odds = (0_u32..15, 0_u32..10, 0_u32..10).prop_map(|(nack, return_, lose)| Odds {
+    let odds = (0_u32..15, 0_u32..40, 0_u32..10).prop_map(|(nack, return_, lose)| Odds {
         nack,
         return_,
         lose,
@@ -193,7 +193,7 @@ impl Run {
             tokio::select! {
                 outcome = session => match outcome {
                     Ok(Outcome::Drained) => return,
-                    Ok(Outcome::Reread { .. }) => {}
+                    Ok(Outcome::Reread { .. }) | Err(Error::Unroutable { .. }) => {}
                     other => panic!("{other:?}"),
                 },
                 () = watch => unreachable!("it waits for ever"),

@@ -2,7 +2,9 @@
 //! tells of it as the real one does.
 //!
 //! The client is the AMQP library's in what makes it hard: receipts come in any order, several at once, and a return
-//! rides on whichever receipt is made next.
+//! rides on whichever receipt is made next. One order holds, and without it a parked copy that comes back could be lost:
+//! RabbitMQ confirms a message that matches no queue when it sends it back, so such confirms come in the order of the
+//! messages (`rabbit_channel.erl`: what waits for its confirm is sent off together, sorted by delivery tag).
 
 use std::{
     collections::VecDeque,
@@ -59,11 +61,18 @@ pub struct Scripted {
     /// Sent, and not yet taken by the target.
     wire: VecDeque<(u64, Arc<Message>)>,
     /// What the target said, and the client has not heard.
-    answers: Vec<(u64, Verdict)>,
+    answers: Vec<Answer>,
     /// Returns that no receipt carries yet, first in first out.
     returns: VecDeque<Returned>,
     /// Receipts that are made and not given.
     receipts: Vec<Receipt>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    sequence: u64,
+    verdict: Verdict,
+    came_back: bool,
 }
 
 impl Scripted {
@@ -128,26 +137,31 @@ impl Scripted {
             return;
         };
         let id = message.message_id.to_string();
-        let is_parked = message.target == Target::Parked;
+        let mut came_back = false;
         let verdict = if self.happens(self.odds.nack) {
             self.world().may_reorder = true;
             Verdict::Nacked
-        } else if !is_parked && self.happens(self.odds.return_) {
+        } else if self.happens(self.odds.return_) {
             // Sent again it may find a queue, after later ones.
             self.world().may_reorder = true;
+            came_back = true;
             self.returns.push_back(Returned {
                 message_id: id,
                 reason: "312 NO_ROUTE".to_owned(),
             });
             Verdict::Confirmed
-        } else if is_parked {
+        } else if message.target == Target::Parked {
             self.world().parked.push(id);
             Verdict::Confirmed
         } else {
             self.world().queue.push(id);
             Verdict::Confirmed
         };
-        self.answers.push((sequence, verdict));
+        self.answers.push(Answer {
+            sequence,
+            verdict,
+            came_back,
+        });
     }
 
     /// The client hears one of the answers: it makes a receipt, which carries the first return that waits.
@@ -155,8 +169,14 @@ impl Scripted {
         if self.answers.is_empty() {
             return;
         }
-        let index = self.random.random_range(0..self.answers.len());
-        let (sequence, verdict) = self.answers.swap_remove(index);
+        let mut index = self.random.random_range(0..self.answers.len());
+        if self.answers[index].came_back {
+            let first = self.answers.iter().position(|answer| answer.came_back);
+            index = first.unwrap_or(index);
+        }
+        let Answer {
+            sequence, verdict, ..
+        } = self.answers.remove(index);
         let returned = self.returns.pop_front();
         self.receipts.push(Receipt {
             sequence,

@@ -86,22 +86,27 @@ async fn readiness_goes_while_the_broker_is_away_and_comes_back_with_it() {
     let engine = scenario.start().await;
     let ready = async || engine.get("/ready").await;
     eventually("the engine is ready", async || ready().await.status == 200).await;
-    let report = ready().await.json();
-    assert_eq!(
-        report,
-        serde_json::json!({
-            "ready": true, "role": "leader", "obstacles": [], "catching_up": null, "notice": null
-        })
-    );
+    let at_ease = serde_json::json!({
+        "ready": true, "role": "leader", "obstacles": [], "catching_up": null, "notice": null
+    });
+    // A busy machine may be some seconds behind for a moment.
+    eventually("nothing is in the way", async || {
+        ready().await.json() == at_ease
+    })
+    .await;
     proxy.down();
-    eventually("it is not ready", async || ready().await.status == 503).await;
-    let report = ready().await.json();
+    let mut reply = ready().await;
+    eventually("the broker is in the way", async || {
+        reply = ready().await;
+        reply.json()["obstacles"][0]["cause"] == "rabbitmq"
+    })
+    .await;
+    let report = reply.json();
     assert_eq!(
-        (&report["ready"], &report["role"]),
-        (&false.into(), &"leader".into())
+        (reply.status, &report["ready"], &report["role"]),
+        (503, &false.into(), &"leader".into())
     );
     let obstacle = &report["obstacles"][0];
-    assert_eq!(obstacle["cause"], "rabbitmq", "{report}");
     let reason = obstacle["reason"].as_str().unwrap();
     assert!(reason.contains(&proxy.address.to_string()), "{reason}");
     assert!(obstacle["for_seconds"].as_u64().unwrap() < 60, "{report}");
