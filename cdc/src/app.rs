@@ -4,6 +4,7 @@ mod attempts;
 mod scope;
 mod sessions;
 mod supervisor;
+mod takings;
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;

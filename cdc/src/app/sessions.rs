@@ -10,6 +10,7 @@ use super::{
     Error,
     attempts::{Attempts, until},
     scope,
+    takings::Takings,
 };
 use crate::{
     amqp::{self, Survey},
@@ -29,8 +30,6 @@ use crate::{
 
 /// Time between questions for the lock while another engine has it.
 const STANDBY_POLL: Duration = Duration::from_millis(250);
-/// So often in a row the checkpoint may be taken from us although nobody else held our lock.
-const TAKEN_MAX: u32 = 3;
 
 /// What the sessions of a process share.
 pub(super) struct Sessions {
@@ -40,8 +39,9 @@ pub(super) struct Sessions {
     mongo: Option<Mongo>,
     /// The servers have to be there by then. Later on they may be away for as long as they like.
     deadline: Option<Instant>,
-    /// Times in a row that the checkpoint was taken from us.
-    taken: u32,
+    takings: Takings,
+    /// Another engine is left alone until then.
+    resume_at: Option<Instant>,
     /// Whether an earlier session published, or may have.
     has_led: bool,
     /// Largest body that the broker takes, where a session has learnt it.
@@ -58,7 +58,8 @@ impl Sessions {
             metrics,
             health,
             mongo: None,
-            taken: 0,
+            takings: Takings::default(),
+            resume_at: None,
             has_led: false,
             max_message_bytes: None,
             comparison: None,
@@ -69,6 +70,7 @@ impl Sessions {
     pub(super) async fn open(&mut self) -> Result<Pipeline, Error> {
         self.health.restart();
         self.metrics.restart();
+        self.pause().await;
         let mongo = self.mongo().await?;
         let link = self.lead(&mongo).await?;
         sabotage::pass(Point::AfterLock);
@@ -110,13 +112,31 @@ impl Sessions {
             &error,
             pipeline::Error::Checkpoint(checkpoint::Error::Taken { .. })
         ) {
-            self.taken += 1;
-            if self.taken == TAKEN_MAX {
-                return Err(error.into());
+            let now = Instant::now();
+            match self.takings.taken(now) {
+                Some(pause) => self.resume_at = Some(now + pause),
+                None => return Err(error.into()),
             }
         }
         warn!(error = chain(&error), "superseded");
         Ok(())
+    }
+
+    /// Leaves the engine alone that took the checkpoint from us again.
+    async fn pause(&mut self) {
+        if let Some(until) = self
+            .resume_at
+            .take()
+            .filter(|until| Instant::now() < *until)
+        {
+            let seconds = until.duration_since(Instant::now()).as_secs() + 1;
+            warn!(
+                seconds,
+                "leaving the checkpoint to the other engine for a while"
+            );
+            self.health.set_role(Role::Standby);
+            tokio::time::sleep_until(until).await;
+        }
     }
 
     /// The next session reads from the checkpoint on.
@@ -208,7 +228,8 @@ impl Sessions {
                 contender.check(&config.topology).await?;
                 info!("standing by: another engine of this pipeline holds the lock");
                 self.health.set_role(Role::Standby);
-                (has_waited, self.deadline, self.taken) = (true, None, 0);
+                (has_waited, self.deadline) = (true, None);
+                self.takings.forget();
                 self.comparison.get_or_insert_with(|| {
                     let store = Store::new(mongo, self.config.checkpoint.clone());
                     scope::compare(store, self.health.clone())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use lapin::{
     Channel, Connection, Consumer as Deliveries, ExchangeKind,
     options::{
@@ -115,17 +115,10 @@ impl Queue {
         outcome
     }
 
-    /// Starts to take from it, once nobody else does: what was handed to a consumer on a node that is away is handed out
-    /// again when the queue has given that one up, and would come after what we take meanwhile. A node that is cut off
-    /// from the queue would keep us waiting.
+    /// Starts to take from it. A node that is cut off from the queue would keep us waiting.
     pub(super) async fn consume(&self) -> Result<(Connection, Deliveries)> {
         let (connection, channel) = self.open().await?;
         let consuming = async {
-            let options = QueueDeclareOptions::durable().passive();
-            let name = self.name.as_str().into();
-            let looking = channel.queue_declare(name, options, FieldTable::default());
-            let queue = looking.await.context("look at the queue")?;
-            ensure!(queue.consumer_count() == 0, "the last consumer is not gone");
             let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
             qos.await.context("set the prefetch")?;
             let consuming = channel.basic_consume(

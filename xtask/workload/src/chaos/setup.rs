@@ -88,14 +88,12 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
         let quorum = AMQPValue::LongString("quorum".into());
         arguments.insert("x-queue-type".into(), quorum);
     }
-    let has_cluster = 1 < args.amqp_uri.len();
-    if has_cluster {
+    if 1 < args.amqp_uri.len() {
         // Else a consumer on a node that died gets its share until the node is back, and that comes late.
         let single = AMQPValue::Boolean(true);
         arguments.insert("x-single-active-consumer".into(), single);
     }
-    // The engine does not declare a queue behind an exchange, so this one may have arguments of ours.
-    let uses_exchange = has_cluster || kinds.iter().any(|kind| kind.name() == "unroutable");
+    let uses_exchange = kinds.iter().any(|kind| kind.name() == "unroutable");
     Ok(Queue {
         uris: amqp_uris(args)?,
         name: names.queue.clone(),

@@ -1,11 +1,11 @@
 //! Faults of a broker of several nodes.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use harness::Signal;
 use tokio::time::sleep;
 
 use super::{Injector, Return};
-use crate::chaos::{fault::Kind, recovery::Measure, schedule::Fault, servers::Broker};
+use crate::chaos::{schedule::Fault, servers::Broker};
 
 /// What the nodes do about a divided cluster unless a fault says otherwise; as the toolkit configures them.
 const USUAL: &str = "pause_minority";
@@ -24,9 +24,9 @@ impl Injector {
         broker.nodes[node].signal(Signal::STOP);
         sleep(fault.lasts).await;
         broker.nodes[node].signal(Signal::CONT);
-        self.note_back(fault.kind);
-        wait_until_whole(broker, node).await?;
-        Ok(Return::Noted)
+        let healed = wait_until_whole(broker, node).await;
+        self.bring_together(node, healed).await?;
+        Ok(self.back_now())
     }
 
     /// Each node in turn is stopped and started.
@@ -59,26 +59,31 @@ impl Injector {
         let mend = format!(
             "[begin erlang:set_cookie(N, erlang:get_cookie()), net_adm:ping(N) end || N <- {others}]."
         );
-        broker.evaluate(node, &cut).await?;
-        sleep(fault.lasts).await;
-        broker.evaluate(node, &mend).await?;
-        if handling == "ignore" {
-            // Nothing else brings the two sides together.
-            broker.nodes[node].stop().await?;
-            broker.nodes[node].start().await?;
-        }
-        self.note_back(fault.kind);
-        wait_until_whole(broker, node).await?;
+        let healing = async {
+            broker.evaluate(node, &cut).await?;
+            sleep(fault.lasts).await;
+            broker.evaluate(node, &mend).await?;
+            // Nothing else brings the two sides together after that.
+            ensure!(handling != "ignore", "no node ends the division");
+            wait_until_whole(broker, node).await
+        };
+        self.bring_together(node, healing.await).await?;
         let usual = format!("{}.", set_handling(USUAL));
         broker.evaluate(node, &usual).await?;
-        Ok(Return::Noted)
+        Ok(self.back_now())
     }
 
-    /// From now on it counts how long it takes, although the fault's work is not done.
-    fn note_back(&self, kind: Kind) {
-        let now = self.record.now();
-        let mut recovery = self.record.recovery.borrow_mut();
-        recovery.back(kind, Measure::Recovery, now);
+    /// Starts a node again where the nodes did not come together by themselves, as an operator would.
+    async fn bring_together(&self, node: usize, healed: Result<()>) -> Result<()> {
+        let Err(error) = healed else {
+            return Ok(());
+        };
+        self.record
+            .tell(&format!("    node {node} is started again: {error:#}"));
+        let broker = self.broker()?;
+        broker.nodes[node].kill().await?;
+        broker.nodes[node].start().await?;
+        wait_until_whole(broker, node).await
     }
 }
 
@@ -97,7 +102,7 @@ async fn wait_until_whole(broker: &Broker, node: usize) -> Result<()> {
         "Wait = fun Wait(0, _) -> whole; Wait(_, 0) -> throw(divided); \
          Wait(Left, Looks) -> timer:sleep(500), \
          case {running} andalso {undivided} of true -> Wait(Left - 1, Looks - 1); _ -> Wait(3, Looks - 1) end end, \
-         Wait(3, 120)."
+         Wait(3, 60)."
     );
     broker.evaluate(node, &expression).await.map(drop)
 }
