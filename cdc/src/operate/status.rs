@@ -74,10 +74,8 @@ async fn target(config: &Config) -> Result<TargetStatus, Error> {
     let has_leader = contender.is_locked().await?;
     let (connection, _) = contender.into_parts();
     let topology = &publish.topology;
-    let has_exchange = !topology.exchange.is_default();
-    let main = Some(&topology.queue).filter(|_| !has_exchange);
     let mut queues = Vec::new();
-    for queue in main.into_iter().chain(&topology.parking) {
+    for queue in topology.queues() {
         let depth = match connection.check_queue(&queue.name).await {
             Ok(found) => Some((found.message_count(), found.consumer_count())),
             Err(amqp::Error::NoQueue { .. }) => None,
@@ -91,7 +89,9 @@ async fn target(config: &Config) -> Result<TargetStatus, Error> {
     connection.close().await;
     Ok(TargetStatus {
         has_leader,
-        exchange: has_exchange.then(|| topology.exchange.name.clone()),
+        exchange: Some(&topology.exchange)
+            .filter(|exchange| !exchange.is_default())
+            .map(|exchange| exchange.name.clone()),
         queues,
     })
 }

@@ -34,6 +34,22 @@ async fn the_servers_tell_where_a_pipeline_is_and_whether_an_engine_runs() {
 }
 
 #[tokio::test]
+async fn a_queue_behind_an_exchange_of_ours_is_told_too() {
+    let mut scenario = Scenario::new("status_bound").await;
+    let exchange = format!("{}_exchange", scenario.name);
+    scenario.set("RABBITMQ_EXCHANGE", &exchange);
+    let foreign = ask(&scenario, &["status", "--json"]).await.json();
+    assert_eq!(foreign["queues"], serde_json::json!([]));
+    scenario.set("CDC_DECLARE", "all");
+    let engine = scenario.start().await;
+    let ours = ask(&scenario, &["status", "--json"]).await.json();
+    assert_eq!(ours["exchange"], exchange.as_str());
+    assert_eq!(ours["queues"][0]["ready"], 0, "{ours}");
+    assert_eq!(engine.stop().await.code, Some(0));
+    scenario.delete_exchange(&exchange).await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_is_told_and_what_the_other_one_says() {
     let mut scenario = Scenario::new("status_away").await;
     scenario.set("RABBITMQ_URI", "amqp://guest:guest@127.0.0.1:1");
