@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 pub use self::{
     routing_key::RoutingKey,
-    shape::{Format, Shape},
+    shape::{Format, Shape, Written},
 };
 use crate::{
-    event::{ChangeEvent, Namespace},
-    message::{Message, MessageId, ParkReason, Target, Value},
+    event::{self as change, ChangeEvent, Namespace},
+    message::{DocumentKey, Header, Message, MessageId, ParkReason, Target, Value},
+    raw_bson::Mended,
     retry::chain,
 };
 
@@ -48,6 +49,9 @@ pub enum Error {
     /// The document is not valid BSON.
     #[error("the document cannot be written as Extended JSON")]
     Json(#[from] extended_json::Error),
+    /// It is no change event.
+    #[error("the change event cannot be read")]
+    Event(#[from] change::Error),
     /// AMQP allows 255 bytes.
     #[error("the routing key is {0} bytes long, AMQP allows 255")]
     RoutingKeyTooLong(usize),
@@ -66,8 +70,10 @@ impl JsonMode {
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
     let shape = config.format.shape();
     let mut body = room_for(shape.bytes(event));
-    shape.write(event, config.mode, &mut body)?;
-    message(event, config, body)
+    let written = shape.write(event, config.mode, &mut body)?;
+    let mut message = message(event, config, body)?;
+    message.replaces_fields = written == Written::FieldsReplaced;
+    Ok(message)
 }
 
 /// The message that tells of `event` without the full document, for a broker that takes no message of
@@ -97,10 +103,38 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
         .routing_key
         .render(event.namespace(), event.operation());
     let message = Message {
+        document_key: document_key(event).unwrap_or_default(),
         content_type: "application/bson",
         ..envelope(event, key.unwrap_or_default(), event.raw().to_vec())
     };
     message.park(ParkReason::Poison, chain(error), &config.exchange)
+}
+
+/// A copy of `event` in which every text is UTF-8, and the header that tells where one was not.
+///
+/// # Errors
+/// Something else is wrong with the event.
+pub fn mended(event: &ChangeEvent) -> Result<(ChangeEvent, Header), Error> {
+    let Mended { bytes, paths } = Mended::copy(event.raw())?;
+    let event = ChangeEvent::parse(bytes.into())?;
+    Ok((
+        event,
+        ("cdc-replaced-paths", Value::Text(list(&paths).into())),
+    ))
+}
+
+/// `paths` as a JSON array, without what would be too much for a header.
+fn list(paths: &[String]) -> String {
+    const PATHS_MAX: usize = 16;
+    const PATH_CHARACTERS_MAX: usize = 200;
+    let shown = paths.iter().take(PATHS_MAX);
+    let mut shown: Vec<String> = shown
+        .map(|path| path.chars().take(PATH_CHARACTERS_MAX).collect())
+        .collect();
+    if PATHS_MAX < paths.len() {
+        shown.push("…".to_owned());
+    }
+    serde_json::Value::from(shown).to_string()
 }
 
 /// An empty body for so many bytes of BSON.
@@ -129,9 +163,21 @@ fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Messag
         .routing_key
         .render(event.namespace(), event.operation())?;
     Ok(Message {
+        document_key: document_key(event)?,
         content_type: config.format.shape().content_type(),
         ..envelope(event, key, body)
     })
+}
+
+fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_json::Error> {
+    let Some(key) = event.document_key() else {
+        return Ok(None);
+    };
+    // An ObjectId takes twice as many bytes as text.
+    let mut text = Vec::with_capacity(2 * key.as_bytes().len());
+    extended_json::write_document(key, JsonMode::Canonical, &mut text)?;
+    let text = String::from_utf8(text).expect("the writer checks every text");
+    Ok(Some(DocumentKey::new(text)))
 }
 
 fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Message {
@@ -142,6 +188,8 @@ fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Messag
         namespace: namespace(event.namespace()),
         cluster_time: event.cluster_time(),
         wall_time_ms: event.wall_time_ms(),
+        document_key: None,
+        replaces_fields: false,
         content_type: "",
         more_headers: Vec::new(),
         body,

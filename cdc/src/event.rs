@@ -23,6 +23,8 @@ pub struct ChangeEvent {
     token: Span,
     database: Span,
     collection: Option<Span>,
+    /// The new name of a rename, a document.
+    to: Option<Span>,
     document_key: Option<Span>,
     full_document: Option<Span>,
 }
@@ -84,7 +86,7 @@ impl ChangeEvent {
         let mut cluster_time = None;
         let mut wall_time_ms = None;
         let (mut token, mut document_key, mut full_document) = (None, None, None);
-        let (mut database, mut collection) = (None, None);
+        let (mut database, mut collection, mut to) = (None, None, None);
         let mut cursor = Cursor::of_bytes(&raw)?;
         while let Some(field) = cursor.field()? {
             match (field.name.as_bytes(), field.kind) {
@@ -107,6 +109,7 @@ impl ChangeEvent {
                 (b"ns", ElementType::EmbeddedDocument) => {
                     (database, collection) = namespace(&mut cursor)?;
                 }
+                (b"to", ElementType::EmbeddedDocument) => to = Some(cursor.document_span()?),
                 (_, kind) => cursor.skip(kind)?,
             }
         }
@@ -117,6 +120,7 @@ impl ChangeEvent {
             token: token.ok_or(Error::Missing("_id"))?,
             database: database.unwrap_or(0..0),
             collection,
+            to,
             document_key,
             full_document,
             raw,
@@ -148,9 +152,21 @@ impl ChangeEvent {
 
     /// Where it happened.
     pub fn namespace(&self) -> Namespace<'_> {
+        self.named(&self.database, self.collection.as_ref())
+    }
+
+    /// The new name, of a rename.
+    pub fn renamed_to(&self) -> Option<Namespace<'_>> {
+        let to = self.to.as_ref()?;
+        let mut cursor = Cursor::within(&self.raw, to.start..to.end);
+        let (database, collection) = namespace(&mut cursor).ok()?;
+        Some(self.named(&database?, collection.as_ref()))
+    }
+
+    fn named(&self, database: &Span, collection: Option<&Span>) -> Namespace<'_> {
         Namespace {
-            database: self.text(&self.database),
-            collection: self.collection.as_ref().map(|span| self.text(span)),
+            database: self.text(database),
+            collection: collection.map(|span| self.text(span)),
         }
     }
 

@@ -24,10 +24,14 @@ pub struct Message {
     pub cluster_time: Timestamp,
     /// When the change happened, by the server's wall clock, in milliseconds since 1970; absent before MongoDB 6.0.
     pub wall_time_ms: Option<i64>,
+    /// The document's whole key; absent for an operation that is about no document.
+    pub document_key: Option<DocumentKey>,
     /// Media type of the body.
     pub content_type: &'static str,
     /// Headers beside those that every message has; see [`Message::headers`].
-    pub more_headers: Vec<(&'static str, Value<'static>)>,
+    pub more_headers: Vec<Header>,
+    /// Whether fields of the document gave way to others of the same names in the body.
+    pub replaces_fields: bool,
     /// The body's bytes.
     pub body: Vec<u8>,
 }
@@ -49,6 +53,18 @@ pub enum Value<'a> {
     /// A whole number.
     Number(i64),
 }
+
+/// `_id` and shard key of a document, as canonical Extended JSON, which keeps their types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentKey {
+    /// The text, of at most [`DocumentKey::BYTES_MAX`] bytes.
+    Whole(String),
+    /// The SHA-256 of a longer one.
+    Digest(String),
+}
+
+/// Name and value of a header.
+pub type Header = (&'static str, Value<'static>);
 
 /// Kinds of reasons to park a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +90,7 @@ impl Message {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
         let cluster_time = time_text(self.cluster_time);
         let wall_time = self.wall_time_ms.map(Value::Number);
+        let document_key = self.document_key.as_ref().map(DocumentKey::header);
         [
             ("cdc-namespace", Value::Text(self.namespace.as_str().into())),
             ("cdc-operation", Value::Text(self.operation.as_str().into())),
@@ -81,6 +98,7 @@ impl Message {
         ]
         .into_iter()
         .chain(wall_time.map(|value| ("cdc-wall-time-ms", value)))
+        .chain(document_key)
         .chain(self.more_headers.iter().cloned())
     }
 
@@ -112,6 +130,27 @@ impl Message {
         let headers = headers.map(|(name, text)| (name, Value::Text(text.into())));
         parked.more_headers.extend(headers);
         parked
+    }
+}
+
+impl DocumentKey {
+    /// Longest text that goes into a header: all headers of a message have to fit into one frame.
+    pub const BYTES_MAX: usize = 1024;
+
+    /// The key that this text is, or its digest.
+    pub fn new(text: String) -> Self {
+        if text.len() <= Self::BYTES_MAX {
+            Self::Whole(text)
+        } else {
+            Self::Digest(format!("{:x}", Sha256::digest(text)))
+        }
+    }
+
+    fn header(&self) -> (&'static str, Value<'_>) {
+        match self {
+            Self::Whole(text) => ("cdc-document-key", Value::Text(text.into())),
+            Self::Digest(text) => ("cdc-document-key-sha256", Value::Text(text.into())),
+        }
     }
 }
 
@@ -168,6 +207,20 @@ mod tests {
             MessageId::from_token(&token).to_string(),
             "3b5cb7fe5131e4a99af7362c93a81387"
         );
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_for_a_header_is_told_by_its_digest() {
+        let longest = "x".repeat(DocumentKey::BYTES_MAX);
+        let whole = DocumentKey::new(longest.clone());
+        assert_eq!(
+            whole.header(),
+            ("cdc-document-key", Value::Text(longest.clone().into()))
+        );
+        // head -c 1025 /dev/zero | tr '\0' x | sha256sum
+        let digest = "c6d8e9905300876046729949cc95c2385221270d389176f7234fe7ac00c4e430";
+        let header = ("cdc-document-key-sha256", Value::Text(digest.into()));
+        assert_eq!(DocumentKey::new(longest + "x").header(), header);
     }
 
     #[test]

@@ -55,6 +55,10 @@ pub struct Metrics {
     pub messages_parked: Labelled,
     /// Messages published without the full document.
     pub messages_trimmed: Counter,
+    /// Messages in which text that is not UTF-8 was replaced.
+    pub messages_mended: Counter,
+    /// Messages in which fields of the document gave way to the body's.
+    pub messages_with_replaced_fields: Counter,
     /// Messages that matched no queue and were given up, each attempt.
     pub messages_dropped: Counter,
     /// Times that the history was lost and skipped.
@@ -189,6 +193,16 @@ impl Metrics {
             "messages_trimmed",
             "Messages published without the full document, being too large",
             &self.messages_trimmed,
+        );
+        add(
+            "messages_mended",
+            "Messages in which text that is not UTF-8 was replaced",
+            &self.messages_mended,
+        );
+        add(
+            "messages_with_replaced_fields",
+            "Messages in which `type` or `entry_id` of the document gave way to the body's",
+            &self.messages_with_replaced_fields,
         );
         add(
             "messages_dropped",

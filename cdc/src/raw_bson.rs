@@ -6,11 +6,13 @@
 //! Format: <https://bsonspec.org/spec.html>.
 
 mod cursor;
+mod mended;
 mod scan;
 mod text;
 
 pub use self::{
     cursor::{Binary, Cursor, Field},
+    mended::Mended,
     text::Text,
 };
 

@@ -11,8 +11,9 @@ use self::documents::SIZES;
 
 const MODES: [JsonMode; 2] = [JsonMode::Relaxed, JsonMode::Canonical];
 
-/// The parts of a message, each allocated once: the body and the namespace; a constant routing key is shared.
-const PARTS: u64 = 2;
+/// The parts of a message, each allocated once: the body, the namespace and the document's key; a constant routing key
+/// is shared.
+const PARTS: u64 = 3;
 /// How often a body at most grows that turns out longer than expected: canonical text may.
 const GROWTHS_MAX: [(JsonMode, u64); 2] = [(JsonMode::Relaxed, 0), (JsonMode::Canonical, 1)];
 

@@ -211,7 +211,8 @@ impl Hint for pipeline::Error {
         let text = match self {
             Self::Source(error) => return error.hint(),
             Self::Encode { .. } => Some(
-                "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park",
+                "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park, or \
+                 to replace for text that is not UTF-8",
             ),
             Self::Publish(error) => return error.hint(),
             Self::Checkpoint(error) => return error.hint(),

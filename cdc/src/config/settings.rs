@@ -194,7 +194,8 @@ settings! { "Engine" Engine {
     on_oversize: OnOversize = CDC_ON_OVERSIZE(POLICY, "stop", choice(&OnOversize::NAMES)),
     /// What to do with an event that cannot be encoded
     ///
-    /// `park` moves it, as raw BSON, to `<queue>.parked`.
+    /// `park` moves it, as raw BSON, to `<queue>.parked`. `replace` publishes it with U+FFFD in the place of text that is
+    /// not UTF-8, and says where in the header `cdc-replaced-paths`.
     on_poison: OnPoison = CDC_ON_POISON(POLICY, "stop", choice(&OnPoison::NAMES)),
     /// Address and port of metrics and health, or `off`
     ///

@@ -6,7 +6,7 @@ mod tests;
 use bson::{RawDocument, spec::ElementType};
 
 use super::{
-    JsonMode, Shape,
+    JsonMode, Shape, Written,
     extended_json::{Object, all_or_nothing},
 };
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 const ID: &str = "_id";
 const TYPE: &str = "type";
 const ENTRY_ID: &str = "entry_id";
+/// Fields of an event that say what an operation on a collection or a database was: a rename's new name, and more.
+const DESCRIPTIONS: [&str; 2] = ["to", "operationDescription"];
 
 /// See the module's text.
 #[derive(Debug)]
@@ -29,15 +31,13 @@ impl Shape for Document {
             .map_or(0, |document| document.as_bytes().len())
     }
 
-    fn write(&self, event: &ChangeEvent, mode: JsonMode, body: &mut Vec<u8>) -> Result<(), Error> {
-        let collection = event.namespace().collection.unwrap_or_default();
-        write(
-            event.full_document(),
-            event.document_key(),
-            collection,
-            mode,
-            body,
-        )
+    fn write(
+        &self,
+        event: &ChangeEvent,
+        mode: JsonMode,
+        body: &mut Vec<u8>,
+    ) -> Result<Written, Error> {
+        write_event(event, event.full_document(), mode, body)
     }
 
     fn write_trimmed(
@@ -46,9 +46,43 @@ impl Shape for Document {
         mode: JsonMode,
         body: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let collection = event.namespace().collection.unwrap_or_default();
-        write(None, event.document_key(), collection, mode, body)
+        write_event(event, None, mode, body).map(drop)
     }
+}
+
+fn write_event(
+    event: &ChangeEvent,
+    full_document: Option<&RawDocument>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<Written, Error> {
+    let collection = event.namespace().collection.unwrap_or_default();
+    match (full_document, event.document_key()) {
+        (None, None) => write_operation(event, collection, mode, out),
+        (document, key) => write(document, key, collection, mode, out),
+    }
+}
+
+/// Writes the body for an operation that is about no document: what describes it, then `type` and a null `entry_id`.
+fn write_operation(
+    event: &ChangeEvent,
+    collection: &str,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<Written, Error> {
+    all_or_nothing(out, |out| {
+        let mut body = Body::open(collection, None, mode, out);
+        let mut cursor = Cursor::of_bytes(event.raw())?;
+        while let Some(field) = cursor.field()? {
+            let name = field.name.as_bytes();
+            if DESCRIPTIONS.iter().any(|one| one.as_bytes() == name) {
+                body.object.element(&field, &mut cursor)?;
+            } else {
+                body.object.skip(&field, &mut cursor)?;
+            }
+        }
+        body.close()
+    })
 }
 
 /// Writes the body for a document of `collection` to the end of `out`.
@@ -70,20 +104,13 @@ pub fn write(
     collection: &str,
     mode: JsonMode,
     out: &mut Vec<u8>,
-) -> Result<(), Error> {
+) -> Result<Written, Error> {
     all_or_nothing(out, |out| {
         let id = match find_id(full_document)? {
             Some(id) => Some(id),
             None => find_id(document_key)?,
         };
-        let object = Object::open(mode, out);
-        let mut body = Body {
-            object,
-            collection,
-            id,
-            has_type: false,
-            has_entry_id: false,
-        };
+        let mut body = Body::open(collection, id, mode, out);
         if let Some(document) = full_document {
             let mut cursor = Cursor::new(document)?;
             while let Some(field) = cursor.field()? {
@@ -112,7 +139,22 @@ struct Body<'a, 'o> {
     has_entry_id: bool,
 }
 
-impl Body<'_, '_> {
+impl<'a, 'o> Body<'a, 'o> {
+    fn open(
+        collection: &'a str,
+        id: Option<(ElementType, Cursor<'a>)>,
+        mode: JsonMode,
+        out: &'o mut Vec<u8>,
+    ) -> Self {
+        Self {
+            object: Object::open(mode, out),
+            collection,
+            id,
+            has_type: false,
+            has_entry_id: false,
+        }
+    }
+
     fn field(&mut self, field: &Field<'_>, from: &mut Cursor<'_>) -> Result<(), Error> {
         let name = field.name.as_bytes();
         if name == ID.as_bytes() {
@@ -129,11 +171,16 @@ impl Body<'_, '_> {
         }
     }
 
-    fn close(mut self) -> Result<(), Error> {
+    fn close(mut self) -> Result<Written, Error> {
+        let written = if self.has_type || self.has_entry_id {
+            Written::FieldsReplaced
+        } else {
+            Written::Whole
+        };
         self.add_type();
         self.add_entry_id()?;
         self.object.close();
-        Ok(())
+        Ok(written)
     }
 
     fn add_type(&mut self) {

@@ -1,7 +1,7 @@
 //! Format `event`: the change event as the server sent it.
 
 use super::{
-    JsonMode, Shape,
+    JsonMode, Shape, Written,
     extended_json::{self, Error, Object},
 };
 use crate::{event::ChangeEvent, raw_bson::Cursor};
@@ -18,8 +18,14 @@ impl Shape for Event {
         event.raw().len()
     }
 
-    fn write(&self, event: &ChangeEvent, mode: JsonMode, body: &mut Vec<u8>) -> Result<(), Error> {
-        extended_json::write_bytes(event.raw(), mode, body)
+    fn write(
+        &self,
+        event: &ChangeEvent,
+        mode: JsonMode,
+        body: &mut Vec<u8>,
+    ) -> Result<Written, Error> {
+        extended_json::write_bytes(event.raw(), mode, body)?;
+        Ok(Written::Whole)
     }
 
     fn write_trimmed(

@@ -61,10 +61,10 @@ pub fn write_value(
 }
 
 /// Runs `write`, and takes back what it wrote if it fails.
-pub(super) fn all_or_nothing<E>(
+pub(super) fn all_or_nothing<T, E>(
     out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<(), E> {
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+) -> Result<T, E> {
     let start = out.len();
     let written = write(out);
     if written.is_err() {

@@ -5,6 +5,15 @@ use std::fmt;
 use super::{JsonMode, document, event, extended_json::Error};
 use crate::event::ChangeEvent;
 
+/// What became of the document in a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// All of it is there.
+    Whole,
+    /// Fields of its own gave way to those of the body.
+    FieldsReplaced,
+}
+
 /// A shape of bodies. Pure and total: every event gives a body or an error that names the place.
 pub trait Shape: Sync {
     /// Media type of the body.
@@ -19,7 +28,12 @@ pub trait Shape: Sync {
     ///
     /// # Errors
     /// Fails if a byte of the event is not as BSON demands; `body` is then as it was.
-    fn write(&self, event: &ChangeEvent, mode: JsonMode, body: &mut Vec<u8>) -> Result<(), Error>;
+    fn write(
+        &self,
+        event: &ChangeEvent,
+        mode: JsonMode,
+        body: &mut Vec<u8>,
+    ) -> Result<Written, Error>;
 
     /// The same without the full document, for a target that takes no body so large.
     ///

@@ -1,6 +1,6 @@
 //! From the source to the window: what was received and not yet encoded, and how it becomes messages.
 
-use std::{sync::Arc, vec::IntoIter};
+use std::{collections::HashSet, sync::Arc, vec::IntoIter};
 
 use bson::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
@@ -37,6 +37,8 @@ pub(super) struct Intake {
     behind_seconds: u32,
     /// Why the source ended, which comes after what is pending.
     ended: Option<source::Error>,
+    /// Collections of which it was said that the body replaces fields of their documents.
+    replaced: HashSet<String>,
     metrics: Metrics,
 }
 
@@ -73,6 +75,7 @@ impl Intake {
             pending: IntoIter::default(),
             permit: None,
             ended: None,
+            replaced: HashSet::new(),
             metrics,
         }
     }
@@ -141,8 +144,10 @@ impl Intake {
                 {
                     self.metrics.messages_replayed.inc();
                 }
+                let message = self.message(&event)?;
+                self.note_replaced_fields(&message);
                 Taken::Entry(Entry {
-                    message: Arc::new(self.marked(self.message(&event)?)),
+                    message: Arc::new(self.marked(message)),
                     position: event.position(),
                 })
             }
@@ -162,6 +167,22 @@ impl Intake {
         (self.pending, self.permit, self.ended) = (IntoIter::default(), None, None);
     }
 
+    /// Counts it, and says it once for each collection.
+    fn note_replaced_fields(&mut self, message: &Message) {
+        if !message.replaces_fields {
+            return;
+        }
+        self.metrics.messages_with_replaced_fields.inc();
+        if !self.replaced.contains(&message.namespace) {
+            self.replaced.insert(message.namespace.clone());
+            warn!(
+                collection = message.namespace,
+                "a document has a field `type` or `entry_id` of its own, which the body's takes the place of; the format \
+                 `event` has both"
+            );
+        }
+    }
+
     fn marked(&self, mut message: Message) -> Message {
         if self.until.is_some() {
             let header = ("cdc-replay", Value::Text("true".into()));
@@ -172,8 +193,7 @@ impl Intake {
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
         let message = match encode::encode(event, &self.encode) {
-            Ok(message) if self.is_oversize(&message) => self.oversize(event, message)?,
-            Ok(message) => return Ok(message),
+            Ok(message) => self.fitting(event, message)?,
             Err(error) => self.poison(event, error)?,
         };
         match self.max_message_bytes {
@@ -182,17 +202,41 @@ impl Intake {
         }
     }
 
+    /// `message`, or what the policy makes of it where it is too large.
+    fn fitting(&self, event: &ChangeEvent, message: Message) -> Result<Message, Error> {
+        if self.is_oversize(&message) {
+            self.oversize(event, message)
+        } else {
+            Ok(message)
+        }
+    }
+
     fn poison(&self, event: &ChangeEvent, error: encode::Error) -> Result<Message, Error> {
-        let parked = encode::poison(event, &self.encode, &error);
-        let error = Error::encode(event, error);
         match self.policies.on_poison {
-            OnPoison::Stop => Err(error),
+            OnPoison::Stop => Err(Error::encode(event, error)),
             OnPoison::Park => {
-                warn!(error = chain(&error), "parked");
+                let parked = encode::poison(event, &self.encode, &error);
+                warn!(error = chain(&Error::encode(event, error)), "parked");
                 self.metrics.parked(ParkReason::Poison);
                 Ok(parked)
             }
+            OnPoison::Replace => self.mended(event, error),
         }
+    }
+
+    /// The message for a copy of `event` in which every text is UTF-8, where nothing else is wrong.
+    fn mended(&self, event: &ChangeEvent, error: encode::Error) -> Result<Message, Error> {
+        let error = Error::encode(event, error);
+        let Ok((mended, header)) = encode::mended(event) else {
+            return Err(error);
+        };
+        let message = encode::encode(&mended, &self.encode);
+        let message = message.map_err(|error| Error::encode(&mended, error))?;
+        let mut message = self.fitting(&mended, message)?;
+        warn!(error = chain(&error), "text replaced");
+        self.metrics.messages_mended.inc();
+        message.more_headers.push(header);
+        Ok(message)
     }
 
     fn oversize(&self, event: &ChangeEvent, message: Message) -> Result<Message, Error> {

@@ -20,6 +20,8 @@ pub enum OnPoison {
     Stop,
     /// Publish it to the parking queue, as the server sent it.
     Park,
+    /// Publish it with U+FFFD in the place of text that is not UTF-8; stop where something else is wrong.
+    Replace,
 }
 
 /// What to do with a message that is larger than the broker takes.
@@ -56,7 +58,11 @@ impl OnUnroutable {
 
 impl OnPoison {
     /// The choices and their names.
-    pub const NAMES: [(&'static str, Self); 2] = [("stop", Self::Stop), ("park", Self::Park)];
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("stop", Self::Stop),
+        ("park", Self::Park),
+        ("replace", Self::Replace),
+    ];
 }
 
 impl OnOversize {

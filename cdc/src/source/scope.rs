@@ -3,11 +3,13 @@
 mod absent;
 mod collections;
 mod glob;
+mod temporary;
 
 use bson::{Document, doc};
 
+use self::temporary::{is_temporary, nor_temporary};
 pub use self::{absent::Absent, collections::Collections};
-use crate::event::{ChangeEvent, Operation};
+use crate::event::{ChangeEvent, Namespace, Operation};
 
 /// One of so many entries that are not wanted comes with a sample. A server looks at some 200,000 entries a second.
 const SAMPLED: u32 = 20_000;
@@ -27,13 +29,25 @@ impl Scope {
     /// Whether `event` is to be handed over: the filter lets others through too.
     pub(super) fn wants(&self, event: &ChangeEvent) -> bool {
         let operation = event.operation();
+        let namespace = event.namespace();
         self.operations.contains(&operation)
-            && (self.collections.is_all()
-                || is_whole(operation)
-                || event
-                    .namespace()
+            && match Reach::of(operation) {
+                Reach::Database => true,
+                Reach::TwoNames => {
+                    self.has(namespace) || event.renamed_to().is_some_and(|name| self.has(name))
+                }
+                Reach::Collection => {
+                    self.has(namespace) && !namespace.collection.is_some_and(is_temporary)
+                }
+            }
+    }
+
+    fn has(&self, namespace: Namespace<'_>) -> bool {
+        self.collections.is_all()
+            || namespace.database == self.database
+                && namespace
                     .collection
-                    .is_some_and(|name| self.collections.matches(name)))
+                    .is_some_and(|name| self.collections.matches(name))
     }
 
     /// The condition of the aggregation's `$match`: what is wanted, the end of the stream, and with a sample some of what
@@ -49,30 +63,69 @@ impl Scope {
 
     fn wanted(&self) -> Vec<Document> {
         let operations = self.operations.iter().chain(&[Operation::Invalidate]);
-        let (anywhere, in_collections): (Vec<Operation>, Vec<_>) = operations
-            .copied()
-            .partition(|one| self.collections.is_all() || is_whole(*one));
-        let mut alternatives = vec![doc! { "operationType": one_of(&anywhere) }];
-        if !in_collections.is_empty() {
-            let conditions = self.collections.conditions("ns.coll").into_iter();
-            alternatives.extend(conditions.map(|collection| {
-                let mut both = doc! { "operationType": one_of(&in_collections) };
-                both.extend(collection);
-                both
-            }));
+        let of = |reach| {
+            let operations = operations.clone().copied();
+            let operations: Vec<_> = operations.filter(|one| Reach::of(*one) == reach).collect();
+            (!operations.is_empty()).then(|| doc! { "operationType": one_of(&operations) })
+        };
+        let mut alternatives: Vec<Document> = of(Reach::Database).into_iter().collect();
+        if let Some(mut changes) = of(Reach::Collection) {
+            changes.insert("$nor", nor_temporary());
+            alternatives.extend(self.in_collections(&changes, "ns"));
+        }
+        if let Some(renames) = of(Reach::TwoNames) {
+            alternatives.extend(self.in_collections(&renames, "ns"));
+            if !self.collections.is_all() {
+                alternatives.extend(self.in_collections(&renames, "to"));
+            }
         }
         alternatives
+    }
+
+    /// `condition` where the namespace in `field` is watched.
+    fn in_collections(&self, condition: &Document, field: &str) -> Vec<Document> {
+        if self.collections.is_all() {
+            return vec![condition.clone()];
+        }
+        let conditions = self.collections.conditions(&format!("{field}.coll"));
+        let both = conditions.into_iter().map(|collection| {
+            let mut both = condition.clone();
+            both.insert(format!("{field}.db"), &self.database);
+            both.extend(collection);
+            both
+        });
+        both.collect()
+    }
+}
+
+/// Which names of a change decide whether it is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// None: it is on the whole database.
+    Database,
+    /// The collection's.
+    Collection,
+    /// The collection's, before and after. One of them may be of a temporary collection.
+    TwoNames,
+}
+
+impl Reach {
+    fn of(operation: Operation) -> Self {
+        match operation {
+            Operation::DropDatabase | Operation::Invalidate => Self::Database,
+            Operation::Rename => Self::TwoNames,
+            Operation::Insert
+            | Operation::Update
+            | Operation::Replace
+            | Operation::Delete
+            | Operation::Drop => Self::Collection,
+        }
     }
 }
 
 fn one_of(operations: &[Operation]) -> Document {
     let names: Vec<&str> = operations.iter().map(|one| one.as_str()).collect();
     doc! { "$in": names }
-}
-
-/// Whether an operation is on the whole database.
-fn is_whole(operation: Operation) -> bool {
-    matches!(operation, Operation::DropDatabase | Operation::Invalidate)
 }
 
 /// Only operations that every server names alike, so that nothing fails over an event that nobody asked for.
@@ -119,34 +172,64 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_passes_the_filter_on_its_own_and_so_do_the_names() {
-        let scope = scope(&["games", "mo*"], &[Operation::Insert]);
-        assert!(scope.wants(&event(Operation::Insert, "moves")));
-        let of = |collection: Document| {
-            let mut all = doc! { "operationType": { "$in": ["insert"] } };
-            all.extend(collection);
-            all
+    fn a_rename_is_watched_by_either_name_and_a_temporary_collection_by_none() {
+        let some = scope(&["games"], &[Operation::Insert, Operation::Rename]);
+        let rename = |from: &str, to: &str| {
+            let raw = rawdoc! {
+                "_id": { "_data": "82" },
+                "operationType": "rename",
+                "clusterTime": Timestamp { time: 1, increment: 1 },
+                "ns": { "db": "scrabble", "coll": from },
+                "to": { "db": "scrabble", "coll": to },
+            };
+            ChangeEvent::parse(raw.into_bytes().into()).unwrap()
         };
+        let temporary = "tmp.agg_out.1";
+        assert!(some.wants(&rename("games", "old")) && some.wants(&rename("new", "games")));
+        assert!(some.wants(&rename(temporary, "games")) && !some.wants(&rename("new", "old")));
+        let all = scope(&[], &[Operation::Insert, Operation::Rename]);
+        assert!(all.wants(&rename(temporary, "games")));
+        assert!(!all.wants(&event(Operation::Insert, temporary)));
+        assert!(
+            !scope(&["tmp*"], &[Operation::Insert]).wants(&event(Operation::Insert, temporary))
+        );
+    }
+
+    #[test]
+    fn a_pattern_passes_the_filter_on_its_own_and_so_do_the_names() {
+        let scope = scope(&["games", "mo*"], &[Operation::Insert, Operation::Rename]);
+        assert!(scope.wants(&event(Operation::Insert, "moves")));
+        let names = doc! { "$in": ["games"] };
         let pattern = doc! { "$regex": r"^mo.*\z", "$options": "s" };
+        let inserts = |collection: &Document| {
+            doc! {
+                "operationType": { "$in": ["insert"] }, "$nor": nor_temporary(), "ns.db": "scrabble",
+                "ns.coll": collection,
+            }
+        };
+        let from = |collection: &Document| {
+            doc! { "operationType": { "$in": ["rename"] }, "ns.db": "scrabble", "ns.coll": collection }
+        };
+        let to = |collection: &Document| {
+            doc! { "operationType": { "$in": ["rename"] }, "to.db": "scrabble", "to.coll": collection }
+        };
         let alternatives = [
             doc! { "operationType": { "$in": ["invalidate"] } },
-            of(doc! { "ns.coll": { "$in": ["games"] } }),
-            of(doc! { "ns.coll": pattern }),
+            inserts(&names),
+            inserts(&pattern),
+            from(&names),
+            from(&pattern),
+            to(&names),
+            to(&pattern),
         ];
         assert_eq!(scope.filter(false), doc! { "$or": alternatives.to_vec() });
     }
 
     #[test]
     fn the_end_of_the_stream_always_passes_the_filter() {
-        let whole = scope(&[], &[Operation::Insert]).filter(false);
-        assert_eq!(
-            whole,
-            doc! { "$or": [{ "operationType": { "$in": ["insert", "invalidate"] } }] }
-        );
-        let some = scope(&["games"], &[Operation::Insert]).filter(false);
-        let games =
-            doc! { "operationType": { "$in": ["insert"] }, "ns.coll": { "$in": ["games"] } };
         let end = doc! { "operationType": { "$in": ["invalidate"] } };
-        assert_eq!(some, doc! { "$or": [end, games] });
+        let inserts = doc! { "operationType": { "$in": ["insert"] }, "$nor": nor_temporary() };
+        let whole = scope(&[], &[Operation::Insert]).filter(false);
+        assert_eq!(whole, doc! { "$or": [end, inserts] });
     }
 }

@@ -1,6 +1,6 @@
 //! Every change arrives: in order, at least once, with its properties.
 
-use bson::{DateTime, doc, oid::ObjectId};
+use bson::{Bson, DateTime, doc, oid::ObjectId};
 use serde_json::json;
 
 use crate::support::{Delivery, Scenario, Writer, first_copies};
@@ -51,6 +51,10 @@ async fn an_insert_arrives_in_the_seeds_format_with_all_properties() {
         format!("{}.moves", scenario.name)
     );
     assert_eq!(delivery.header("cdc-operation"), "insert");
+    assert_eq!(
+        delivery.header("cdc-document-key"),
+        format!(r#"{{"_id":{{"$oid":"{id}"}}}}"#)
+    );
     let (seconds, increment) = delivery
         .header("cdc-cluster-time")
         .split_once(':')
@@ -58,6 +62,44 @@ async fn an_insert_arrives_in_the_seeds_format_with_all_properties() {
         .unwrap();
     assert!(seconds == 10 && increment > 0);
     assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn ids_of_different_types_are_told_apart_and_replaced_fields_are_said_once() {
+    let scenario = Scenario::new("ids").await;
+    let engine = scenario.start().await;
+    let id = ObjectId::new();
+    let ids: [Bson; 6] = [
+        1.into(),
+        "1".into(),
+        1.5.into(),
+        "1.5".into(),
+        id.into(),
+        id.to_hex().into(),
+    ];
+    let documents = ids.map(|id| doc! { "_id": id, "type": "theirs" });
+    let collection = scenario.collection("moves");
+    collection.insert_many(documents).await.unwrap();
+    let deliveries = scenario.take(6).await;
+    let keys = deliveries.iter().map(|one| one.header("cdc-document-key"));
+    let keys: Vec<String> = keys.collect();
+    let wanted = [
+        r#"{"$numberInt":"1"}"#.to_owned(),
+        r#""1""#.to_owned(),
+        r#"{"$numberDouble":"1.5"}"#.to_owned(),
+        r#""1.5""#.to_owned(),
+        format!(r#"{{"$oid":"{id}"}}"#),
+        format!(r#""{id}""#),
+    ];
+    assert_eq!(keys, wanted.map(|id| format!(r#"{{"_id":{id}}}"#)));
+    engine
+        .metric_reaches("cdc_messages_with_replaced_fields_total", 6.0)
+        .await;
+    let finished = engine.stop().await;
+    assert_eq!(
+        finished.log.matches("field `type` or `entry_id`").count(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ mod scope;
 mod settings;
 mod split;
 mod standby;
+mod structure;
 mod supervisor;
 mod support;
 mod tail;

@@ -189,6 +189,26 @@ async fn an_event_that_cannot_be_encoded_stops_the_engine_by_name() {
 }
 
 #[tokio::test]
+async fn text_that_is_not_utf_8_is_replaced_and_told() {
+    let mut scenario = Scenario::new("poison_replace").await;
+    scenario.set("CDC_ON_POISON", "replace");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    insert_poison(&scenario, 10).await;
+    scenario.insert_numbers(11..20).await;
+    let deliveries = scenario.take_numbers(20).await;
+    assert_eq!(first_copies(&deliveries), (0..20).collect::<Vec<_>>());
+    let mended = &deliveries[10];
+    assert_eq!(mended.json()["word"], "q\u{fffd}iz");
+    let paths = mended.header("cdc-replaced-paths");
+    assert_eq!(paths, r#"["fullDocument.word"]"#);
+    engine
+        .metric_reaches("cdc_messages_mended_total", 1.0)
+        .await;
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_encoded_is_parked_unchanged() {
     let mut scenario = Scenario::new("poison_park").await;
     scenario.set("CDC_ON_POISON", "park");

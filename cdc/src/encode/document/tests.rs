@@ -35,7 +35,7 @@ fn body(
     if written.is_err() {
         assert_eq!(text, "", "an error takes back what was written");
     }
-    written.map(|()| text)
+    written.map(|_| text)
 }
 
 fn id() -> ObjectId {
