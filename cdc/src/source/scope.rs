@@ -7,7 +7,7 @@ mod temporary;
 
 use bson::{Document, doc};
 
-use self::temporary::{is_temporary, nor_temporary};
+use self::temporary::is_temporary;
 pub use self::{absent::Absent, collections::Collections};
 use crate::event::{ChangeEvent, Namespace, Operation};
 
@@ -69,8 +69,7 @@ impl Scope {
             (!operations.is_empty()).then(|| doc! { "operationType": one_of(&operations) })
         };
         let mut alternatives: Vec<Document> = of(Reach::Database).into_iter().collect();
-        if let Some(mut changes) = of(Reach::Collection) {
-            changes.insert("$nor", nor_temporary());
+        if let Some(changes) = of(Reach::Collection) {
             alternatives.extend(self.in_collections(&changes, "ns"));
         }
         if let Some(renames) = of(Reach::TwoNames) {
@@ -203,7 +202,7 @@ mod tests {
         let pattern = doc! { "$regex": r"^mo.*\z", "$options": "s" };
         let inserts = |collection: &Document| {
             doc! {
-                "operationType": { "$in": ["insert"] }, "$nor": nor_temporary(), "ns.db": "scrabble",
+                "operationType": { "$in": ["insert"] }, "ns.db": "scrabble",
                 "ns.coll": collection,
             }
         };
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     fn the_end_of_the_stream_always_passes_the_filter() {
         let end = doc! { "operationType": { "$in": ["invalidate"] } };
-        let inserts = doc! { "operationType": { "$in": ["insert"] }, "$nor": nor_temporary() };
+        let inserts = doc! { "operationType": { "$in": ["insert"] } };
         let whole = scope(&[], &[Operation::Insert]).filter(false);
         assert_eq!(whole, doc! { "$or": [end, inserts] });
     }
