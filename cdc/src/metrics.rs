@@ -315,7 +315,7 @@ mod tests {
             assert!(line.contains("pipeline=\"orders\""), "{line}");
             assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
         }
-        assert_eq!(count, 25, "{page}");
+        assert_eq!(count, 27, "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
     }
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use harness::{
@@ -13,7 +14,12 @@ use harness::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::{DEADLINE, eventually, required};
+use super::{DEADLINE, required};
+
+/// How often a node is started before it counts as broken.
+const STARTS: u32 = 2;
+/// How much of its log is shown then.
+const LINES_SHOWN: usize = 30;
 
 /// A node, which may be down. Its place is kept over restarts.
 #[derive(Debug)]
@@ -85,16 +91,34 @@ impl Broker {
         format!("amqp://guest:guest@{}/%2f{query}", self.address())
     }
 
-    /// Starts the node and waits until it answers.
+    /// Starts the node and waits until it answers; once more where it does not, and then says what it logged.
     pub(crate) async fn start(&mut self) {
-        let mut command = self.command(Path::new(&required("CDC_TEST_RABBITMQ_SERVER")));
-        // The script then becomes the node, so that signals reach it.
-        command.env("RUNNING_UNDER_SYSTEMD", "true");
-        self.node = Some(Server::start(&mut command, &self.folder).unwrap());
-        eventually("the broker answers", async || {
-            server::is_broker_up(self.port).await
-        })
-        .await;
+        for _ in 0..STARTS {
+            let mut command = self.command(Path::new(&required("CDC_TEST_RABBITMQ_SERVER")));
+            // The script then becomes the node, so that signals reach it.
+            command.env("RUNNING_UNDER_SYSTEMD", "true");
+            let node = Server::start(&mut command, &self.folder).unwrap();
+            let answers = async {
+                while !server::is_broker_up(self.port).await {
+                    tokio::time::sleep(Duration::from_millis(25)).await;
+                }
+            };
+            if tokio::time::timeout(DEADLINE, answers).await.is_ok() {
+                self.node = Some(node);
+                return;
+            }
+        }
+        panic!("the broker does not answer:\n{}", self.last_lines());
+    }
+
+    /// What the node logged last.
+    fn last_lines(&self) -> String {
+        let files = fs::read_dir(self.folder.join("log"));
+        let files = files.into_iter().flatten().flatten();
+        let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
+        let text = texts.collect::<Vec<_>>().join("\n");
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
     }
 
     /// Sends a signal.
