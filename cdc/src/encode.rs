@@ -14,7 +14,7 @@ pub use self::{
     shape::{Format, Shape, Written},
 };
 use crate::{
-    event::{self as change, ChangeEvent, Namespace},
+    event::{ChangeEvent, Namespace},
     message::{DocumentKey, Header, Message, MessageId, ParkReason, Target, Value},
     raw_bson::Mended,
     retry::chain,
@@ -49,9 +49,6 @@ pub enum Error {
     /// The document is not valid BSON.
     #[error("the document cannot be written as Extended JSON")]
     Json(#[from] extended_json::Error),
-    /// It is no change event.
-    #[error("the change event cannot be read")]
-    Event(#[from] change::Error),
     /// AMQP allows 255 bytes.
     #[error("the routing key is {0} bytes long, AMQP allows 255")]
     RoutingKeyTooLong(usize),
@@ -110,17 +107,13 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
     message.park(ParkReason::Poison, chain(error), &config.exchange)
 }
 
-/// A copy of `event` in which every text is UTF-8, and the header that tells where one was not.
-///
-/// # Errors
-/// Something else is wrong with the event.
-pub fn mended(event: &ChangeEvent) -> Result<(ChangeEvent, Header), Error> {
-    let Mended { bytes, paths } = Mended::copy(event.raw())?;
-    let event = ChangeEvent::parse(bytes.into())?;
-    Ok((
-        event,
-        ("cdc-replaced-paths", Value::Text(list(&paths).into())),
-    ))
+/// A copy of `event` in which every text is UTF-8, and the header that tells where one was not; none where something else
+/// is wrong with the event.
+pub fn mended(event: &ChangeEvent) -> Option<(ChangeEvent, Header)> {
+    let Mended { bytes, paths } = Mended::copy(event.raw()).ok()?;
+    let event = ChangeEvent::parse(bytes.into()).ok()?;
+    let header = ("cdc-replaced-paths", Value::Text(list(&paths).into()));
+    Some((event, header))
 }
 
 /// `paths` as a JSON array, without what would be too much for a header.

@@ -227,7 +227,7 @@ impl Intake {
     /// The message for a copy of `event` in which every text is UTF-8, where nothing else is wrong.
     fn mended(&self, event: &ChangeEvent, error: encode::Error) -> Result<Message, Error> {
         let error = Error::encode(event, error);
-        let Ok((mended, header)) = encode::mended(event) else {
+        let Some((mended, header)) = encode::mended(event) else {
             return Err(error);
         };
         let message = encode::encode(&mended, &self.encode);

@@ -4,7 +4,8 @@
 //! The client is the AMQP library's in what makes it hard: receipts come in any order, several at once, and a return
 //! rides on whichever receipt is made next. One order holds, and without it a parked copy that comes back could be lost:
 //! RabbitMQ confirms a message that matches no queue when it sends it back, so such confirms come in the order of the
-//! messages (`rabbit_channel.erl`: what waits for its confirm is sent off together, sorted by delivery tag).
+//! messages (`rabbit_channel.erl`: what waits for its confirm is sent off together, sorted by delivery tag). One frame
+//! may confirm many of them, and the client makes the receipts of a frame in any order; a sweep finds all of them.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 use super::{Event, Receipt, Returned, Verdict};
 use crate::{
@@ -60,7 +61,7 @@ pub struct Scripted {
     is_up: bool,
     /// Sent, and not yet taken by the target.
     wire: VecDeque<(u64, Arc<Message>)>,
-    /// What the target said, and the client has not heard.
+    /// What the target said, and the client has not heard, in the order of sending.
     answers: Vec<Answer>,
     /// Returns that no receipt carries yet, first in first out.
     returns: VecDeque<Returned>,
@@ -123,7 +124,7 @@ impl Scripted {
                 self.take();
             }
             for _ in 0..self.random.random_range(0..8) {
-                self.make_receipt();
+                self.hear();
             }
             if self.give(receipts) {
                 return Event::Receipts;
@@ -164,23 +165,35 @@ impl Scripted {
         });
     }
 
-    /// The client hears one of the answers: it makes a receipt, which carries the first return that waits.
-    fn make_receipt(&mut self) {
+    /// The client hears a frame, of one answer or of all up to one.
+    fn hear(&mut self) {
         if self.answers.is_empty() {
             return;
         }
-        let mut index = self.random.random_range(0..self.answers.len());
-        if self.answers[index].came_back {
-            let first = self.answers.iter().position(|answer| answer.came_back);
-            index = first.unwrap_or(index);
+        let index = self.random.random_range(0..self.answers.len());
+        if self.random.random_bool(0.2) {
+            let end = |answer: &Answer| answer.verdict == Verdict::Nacked;
+            let count = self.answers.iter().position(end).unwrap_or(index + 1);
+            let mut frame: Vec<Answer> = self.answers.drain(..count.min(index + 1)).collect();
+            frame.shuffle(&mut self.random);
+            for answer in &frame {
+                self.make_receipt(answer);
+            }
+            return;
         }
-        let Answer {
-            sequence, verdict, ..
-        } = self.answers.remove(index);
+        let first = self.answers.iter().position(|answer| answer.came_back);
+        let came_back = self.answers[index].came_back;
+        let index = first.filter(|_| came_back).unwrap_or(index);
+        let answer = self.answers.remove(index);
+        self.make_receipt(&answer);
+    }
+
+    /// Carries the first return that waits.
+    fn make_receipt(&mut self, answer: &Answer) {
         let returned = self.returns.pop_front();
         self.receipts.push(Receipt {
-            sequence,
-            verdict,
+            sequence: answer.sequence,
+            verdict: answer.verdict,
             returned,
         });
     }

@@ -229,6 +229,12 @@ mod tests {
         let end = doc! { "operationType": { "$in": ["invalidate"] } };
         let inserts = doc! { "operationType": { "$in": ["insert"] } };
         let whole = scope(&[], &[Operation::Insert]).filter(false);
-        assert_eq!(whole, doc! { "$or": [end, inserts] });
+        assert_eq!(whole, doc! { "$or": [end.clone(), inserts] });
+        let some = scope(&["games"], &[Operation::Insert]).filter(false);
+        let games = doc! {
+            "operationType": { "$in": ["insert"] }, "ns.db": "scrabble",
+            "ns.coll": { "$in": ["games"] },
+        };
+        assert_eq!(some, doc! { "$or": [end, games] });
     }
 }

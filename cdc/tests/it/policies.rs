@@ -3,7 +3,7 @@
 use bson::{RawDocumentBuf, doc};
 use lapin::types::FieldTable;
 
-use crate::support::{Delivery, Scenario, eventually, first_copies};
+use crate::support::{Delivery, Engine, Scenario, eventually, first_copies};
 
 /// A scenario that publishes `{collection}` to an exchange with one binding, for the collection `numbers`.
 async fn with_exchange(label: &str) -> (Scenario, String, String) {
@@ -150,22 +150,23 @@ fn poison(number: i32) -> RawDocumentBuf {
     RawDocumentBuf::from_bytes(bytes).unwrap()
 }
 
-async fn insert_poison(scenario: &Scenario, number: i32) {
-    scenario
+/// An engine with `policy` that reads the numbers from 0 to 19, where 10 is poison.
+async fn poisoned(label: &str, policy: &str) -> (Scenario, Engine) {
+    let mut scenario = Scenario::new(label).await;
+    scenario.set("CDC_ON_POISON", policy);
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    let poisoned = scenario
         .collection("numbers")
-        .clone_with_type::<RawDocumentBuf>()
-        .insert_one(poison(number))
-        .await
-        .unwrap();
+        .clone_with_type::<RawDocumentBuf>();
+    poisoned.insert_one(poison(10)).await.unwrap();
+    scenario.insert_numbers(11..20).await;
+    (scenario, engine)
 }
 
 #[tokio::test]
 async fn an_event_that_cannot_be_encoded_stops_the_engine_by_name() {
-    let scenario = Scenario::new("poison_stop").await;
-    let engine = scenario.start().await;
-    scenario.insert_numbers(0..10).await;
-    insert_poison(&scenario, 10).await;
-    scenario.insert_numbers(11..20).await;
+    let (scenario, engine) = poisoned("poison_stop", "stop").await;
     let finished = engine.finish().await;
     assert_eq!(finished.code, Some(1), "{}", finished.log);
     let name = format!("a change of `{}.numbers` after cluster time", scenario.name);
@@ -190,12 +191,7 @@ async fn an_event_that_cannot_be_encoded_stops_the_engine_by_name() {
 
 #[tokio::test]
 async fn text_that_is_not_utf_8_is_replaced_and_told() {
-    let mut scenario = Scenario::new("poison_replace").await;
-    scenario.set("CDC_ON_POISON", "replace");
-    let engine = scenario.start().await;
-    scenario.insert_numbers(0..10).await;
-    insert_poison(&scenario, 10).await;
-    scenario.insert_numbers(11..20).await;
+    let (scenario, engine) = poisoned("poison_replace", "replace").await;
     let deliveries = scenario.take_numbers(20).await;
     assert_eq!(first_copies(&deliveries), (0..20).collect::<Vec<_>>());
     let mended = &deliveries[10];
@@ -210,12 +206,7 @@ async fn text_that_is_not_utf_8_is_replaced_and_told() {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_encoded_is_parked_unchanged() {
-    let mut scenario = Scenario::new("poison_park").await;
-    scenario.set("CDC_ON_POISON", "park");
-    let engine = scenario.start().await;
-    scenario.insert_numbers(0..10).await;
-    insert_poison(&scenario, 10).await;
-    scenario.insert_numbers(11..20).await;
+    let (scenario, engine) = poisoned("poison_park", "park").await;
     let expected: Vec<i32> = (0..20).filter(|number| *number != 10).collect();
     assert_eq!(first_copies(&scenario.take_numbers(19).await), expected);
     let parked = scenario

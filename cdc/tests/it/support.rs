@@ -266,13 +266,18 @@ pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 }
 
 /// Polls until `condition` holds.
-pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
+    assert!(comes_true(condition).await, "waited too long until {what}");
+}
+
+/// Whether `condition` holds within the time that everything has.
+pub(crate) async fn comes_true(mut condition: impl AsyncFnMut() -> bool) -> bool {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while !condition().await {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "waited too long until {what}"
-        );
+        if deadline <= tokio::time::Instant::now() {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
+    true
 }

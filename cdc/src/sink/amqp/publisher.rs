@@ -148,10 +148,26 @@ impl Publisher {
     }
 
     /// Adds every verdict that is there to `receipts`, also those that [`Publisher::verdicts`] would give only after
-    /// the ones before them.
+    /// the ones before them, and the rest of each frame of which one has been seen.
+    ///
+    /// The library's thread gives the verdicts of one frame in any order, and a return rides on whichever comes first.
+    /// So the looks go on until one, taken when no frame was half done, finds nothing.
     pub(super) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
-        self.in_flight.sweep(&mut self.outcomes);
-        self.take_outcomes(receipts);
+        loop {
+            self.end_frame();
+            self.in_flight.sweep(&mut self.outcomes);
+            if self.outcomes.is_empty() {
+                return;
+            }
+            self.take_outcomes(receipts);
+        }
+    }
+
+    /// Waits until the library's thread is through with the frame that it has in hand, if it has one: it holds a lock
+    /// meanwhile, which this takes.
+    #[expect(clippy::disallowed_methods, reason = "it is not awaited")]
+    fn end_frame(&self) {
+        let _ = self.addresses.channel.wait_for_confirms().now_or_never();
     }
 
     /// Tells verdicts from errors, the first of which is kept.

@@ -4,7 +4,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use harness::{
@@ -14,7 +13,7 @@ use harness::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::{DEADLINE, required};
+use super::{DEADLINE, comes_true, required};
 
 /// How often a node is started before it counts as broken.
 const STARTS: u32 = 2;
@@ -98,12 +97,7 @@ impl Broker {
             // The script then becomes the node, so that signals reach it.
             command.env("RUNNING_UNDER_SYSTEMD", "true");
             let node = Server::start(&mut command, &self.folder).unwrap();
-            let answers = async {
-                while !server::is_broker_up(self.port).await {
-                    tokio::time::sleep(Duration::from_millis(25)).await;
-                }
-            };
-            if tokio::time::timeout(DEADLINE, answers).await.is_ok() {
+            if comes_true(async || server::is_broker_up(self.port).await).await {
                 self.node = Some(node);
                 return;
             }
