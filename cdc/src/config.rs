@@ -227,7 +227,7 @@ fn collections(mongo: &Mongo, faults: &mut Faults) -> Collections {
 /// What the checkpoint stands for. The default exchange takes a routing key for a queue's name.
 fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope {
     let routing_key = encode.routing_key.to_string();
-    let operations = scope.operations.iter().map(|one| one.as_str().to_owned());
+    let operations = scope.operation_names().map(str::to_owned);
     checkpoint::Scope {
         database: scope.database.clone(),
         collections: scope.collections.texts().map(str::to_owned).collect(),

@@ -177,7 +177,7 @@ fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Messag
     Message {
         message_id: MessageId::from_token(event.token()),
         target: Target::Main(routing_key),
-        operation: event.operation(),
+        operation: event.operation().clone(),
         namespace: namespace(event.namespace()),
         cluster_time: event.cluster_time(),
         wall_time_ms: event.wall_time_ms(),

@@ -3,14 +3,14 @@
 //!
 //! Fields: <https://www.mongodb.com/docs/manual/reference/change-events/>.
 
-use std::{fmt, ops::Range, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr, sync::Arc};
 
 use bson::{RawDocument, Timestamp, spec::ElementType};
 use bytes::Bytes;
 
 use crate::{
     position::Position,
-    raw_bson::{self, Cursor, Text},
+    raw_bson::{self, Cursor},
 };
 
 /// A document of the change stream, with its known fields located in one pass.
@@ -27,10 +27,15 @@ pub struct ChangeEvent {
     to: Option<Span>,
     document_key: Option<Span>,
     full_document: Option<Span>,
+    full_document_before: Option<Span>,
+    update_description: Option<Span>,
+    /// Session of the transaction that the change belongs to, a document.
+    lsid: Option<Span>,
+    txn_number: Option<i64>,
 }
 
 /// What happened. The names are the server's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// A document was inserted.
     Insert,
@@ -40,14 +45,30 @@ pub enum Operation {
     Replace,
     /// A document was deleted.
     Delete,
+    /// A collection or a view was created.
+    Create,
     /// A collection was dropped.
     Drop,
     /// A collection was renamed.
     Rename,
     /// The database was dropped.
     DropDatabase,
+    /// Indexes were created.
+    CreateIndexes,
+    /// Indexes were dropped.
+    DropIndexes,
+    /// Options of a collection or of an index were changed.
+    Modify,
+    /// A collection was sharded.
+    ShardCollection,
+    /// The shard key of a collection was extended.
+    RefineCollectionShardKey,
+    /// The shard key of a collection was changed.
+    ReshardCollection,
     /// The stream ended because what it watched is gone.
     Invalidate,
+    /// One that this version does not know, by the server's name.
+    Other(Arc<str>),
 }
 
 /// `database.collection`, or the database alone.
@@ -68,13 +89,30 @@ pub enum Error {
     /// A field that every event has is absent or of another type.
     #[error("the change event has no usable field `{0}`")]
     Missing(&'static str),
-    /// An operation that is not in [`Operation::ALL`].
-    #[error("the change event has the unknown operation `{0}`")]
-    UnknownOperation(String),
 }
 
-/// Bytes of a field's value within the event.
-type Span = Range<usize>;
+/// Where a field's value is within the event.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    const EMPTY: Self = Self { start: 0, end: 0 };
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl From<Range<usize>> for Span {
+    fn from(range: Range<usize>) -> Self {
+        let [start, end] = [range.start, range.end]
+            .map(|place| u32::try_from(place).expect("BSON is under 2 GiB long"));
+        Self { start, end }
+    }
+}
 
 impl ChangeEvent {
     /// Locates the fields of `raw`, a BSON document.
@@ -85,14 +123,18 @@ impl ChangeEvent {
         let mut operation = None;
         let mut cluster_time = None;
         let mut wall_time_ms = None;
-        let (mut token, mut document_key, mut full_document) = (None, None, None);
+        let (mut token, mut document_key) = (None, None);
+        let (mut full_document, mut full_document_before) = (None, None);
+        let (mut update_description, mut lsid, mut txn_number) = (None, None, None);
         let (mut database, mut collection, mut to) = (None, None, None);
         let mut cursor = Cursor::of_bytes(&raw)?;
         while let Some(field) = cursor.field()? {
             match (field.name.as_bytes(), field.kind) {
-                (b"_id", ElementType::EmbeddedDocument) => token = Some(cursor.document_span()?),
+                (b"_id", ElementType::EmbeddedDocument) => {
+                    token = Some(cursor.document_span()?.into());
+                }
                 (b"operationType", ElementType::String) => {
-                    operation = Some(named(cursor.string()?)?);
+                    operation = Some(Operation::named(cursor.string()?.to_str()?));
                 }
                 (b"clusterTime", ElementType::Timestamp) => {
                     cluster_time = Some(cursor.timestamp()?);
@@ -101,15 +143,27 @@ impl ChangeEvent {
                     wall_time_ms = Some(i64::from_le_bytes(*cursor.array()?));
                 }
                 (b"fullDocument", ElementType::EmbeddedDocument) => {
-                    full_document = Some(cursor.document_span()?);
+                    full_document = Some(cursor.document_span()?.into());
+                }
+                (b"fullDocumentBeforeChange", ElementType::EmbeddedDocument) => {
+                    full_document_before = Some(cursor.document_span()?.into());
+                }
+                (b"updateDescription", ElementType::EmbeddedDocument) => {
+                    update_description = Some(cursor.document_span()?.into());
+                }
+                (b"lsid", ElementType::EmbeddedDocument) => {
+                    lsid = Some(cursor.document_span()?.into());
+                }
+                (b"txnNumber", ElementType::Int64) => {
+                    txn_number = Some(i64::from_le_bytes(*cursor.array()?));
                 }
                 (b"documentKey", ElementType::EmbeddedDocument) => {
-                    document_key = Some(cursor.document_span()?);
+                    document_key = Some(cursor.document_span()?.into());
                 }
                 (b"ns", ElementType::EmbeddedDocument) => {
                     (database, collection) = namespace(&mut cursor)?;
                 }
-                (b"to", ElementType::EmbeddedDocument) => to = Some(cursor.document_span()?),
+                (b"to", ElementType::EmbeddedDocument) => to = Some(cursor.document_span()?.into()),
                 (_, kind) => cursor.skip(kind)?,
             }
         }
@@ -118,11 +172,15 @@ impl ChangeEvent {
             cluster_time: cluster_time.ok_or(Error::Missing("clusterTime"))?,
             wall_time_ms,
             token: token.ok_or(Error::Missing("_id"))?,
-            database: database.unwrap_or(0..0),
+            database: database.unwrap_or(Span::EMPTY),
             collection,
             to,
             document_key,
             full_document,
+            full_document_before,
+            update_description,
+            lsid,
+            txn_number,
             raw,
         })
     }
@@ -134,7 +192,7 @@ impl ChangeEvent {
 
     /// The resume token, the event's `_id`.
     pub fn token(&self) -> &RawDocument {
-        self.document(&self.token)
+        self.document(self.token)
     }
 
     /// The position after this event.
@@ -146,24 +204,23 @@ impl ChangeEvent {
     }
 
     /// What happened.
-    pub fn operation(&self) -> Operation {
-        self.operation
+    pub fn operation(&self) -> &Operation {
+        &self.operation
     }
 
     /// Where it happened.
     pub fn namespace(&self) -> Namespace<'_> {
-        self.named(&self.database, self.collection.as_ref())
+        self.named(self.database, self.collection)
     }
 
     /// The new name, of a rename.
     pub fn renamed_to(&self) -> Option<Namespace<'_>> {
-        let to = self.to.as_ref()?;
-        let mut cursor = Cursor::within(&self.raw, to.start..to.end);
+        let mut cursor = Cursor::within(&self.raw, self.to?.range());
         let (database, collection) = namespace(&mut cursor).ok()?;
-        Some(self.named(&database?, collection.as_ref()))
+        Some(self.named(database?, collection))
     }
 
-    fn named(&self, database: &Span, collection: Option<&Span>) -> Namespace<'_> {
+    fn named(&self, database: Span, collection: Option<Span>) -> Namespace<'_> {
         Namespace {
             database: self.text(database),
             collection: collection.map(|span| self.text(span)),
@@ -182,48 +239,85 @@ impl ChangeEvent {
 
     /// `_id` and shard key of the document; absent for operations on a collection or a database.
     pub fn document_key(&self) -> Option<&RawDocument> {
-        self.document_key.as_ref().map(|span| self.document(span))
+        self.document_key.map(|span| self.document(span))
     }
 
     /// The document after the change, where the server sent it.
     pub fn full_document(&self) -> Option<&RawDocument> {
-        self.full_document.as_ref().map(|span| self.document(span))
+        self.full_document.map(|span| self.document(span))
     }
 
-    fn document(&self, span: &Span) -> &RawDocument {
-        RawDocument::from_bytes(&self.raw[span.clone()])
+    /// The document before the change, where the server keeps it and was asked for it.
+    pub fn full_document_before(&self) -> Option<&RawDocument> {
+        self.full_document_before.map(|span| self.document(span))
+    }
+
+    /// What an update changed.
+    pub fn update_description(&self) -> Option<&RawDocument> {
+        self.update_description.map(|span| self.document(span))
+    }
+
+    /// The session and the number of the transaction that the change belongs to, if to one.
+    pub fn transaction(&self) -> Option<(&RawDocument, i64)> {
+        let lsid = self.lsid.map(|span| self.document(span))?;
+        Some((lsid, self.txn_number?))
+    }
+
+    fn document(&self, span: Span) -> &RawDocument {
+        RawDocument::from_bytes(&self.raw[span.range()])
             .expect("parse took the span from a document")
     }
 
-    fn text(&self, span: &Span) -> &str {
-        std::str::from_utf8(&self.raw[span.clone()]).expect("parse took the span from a string")
+    fn text(&self, span: Span) -> &str {
+        std::str::from_utf8(&self.raw[span.range()]).expect("parse took the span from a string")
     }
 }
 
 impl Operation {
-    /// Every operation, in the order in which messages list them.
-    pub const ALL: [Self; 8] = [
+    /// Every operation that has a name of its own here, in the order in which messages list them.
+    pub const ALL: [Self; 15] = [
         Self::Insert,
         Self::Update,
         Self::Replace,
         Self::Delete,
+        Self::Create,
         Self::Drop,
         Self::Rename,
         Self::DropDatabase,
+        Self::CreateIndexes,
+        Self::DropIndexes,
+        Self::Modify,
+        Self::ShardCollection,
+        Self::RefineCollectionShardKey,
+        Self::ReshardCollection,
         Self::Invalidate,
     ];
 
+    /// The operation of that name.
+    pub fn named(name: &str) -> Self {
+        let known = name.parse();
+        known.unwrap_or_else(|UnknownOperation| Self::Other(name.into()))
+    }
+
     /// The server's name of the operation.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Insert => "insert",
             Self::Update => "update",
             Self::Replace => "replace",
             Self::Delete => "delete",
+            Self::Create => "create",
             Self::Drop => "drop",
             Self::Rename => "rename",
             Self::DropDatabase => "dropDatabase",
+            Self::CreateIndexes => "createIndexes",
+            Self::DropIndexes => "dropIndexes",
+            Self::Modify => "modify",
+            Self::ShardCollection => "shardCollection",
+            Self::RefineCollectionShardKey => "refineCollectionShardKey",
+            Self::ReshardCollection => "reshardCollection",
             Self::Invalidate => "invalidate",
+            Self::Other(name) => name,
         }
     }
 }
@@ -259,20 +353,18 @@ impl fmt::Display for Namespace<'_> {
     }
 }
 
-fn named(operation: Text<'_>) -> Result<Operation, Error> {
-    let name = operation.to_str()?;
-    name.parse()
-        .map_err(|UnknownOperation| Error::UnknownOperation(name.to_owned()))
-}
-
 /// Where the names of the database and the collection are.
 fn namespace(cursor: &mut Cursor<'_>) -> Result<(Option<Span>, Option<Span>), raw_bson::Error> {
     let (mut database, mut collection) = (None, None);
     let mut inside = cursor.document()?;
     while let Some(field) = inside.field()? {
         match (field.name.as_bytes(), field.kind) {
-            (b"db", ElementType::String) => database = Some(inside.string()?.checked_span()?),
-            (b"coll", ElementType::String) => collection = Some(inside.string()?.checked_span()?),
+            (b"db", ElementType::String) => {
+                database = Some(inside.string()?.checked_span()?.into());
+            }
+            (b"coll", ElementType::String) => {
+                collection = Some(inside.string()?.checked_span()?.into());
+            }
             (_, kind) => inside.skip(kind)?,
         }
     }
@@ -304,7 +396,7 @@ mod tests {
     #[test]
     fn an_insert_is_read_in_one_pass() {
         let event = parse(insert()).unwrap();
-        assert_eq!(event.operation(), Operation::Insert);
+        assert_eq!(event.operation(), &Operation::Insert);
         assert_eq!(event.token(), &*rawdoc! { "_data": "8263" });
         assert_eq!(
             event.cluster_time(),
@@ -320,6 +412,22 @@ mod tests {
             Some(&*rawdoc! { "_id": 1, "word": "quiz" })
         );
         assert_eq!(event.document_key(), Some(&*rawdoc! { "_id": 1 }));
+    }
+
+    #[test]
+    fn an_update_in_a_transaction_is_read_with_all_that_tells_of_it() {
+        let raw = rawdoc! {
+            "_id": { "_data": "82" }, "operationType": "update", "clusterTime": Timestamp { time: 1, increment: 1 },
+            "lsid": { "id": 1 }, "txnNumber": 7_i64, "ns": { "db": "d", "coll": "c" }, "documentKey": { "_id": 1 },
+            "updateDescription": { "removedFields": ["a"] }, "fullDocumentBeforeChange": { "_id": 1, "a": 1 },
+        };
+        let event = parse(raw).unwrap();
+        assert_eq!(event.transaction(), Some((&*rawdoc! { "id": 1 }, 7)));
+        let description = rawdoc! { "removedFields": ["a"] };
+        assert_eq!(event.update_description(), Some(&*description));
+        let before = rawdoc! { "_id": 1, "a": 1 };
+        assert_eq!(event.full_document_before(), Some(&*before));
+        assert_eq!(parse(insert()).unwrap().transaction(), None);
     }
 
     #[test]
@@ -368,5 +476,8 @@ mod tests {
             assert_eq!(operation.as_str().parse(), Ok(operation));
         }
         assert_eq!("Insert".parse::<Operation>(), Err(UnknownOperation));
+        let other = Operation::named("startIndexBuild");
+        assert_eq!(other, Operation::Other("startIndexBuild".into()));
+        assert_eq!(other.as_str(), "startIndexBuild");
     }
 }

@@ -281,8 +281,7 @@ async fn claim(
 
 fn announce(config: &Config, from: &str) {
     let scope = &config.source.scope;
-    let operations = scope.operations.iter().map(|one| one.as_str());
-    let operations: Vec<&str> = operations.collect();
+    let operations: Vec<&str> = scope.operation_names().collect();
     let collections: Vec<&str> = scope.collections.texts().collect();
     let topology = &config.publish.topology;
     let target = if topology.exchange.is_default() {

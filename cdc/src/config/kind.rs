@@ -111,7 +111,7 @@ pub(super) fn list() -> Kind<BTreeSet<String>> {
 }
 
 pub(super) fn operations() -> Kind<Vec<Operation>> {
-    let names = || Operation::ALL.iter().map(|operation| operation.as_str());
+    let names = || Operation::ALL.iter().map(Operation::as_str);
     Kind::new(joined(names()), move |text| {
         let parse = |name: &str| name.parse().map_err(|_| not_one_of(name, names()));
         let operations: Vec<Operation> = parts(text).map(parse).collect::<Result<_, _>>()?;

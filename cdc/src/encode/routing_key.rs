@@ -85,7 +85,7 @@ impl RoutingKey {
     pub fn render(
         &self,
         namespace: Namespace<'_>,
-        operation: Operation,
+        operation: &Operation,
     ) -> Result<Arc<str>, Error> {
         let parts = match &self.0 {
             Form::Constant(key) => return Ok(Arc::clone(key)),
@@ -171,7 +171,7 @@ mod tests {
 
     fn check(template: &str, expected: &str) {
         let key = RoutingKey::parse(template).unwrap();
-        assert_eq!(&*key.render(MOVES, Operation::Insert).unwrap(), expected);
+        assert_eq!(&*key.render(MOVES, &Operation::Insert).unwrap(), expected);
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
             collection: None,
         };
         assert_eq!(
-            &*key.render(namespace, Operation::DropDatabase).unwrap(),
+            &*key.render(namespace, &Operation::DropDatabase).unwrap(),
             "a..b"
         );
     }
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_key_over_255_bytes_is_an_error() {
         let key = RoutingKey::parse(&format!("{}{{collection}}", "x".repeat(251))).unwrap();
-        let error = key.render(MOVES, Operation::Insert).unwrap_err();
+        let error = key.render(MOVES, &Operation::Insert).unwrap_err();
         assert!(matches!(error, Error::RoutingKeyTooLong(256)), "{error}");
     }
 }

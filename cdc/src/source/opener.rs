@@ -150,7 +150,7 @@ impl Opener {
             return (item, next);
         };
         let is_wanted = self.scope.wants(event);
-        if event.operation() == Operation::Invalidate {
+        if *event.operation() == Operation::Invalidate {
             let after = Item::Idle(item.position());
             return (if is_wanted { item } else { after }, Next::Ended);
         }

@@ -26,11 +26,16 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// The servers' names of the operations.
+    pub fn operation_names(&self) -> impl Iterator<Item = &str> {
+        self.operations.iter().map(Operation::as_str)
+    }
+
     /// Whether `event` is to be handed over: the filter lets others through too.
     pub(super) fn wants(&self, event: &ChangeEvent) -> bool {
         let operation = event.operation();
         let namespace = event.namespace();
-        self.operations.contains(&operation)
+        self.operations.contains(operation)
             && match Reach::of(operation) {
                 Reach::Database => true,
                 Reach::TwoNames => {
@@ -64,8 +69,8 @@ impl Scope {
     fn wanted(&self) -> Vec<Document> {
         let operations = self.operations.iter().chain(&[Operation::Invalidate]);
         let of = |reach| {
-            let operations = operations.clone().copied();
-            let operations: Vec<_> = operations.filter(|one| Reach::of(*one) == reach).collect();
+            let operations = operations.clone();
+            let operations: Vec<_> = operations.filter(|one| Reach::of(one) == reach).collect();
             (!operations.is_empty()).then(|| doc! { "operationType": one_of(&operations) })
         };
         let mut alternatives: Vec<Document> = of(Reach::Database).into_iter().collect();
@@ -109,7 +114,7 @@ enum Reach {
 }
 
 impl Reach {
-    fn of(operation: Operation) -> Self {
+    fn of(operation: &Operation) -> Self {
         match operation {
             Operation::DropDatabase | Operation::Invalidate => Self::Database,
             Operation::Rename => Self::TwoNames,
@@ -117,12 +122,20 @@ impl Reach {
             | Operation::Update
             | Operation::Replace
             | Operation::Delete
-            | Operation::Drop => Self::Collection,
+            | Operation::Create
+            | Operation::Drop
+            | Operation::CreateIndexes
+            | Operation::DropIndexes
+            | Operation::Modify
+            | Operation::ShardCollection
+            | Operation::RefineCollectionShardKey
+            | Operation::ReshardCollection
+            | Operation::Other(_) => Self::Collection,
         }
     }
 }
 
-fn one_of(operations: &[Operation]) -> Document {
+fn one_of(operations: &[&Operation]) -> Document {
     let names: Vec<&str> = operations.iter().map(|one| one.as_str()).collect();
     doc! { "$in": names }
 }
@@ -150,7 +163,7 @@ mod tests {
         }
     }
 
-    fn event(operation: Operation, collection: &str) -> ChangeEvent {
+    fn event(operation: &Operation, collection: &str) -> ChangeEvent {
         let raw = rawdoc! {
             "_id": { "_data": "82" },
             "operationType": operation.as_str(),
@@ -163,11 +176,11 @@ mod tests {
     #[test]
     fn what_the_sample_lets_through_is_not_wanted() {
         let scope = scope(&["games"], &[Operation::Insert, Operation::DropDatabase]);
-        assert!(scope.wants(&event(Operation::Insert, "games")));
-        assert!(!scope.wants(&event(Operation::Insert, "moves")));
-        assert!(!scope.wants(&event(Operation::Update, "games")));
-        assert!(scope.wants(&event(Operation::DropDatabase, "")));
-        assert!(!scope.wants(&event(Operation::Invalidate, "games")));
+        assert!(scope.wants(&event(&Operation::Insert, "games")));
+        assert!(!scope.wants(&event(&Operation::Insert, "moves")));
+        assert!(!scope.wants(&event(&Operation::Update, "games")));
+        assert!(scope.wants(&event(&Operation::DropDatabase, "")));
+        assert!(!scope.wants(&event(&Operation::Invalidate, "games")));
     }
 
     #[test]
@@ -188,16 +201,16 @@ mod tests {
         assert!(some.wants(&rename(temporary, "games")) && !some.wants(&rename("new", "old")));
         let all = scope(&[], &[Operation::Insert, Operation::Rename]);
         assert!(all.wants(&rename(temporary, "games")));
-        assert!(!all.wants(&event(Operation::Insert, temporary)));
+        assert!(!all.wants(&event(&Operation::Insert, temporary)));
         assert!(
-            !scope(&["tmp*"], &[Operation::Insert]).wants(&event(Operation::Insert, temporary))
+            !scope(&["tmp*"], &[Operation::Insert]).wants(&event(&Operation::Insert, temporary))
         );
     }
 
     #[test]
     fn a_pattern_passes_the_filter_on_its_own_and_so_do_the_names() {
         let scope = scope(&["games", "mo*"], &[Operation::Insert, Operation::Rename]);
-        assert!(scope.wants(&event(Operation::Insert, "moves")));
+        assert!(scope.wants(&event(&Operation::Insert, "moves")));
         let names = doc! { "$in": ["games"] };
         let pattern = doc! { "$regex": r"^mo.*\z", "$options": "s" };
         let inserts = |collection: &Document| {
