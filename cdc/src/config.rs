@@ -19,7 +19,7 @@ mod settings;
 mod tls;
 mod topology;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 pub use self::{
     documents::{env_example, reference},
@@ -45,7 +45,7 @@ use crate::{
     lease,
     pipeline::{self, Policies},
     sink,
-    source::{self, Collections, Scope},
+    source::{self, Collections, Databases, FullDocument, Images, Scope},
     start::Start,
 };
 
@@ -135,19 +135,7 @@ impl Config {
         let doubt = resolve::doubt(&input.given);
         let mut faults = input.faults;
         let notes = mongo.notes();
-        if mongo.database == mongo.checkpoint_database {
-            faults.add(
-                "CDC_CHECKPOINT_DATABASE",
-                "the checkpoint cannot lie in the watched database (MONGO_DATABASE_NAME), each save would be a change; \
-                 choose another name",
-            );
-        }
-        let collections = collections(&mongo, &mut faults);
-        let scope = Scope {
-            database: mongo.database,
-            collections,
-            operations: mongo.operations,
-        };
+        let scope = scope(&mongo, &mut faults);
         let broker = rabbit.broker(&mut faults);
         let broker = broker.connect_within(servers.startup_timeout);
         let publish = publish(
@@ -156,7 +144,8 @@ impl Config {
             &engine,
             &mut faults,
         );
-        let encode = encode(&rabbit, messages, &mut faults);
+        let looks_up = scope.images.after == FullDocument::Lookup;
+        let encode = encode(&rabbit, messages, looks_up, &mut faults);
         let config = Self {
             publish,
             pipeline: pipeline(&engine),
@@ -214,24 +203,50 @@ impl TailConfig {
     }
 }
 
-fn collections(mongo: &Mongo, faults: &mut Faults) -> Collections {
-    let texts = mongo.collections.iter().map(String::as_str);
-    Collections::parse(&mongo.database, texts).unwrap_or_else(|wrong| {
-        for fault in wrong {
-            faults.add("CDC_COLLECTIONS", fault);
-        }
-        Collections::default()
-    })
+fn scope(mongo: &Mongo, faults: &mut Faults) -> Scope {
+    let databases = match mongo.databases.first() {
+        Some(all) if all == Databases::ALL => Databases::AllBut(mongo.checkpoint_database.clone()),
+        Some(one) if mongo.databases.len() == 1 => Databases::One(one.clone()),
+        _ => Databases::Several(mongo.databases.clone()),
+    };
+    if databases.matches(&mongo.checkpoint_database) {
+        faults.add(
+            "CDC_CHECKPOINT_DATABASE",
+            "the checkpoint cannot lie in a watched database (MONGO_DATABASE_NAME), each save would be a change; choose another \
+             name",
+        );
+    }
+    let mut collections = |variable, texts: &BTreeSet<String>| {
+        let texts = texts.iter().map(String::as_str);
+        Collections::parse(&databases, texts).unwrap_or_else(|wrong| {
+            for fault in wrong {
+                faults.add(variable, fault);
+            }
+            Collections::default()
+        })
+    };
+    Scope {
+        collections: collections("CDC_COLLECTIONS", &mongo.collections),
+        excluded: collections("CDC_COLLECTIONS_EXCLUDE", &mongo.excluded),
+        operations: mongo.operations.clone(),
+        images: Images {
+            after: mongo.full_document,
+            before: mongo.full_document_before,
+        },
+        aggregation: mongo.aggregation.clone(),
+        databases,
+    }
 }
 
 /// What the checkpoint stands for. The default exchange takes a routing key for a queue's name.
 fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope {
     let routing_key = encode.routing_key.to_string();
-    let operations = scope.operation_names().map(str::to_owned);
+    let operations = scope.operations.names().into_iter();
     checkpoint::Scope {
-        database: scope.database.clone(),
-        collections: scope.collections.texts().map(str::to_owned).collect(),
-        operations: operations.collect(),
+        database: scope.databases.to_string(),
+        collections: scope.collections.texts().collect(),
+        excluded: scope.excluded.texts().collect(),
+        operations: operations.map(str::to_owned).collect(),
         target: if encode.exchange.is_empty() {
             Target::Queue(routing_key)
         } else {
@@ -243,7 +258,12 @@ fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope
     }
 }
 
-fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::Config {
+fn encode(
+    rabbit: &Rabbit,
+    messages: Messages,
+    looks_up: bool,
+    faults: &mut Faults,
+) -> encode::Config {
     let by_queue = RoutingKey::constant(&rabbit.queue);
     if messages.exchange.is_empty()
         && messages
@@ -263,6 +283,7 @@ fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::C
         mode: messages.json_mode,
         routing_key,
         exchange: messages.exchange,
+        looks_up,
     }
 }
 

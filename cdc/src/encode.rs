@@ -6,6 +6,7 @@ pub mod event;
 pub mod extended_json;
 mod routing_key;
 mod shape;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ pub use self::{
     shape::{Format, Shape, Written},
 };
 use crate::{
-    event::{ChangeEvent, Namespace},
+    event::{ChangeEvent, Namespace, Operation},
     message::{DocumentKey, Header, Message, MessageId, ParkReason, Target, Value},
     raw_bson::Mended,
     retry::chain,
@@ -31,6 +32,8 @@ pub struct Config {
     pub routing_key: RoutingKey,
     /// Exchange that messages are meant for, which those that are parked tell.
     pub exchange: String,
+    /// Whether the document of an update was looked up later.
+    pub looks_up: bool,
 }
 
 /// Dialect of Extended JSON v2:
@@ -155,11 +158,22 @@ fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Messag
     let key = config
         .routing_key
         .render(event.namespace(), event.operation())?;
-    Ok(Message {
+    let mut message = Message {
         document_key: document_key(event)?,
         content_type: config.format.shape().content_type(),
         ..envelope(event, key, body)
-    })
+    };
+    if *event.operation() == Operation::Update && event.full_document().is_some() {
+        let state = if config.looks_up {
+            "looked_up"
+        } else {
+            "as_of_change"
+        };
+        let header = ("cdc-document", Value::Text(state.into()));
+        message.more_headers.push(header);
+    }
+    message.more_headers.extend(transaction::headers(event));
+    Ok(message)
 }
 
 fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_json::Error> {

@@ -26,7 +26,10 @@ use tokio_util::task::AbortOnDropHandle;
 pub use self::{
     chunk::Chunk,
     error::{Error, Refusal},
-    scope::{Absent, Collections, Scope},
+    scope::{
+        Absent, Aggregation, Collections, Databases, FullDocument, FullDocumentBefore, Images,
+        Operations, SYSTEM_DATABASES, Scope, Survey,
+    },
 };
 use self::{opener::Opener, reader::Reader};
 use crate::{
@@ -157,6 +160,14 @@ pub async fn probe(mongo: &Mongo, scope: &Scope, position: &Position) -> Result<
     stream::probe(mongo, scope, position).await
 }
 
+/// Asks the server whether it takes the options and stages of the change stream.
+///
+/// # Errors
+/// [`Error::Options`] where it does not.
+pub async fn check_options(mongo: &Mongo, scope: &Scope) -> Result<(), Error> {
+    stream::check_options(mongo, scope).await
+}
+
 /// Asks the server whether the source can begin at `position`, and changes nothing. Where it refuses the position and takes
 /// its cluster time instead, this gives the refusal: nothing is lost then.
 ///
@@ -171,6 +182,7 @@ pub async fn rehearse(
         scope: scope.clone(),
         on_history_lost: HistoryLost::Stop,
     };
+    check_options(mongo, scope).await?;
     drop(Opener::new(mongo, config, position.clone()).open().await?);
     let refused = probe(mongo, scope, position).await.err();
     Ok(refused.filter(|error| matches!(error, Error::HistoryLost { .. })))

@@ -77,6 +77,7 @@ fn a_message_allocates_its_parts_once() {
                     mode,
                     routing_key: RoutingKey::parse("test_queue").expect("a constant"),
                     exchange: String::new(),
+                    looks_up: true,
                 };
                 let count = allocations(|| {
                     encode::encode(&insert, &config).expect("it is BSON");

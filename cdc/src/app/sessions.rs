@@ -25,7 +25,7 @@ use crate::{
     retry::chain,
     sabotage::{self, Point},
     sink::{Sink, amqp::Link},
-    source::Source,
+    source::{self, Source},
 };
 
 /// Time between questions for the lock while another engine has it.
@@ -198,7 +198,12 @@ impl Sessions {
             Ok(mongo.preflight().await?)
         })
         .await?;
-        self.config.source.scope.warn_of_absent(&mongo).await;
+        let scope = &self.config.source.scope;
+        scope.look(&mongo).await?;
+        until(self.deadline, &self.health, async || {
+            Ok(source::check_options(&mongo, scope).await?)
+        })
+        .await?;
         self.mongo = Some(mongo.clone());
         Ok(mongo)
     }
@@ -263,7 +268,9 @@ async fn claim(
             let from = format!("checkpoint, {position}");
             (position, from)
         } else {
-            let position = config.start.find(mongo, &config.source.scope).await?;
+            let scope = &config.source.scope;
+            scope.check_patterns(mongo).await?;
+            let position = config.start.find(mongo, scope).await?;
             let from = format!("{}, {position}", config.start);
             (position, from)
         };
@@ -281,8 +288,8 @@ async fn claim(
 
 fn announce(config: &Config, from: &str) {
     let scope = &config.source.scope;
-    let operations: Vec<&str> = scope.operation_names().collect();
-    let collections: Vec<&str> = scope.collections.texts().collect();
+    let operations = scope.operations.names();
+    let collections: Vec<String> = scope.collections.texts().collect();
     let topology = &config.publish.topology;
     let target = if topology.exchange.is_default() {
         format!("queue {}", topology.queue.name)
@@ -292,7 +299,7 @@ fn announce(config: &Config, from: &str) {
     info!(
         version = env!("CARGO_PKG_VERSION"),
         pipeline = config.checkpoint.pipeline,
-        database = scope.database,
+        database = scope.databases.to_string(),
         collections = if collections.is_empty() {
             "all".to_owned()
         } else {

@@ -13,6 +13,8 @@ pub struct Scope {
     pub database: String,
     /// Names and patterns of the collections that are watched; none for all.
     pub collections: BTreeSet<String>,
+    /// Names and patterns of those of them that are not.
+    pub excluded: BTreeSet<String>,
     /// Operations that are published.
     pub operations: BTreeSet<String>,
     /// Where messages go.
@@ -36,7 +38,7 @@ pub enum Target {
 /// One thing that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `database`, `collections`, `operations` or `target`.
+    /// `database`, `collections`, `excluded collections`, `operations` or `target`.
     pub what: &'static str,
     /// As it was.
     pub was: String,
@@ -60,6 +62,11 @@ impl Scope {
         Some(Self {
             database: scope.get_str("database").ok()?.to_owned(),
             collections: texts(scope.get_array("collections").ok()?)?,
+            // Earlier releases had none.
+            excluded: match scope.get_array("excluded") {
+                Ok(excluded) => texts(excluded)?,
+                Err(_) => BTreeSet::new(),
+            },
             operations: texts(scope.get_array("operations").ok()?)?,
             target,
         })
@@ -74,12 +81,16 @@ impl Scope {
                 doc! { "exchange": name, "routing_key": routing_key }
             }
         };
-        doc! {
+        let mut document = doc! {
             "database": &self.database,
             "collections": list(&self.collections),
             "operations": list(&self.operations),
             "target": target,
+        };
+        if !self.excluded.is_empty() {
+            document.insert("excluded", list(&self.excluded));
         }
+        document
     }
 
     /// What is not as it was in `former`.
@@ -91,6 +102,7 @@ impl Scope {
             meaning: "it is another pipeline".to_owned(),
         });
         let collections = of_list("collections", &former.collections, &self.collections);
+        let excluded = of_excluded(&former.excluded, &self.excluded);
         let operations = of_list("operations", &former.operations, &self.operations);
         let target = (former.target != self.target).then(|| Change {
             what: "target",
@@ -98,7 +110,7 @@ impl Scope {
             now: self.target.to_string(),
             meaning: "what was confirmed before the checkpoint stays where it is".to_owned(),
         });
-        let all = [database, collections, operations, target];
+        let all = [database, collections, excluded, operations, target];
         all.into_iter().flatten().collect()
     }
 }
@@ -128,6 +140,35 @@ fn of_list(what: &'static str, was: &BTreeSet<String>, now: &BTreeSet<String>) -
         what,
         was: list_text(was),
         now: list_text(now),
+        meaning: meanings.join("; "),
+    })
+}
+
+/// How the list of what is not published changed.
+fn of_excluded(was: &BTreeSet<String>, now: &BTreeSet<String>) -> Option<Change> {
+    let meanings = [
+        (
+            !was.is_subset(now),
+            "changes before the checkpoint of what is no longer excluded were not and will not be published",
+        ),
+        (
+            !now.is_subset(was),
+            "changes after the checkpoint of what is excluded now are not published",
+        ),
+    ];
+    let meanings = meanings.into_iter().filter(|(holds, _)| *holds);
+    let meanings: Vec<&str> = meanings.map(|(_, meaning)| meaning).collect();
+    let text = |texts: &BTreeSet<String>| {
+        if texts.is_empty() {
+            "none".to_owned()
+        } else {
+            list_text(texts)
+        }
+    };
+    (was != now).then(|| Change {
+        what: "excluded collections",
+        was: text(was),
+        now: text(now),
         meaning: meanings.join("; "),
     })
 }
@@ -167,6 +208,7 @@ mod tests {
         Scope {
             database: "shop".to_owned(),
             collections: set(collections),
+            excluded: BTreeSet::new(),
             operations: set(operations),
             target,
         }
@@ -237,6 +279,30 @@ mod tests {
         ] {
             assert_eq!(of_collections(was, now), text);
         }
+    }
+
+    #[test]
+    fn what_is_excluded_anew_and_no_longer_is_told() {
+        let mut was = scope(&[], &["insert"], queue());
+        let mut now = was.clone();
+        now.excluded = set(&["games"]);
+        assert_eq!(
+            Scope::read(&doc! { "scope": now.document() }),
+            Some(now.clone())
+        );
+        let change = |now: &Scope, was: &Scope| {
+            let Change {
+                was, now, meaning, ..
+            } = now.changes_since(was).remove(0);
+            format!("{was} to {now}: {meaning}")
+        };
+        let anew =
+            "none to games: changes after the checkpoint of what is excluded now are not published";
+        assert_eq!(change(&now, &was), anew);
+        was.excluded = set(&["moves"]);
+        let both = "moves to games: changes before the checkpoint of what is no longer excluded were not and will not be \
+                    published; changes after the checkpoint of what is excluded now are not published";
+        assert_eq!(change(&now, &was), both);
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod rabbitmq;
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use cdc::{admin, amqp, app, checkpoint, mongo, operate, pipeline, sink, source, start, tail};
 
 /// For a message that is larger than the broker takes.
@@ -83,11 +85,37 @@ impl Hint for source::Error {
             Self::Split { .. } | Self::Event { .. } => {
                 Some("the event stays first in line; report it with the server's version")
             }
+            Self::NoImages {
+                database,
+                collection,
+                ..
+            } => return Some(keep_images(database, collection)),
+            Self::NoImage { .. } => Some(
+                "let the collection keep them (changeStreamPreAndPostImages), for as long as the engine may be away; to go on \
+                 without them set CDC_FULL_DOCUMENT and CDC_FULL_DOCUMENT_BEFORE to when_available",
+            ),
+            Self::Nothing { .. } => Some(
+                "correct CDC_COLLECTIONS, or create the collection before the first start; a name without * and ? may be of one \
+                 that is still to come",
+            ),
+            Self::Options(_) => Some(
+                "by the server's words, correct CDC_AGGREGATION; or leave out what takes MongoDB 6.0: operations such as create \
+                 and createIndexes, CDC_FULL_DOCUMENT=required or when_available, and CDC_FULL_DOCUMENT_BEFORE",
+            ),
             Self::Ended => Some("start again, and report it with the log"),
             Self::Slow { .. } | Self::Closed { .. } => None,
         };
         text.map(Cow::Borrowed)
     }
+}
+
+fn keep_images(database: &str, collection: &str) -> Cow<'static, str> {
+    let (database, collection) = (Value::from(database), Value::from(collection));
+    format!(
+        "in mongosh, as an administrator: db.getSiblingDB({database}).runCommand({{ collMod: {collection}, \
+         changeStreamPreAndPostImages: {{ enabled: true }} }})"
+    )
+    .into()
 }
 
 impl Hint for operate::Error {
@@ -139,6 +167,7 @@ impl Hint for operate::check::Advice {
             Self::Empty(_) => Some(
                 "is MONGO_DATABASE_NAME right? Nothing has to be done for a database that is still to come",
             ),
+            Self::NoImages(database, collection) => return Some(keep_images(database, collection)),
             Self::Headroom { .. } => Some(
                 "start the engine soon; in mongosh, as an administrator, on each member:                  db.adminCommand({ replSetResizeOplog: 1, minRetentionHours: 24 })",
             ),

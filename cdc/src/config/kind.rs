@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, time::Dur
 
 use bson::DateTime;
 
-use crate::{event::Operation, start::Start};
+use crate::{
+    event::Operation,
+    source::{Aggregation, Databases, Operations, SYSTEM_DATABASES},
+    start::Start,
+};
 
 /// What a value has to be. The texts of faults hold no secret, or only as the whole value or a URI's credentials.
 pub(super) struct Kind<T> {
@@ -110,15 +114,44 @@ pub(super) fn list() -> Kind<BTreeSet<String>> {
     })
 }
 
-pub(super) fn operations() -> Kind<Vec<Operation>> {
-    let names = || Operation::ALL.iter().map(Operation::as_str);
+pub(super) fn operations() -> Kind<Operations> {
+    let all = || std::iter::once(Operations::ALL);
+    let names = move || all().chain(Operation::ALL.iter().map(Operation::as_str));
     Kind::new(joined(names()), move |text| {
+        if parts(text).any(|name| name == Operations::ALL) {
+            return Ok(Operations::All);
+        }
         let parse = |name: &str| name.parse().map_err(|_| not_one_of(name, names()));
         let operations: Vec<Operation> = parts(text).map(parse).collect::<Result<_, _>>()?;
         match operations[..] {
             [] => Err("names no operation".to_owned()),
-            _ => Ok(operations),
+            _ => Ok(Operations::Some(operations)),
         }
+    })
+}
+
+pub(super) fn aggregation() -> Kind<Aggregation> {
+    Kind::new("", |text| match text {
+        "" => Ok(Aggregation::default()),
+        _ => Aggregation::parse(text),
+    })
+}
+
+/// Names of databases, or `*` alone.
+pub(super) fn databases() -> Kind<BTreeSet<String>> {
+    Kind::new("", |text| {
+        let names: BTreeSet<&str> = parts(text).collect();
+        if names.contains(Databases::ALL) && names.len() > 1 {
+            return Err("`*` is every database, and stands alone".to_owned());
+        }
+        let name = |name: &str| match name {
+            Databases::ALL => Ok(name.to_owned()),
+            _ => (database().parse)(name),
+        };
+        if names.is_empty() {
+            return Err("names no database".to_owned());
+        }
+        names.into_iter().map(name).collect()
     })
 }
 
@@ -131,7 +164,7 @@ pub(super) fn database() -> Kind<String> {
                 "`{name}` is not a database name: at most 63 bytes, none of / \\ . \" $ or space"
             ));
         }
-        if matches!(name, "admin" | "config" | "local") {
+        if SYSTEM_DATABASES.contains(&name) {
             return Err(format!("`{name}` is a system database"));
         }
         Ok(name.to_owned())

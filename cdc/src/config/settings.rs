@@ -9,7 +9,8 @@ use super::{
     amqp_uri::{Uri, amqp_uri},
     arguments::{exchange_arguments, queue_arguments},
     kind::{
-        address, choice, database, list, millis, number, operations, optional, short, start, text,
+        address, aggregation, choice, database, databases, list, millis, number, operations,
+        optional, short, start, text,
     },
     log::filter,
     servers::{hosts, mongo_uri, routing_key},
@@ -20,10 +21,9 @@ use super::{
 use crate::{
     amqp::{Arguments, Declare, QueueType},
     encode::{Format, JsonMode, RoutingKey},
-    event::Operation,
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
-    source::HistoryLost,
+    source::{Aggregation, FullDocument, FullDocumentBefore, HistoryLost, Operations},
     start::Start,
 };
 
@@ -34,17 +34,40 @@ settings! { "MongoDB" Mongo {
         "mongodb://localhost:30001,localhost:30002,localhost:30003/?replicaSet=my-replica-set",
         mongo_uri().secret()
     ),
-    /// Database to watch
+    /// Database to watch, several separated by commas, or `*` for all of the deployment
     ///
     /// Where this is not set, the database in the path of `MONGO_DATABASE_HOST` is watched, if there is one; `admin` is none.
-    database: String = MONGO_DATABASE_NAME(NAME, "scrabble", database()),
+    /// The checkpoint's database is never watched.
+    databases: BTreeSet<String> = MONGO_DATABASE_NAME(NAME, "scrabble", databases()),
     /// Collections to watch, separated by commas
     ///
     /// `*` stands for any text, `?` for any one character; the watched database may stand before a name, as in
-    /// `scrabble.games`.
+    /// `scrabble.games`. Where more databases are watched, what is before the first dot is one of them or a pattern, and a
+    /// name without a dot is of any.
     collections: BTreeSet<String> = CDC_COLLECTIONS(NAMES, "all" / "games,moves_*", list()),
-    /// Operations to publish, separated by commas
-    operations: Vec<Operation> = CDC_OPERATIONS(NAMES, "insert", operations()),
+    /// Collections of these not to watch, separated by commas, in the same form
+    excluded: BTreeSet<String> = CDC_COLLECTIONS_EXCLUDE(NAMES, "none" / "moves_tmp*", list()),
+    /// Operations to publish, separated by commas, or `all`, which also has those of later servers
+    operations: Operations = CDC_OPERATIONS(NAMES, "insert", operations()),
+    /// Stages behind those of the change stream, a JSON array of Extended JSON
+    ///
+    /// `$match`, `$project`, `$addFields`, `$set`, `$unset`, `$replaceRoot` or `$replaceWith`; they see whole change events.
+    aggregation: Aggregation = CDC_AGGREGATION(
+        JSON,
+        "none" / "[{\"$match\": {\"fullDocument.level\": {\"$gte\": 3}}}]",
+        aggregation()
+    ),
+    /// The full document of an update: none, looked up when the update is read, or as it was right after it
+    ///
+    /// The last takes collections with `changeStreamPreAndPostImages`; where one has none, the document is missing
+    /// (`when_available`), or the engine stops (`required`).
+    full_document: FullDocument = CDC_FULL_DOCUMENT(WHICH, "lookup", choice(&FullDocument::NAMES)),
+    /// The full document before a change, which takes the same
+    full_document_before: FullDocumentBefore = CDC_FULL_DOCUMENT_BEFORE(
+        WHICH,
+        "off",
+        choice(&FullDocumentBefore::NAMES)
+    ),
     /// Where a pipeline without a checkpoint begins: `now`, `earliest` or a time such as `2026-11-28T12:00:00Z`
     ///
     /// `earliest` is the oplog's begin, which takes `read` on the database `local`; a time before it is a fault.

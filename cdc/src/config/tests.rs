@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     encode::{Format, JsonMode},
     event::Operation,
+    source::Operations,
 };
 
 fn given(values: &[(&'static str, &str)]) -> Given {
@@ -25,9 +26,10 @@ fn faults(values: &[(&'static str, &str)]) -> String {
 #[test]
 fn nothing_set_means_the_documented_defaults() {
     let (config, log) = config(&[]);
-    assert_eq!(config.source.scope.database, "scrabble");
-    assert!(config.source.scope.collections.is_all());
-    assert_eq!(config.source.scope.operations, [Operation::Insert]);
+    assert_eq!(config.source.scope.databases.one(), Some("scrabble"));
+    assert!(config.source.scope.collections.is_empty());
+    let inserts = Operations::Some(vec![Operation::Insert]);
+    assert_eq!(config.source.scope.operations, inserts);
     assert_eq!(config.checkpoint.database, "cdc");
     assert_eq!(config.checkpoint.pipeline, "default");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
@@ -57,7 +59,7 @@ fn an_empty_value_means_none_and_is_a_fault_where_the_default_is_a_value() {
         ("RABBITMQ_URI", ""),
         ("RABBITMQ_URI_FILE", ""),
     ]);
-    assert!(config.source.scope.collections.is_all());
+    assert!(config.source.scope.collections.is_empty());
     assert_eq!(config.publish.topology.exchange.name, "");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
     let text = faults(&[
@@ -99,7 +101,7 @@ fn lists_lose_white_space_and_repetitions() {
     ]);
     let collections = &config.source.scope.collections;
     assert!(collections.texts().eq(["games", "moves"]));
-    assert_eq!(config.source.scope.operations.len(), 2);
+    assert_eq!(config.source.scope.operations.names().len(), 2);
 }
 
 #[test]

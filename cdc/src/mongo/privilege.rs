@@ -7,7 +7,7 @@ use bson::{Bson, Document};
 /// Actions on a database's or a collection's documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Privilege {
-    /// The database.
+    /// The database; empty where it is every one.
     pub database: String,
     /// The collection; none where it is every collection of the database, those to come included.
     pub collection: Option<&'static str>,
@@ -27,10 +27,10 @@ pub struct Grantee {
 }
 
 impl Privilege {
-    /// What it takes to watch a database.
-    pub fn to_watch(database: &str) -> Self {
+    /// What it takes to watch a database, or the whole deployment.
+    pub fn to_watch(database: Option<&str>) -> Self {
         Self {
-            database: database.to_owned(),
+            database: database.unwrap_or_default().to_owned(),
             collection: None,
             actions: vec!["find", "changeStream"],
         }
@@ -81,6 +81,7 @@ impl fmt::Display for Privilege {
         write!(f, "{} on ", self.actions.join(", "))?;
         match self.collection {
             Some(collection) => write!(f, "`{}.{collection}`", self.database),
+            None if self.database.is_empty() => f.write_str("every collection of every database"),
             None => write!(f, "every collection of `{}`", self.database),
         }
     }
@@ -140,7 +141,7 @@ mod tests {
     }
 
     fn missing(resource: Document, actions: &[&str]) -> Vec<&'static str> {
-        let missing = Privilege::to_watch("games").missing(&status(resource, actions));
+        let missing = Privilege::to_watch(Some("games")).missing(&status(resource, actions));
         missing.map(|missing| missing.actions).unwrap_or_default()
     }
 
@@ -165,7 +166,7 @@ mod tests {
             assert_eq!(missing(resource, &all), all);
         }
         assert_eq!(
-            Privilege::to_watch("games")
+            Privilege::to_watch(Some("games"))
                 .missing(&doc! {})
                 .unwrap()
                 .actions,

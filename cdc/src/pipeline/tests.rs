@@ -152,6 +152,7 @@ impl Run {
                 mode: JsonMode::Relaxed,
                 routing_key: RoutingKey::default(),
                 exchange: String::new(),
+                looks_up: true,
             },
             sink: Sink::Scripted(Box::new(scripted)),
             max_message_bytes: None,

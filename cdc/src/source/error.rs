@@ -90,6 +90,42 @@ pub enum Error {
         #[source]
         source: event::Error,
     },
+    /// A change without the document before or after it, which is required.
+    #[error(
+        "a change of `{database}` {after} comes without a document that is required: {message}"
+    )]
+    NoImage {
+        /// The watched database.
+        database: String,
+        /// The position before it.
+        after: String,
+        /// The server's words.
+        message: String,
+    },
+    /// Documents before or after a change are required, and collections do not keep them.
+    #[error(
+        "the collection `{database}.{collection}`{} does not keep the documents before and after a change, which are \
+         required", and_more(*.more)
+    )]
+    NoImages {
+        /// The database of the first one.
+        database: String,
+        /// The first one.
+        collection: String,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A pattern that matches nothing, before there is a checkpoint.
+    #[error("the pattern `{pattern}` matches no collection of `{database}`")]
+    Nothing {
+        /// The watched database.
+        database: String,
+        /// The pattern.
+        pattern: String,
+    },
+    /// The server does not take what the change stream is asked for, wherever it begins.
+    #[error("the server does not take the options and stages of the change stream")]
+    Options(#[source] Refusal),
     /// The task that reads is gone without a word, which only a defect explains.
     #[error("reading the change stream ended unexpectedly")]
     Ended,
@@ -106,7 +142,7 @@ pub enum Error {
 pub struct Refusal {
     code: i32,
     name: String,
-    message: String,
+    pub(super) message: String,
 }
 
 impl Refusal {
@@ -146,6 +182,13 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!(", as {count} more,"),
+    }
+}
+
 impl Error {
     /// Whether [`HistoryLost::Skip`](super::HistoryLost::Skip) goes on after it.
     pub fn is_skipped(&self) -> bool {
@@ -168,6 +211,10 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Split { .. }
             | Self::Event { .. }
+            | Self::NoImage { .. }
+            | Self::NoImages { .. }
+            | Self::Nothing { .. }
+            | Self::Options(_)
             | Self::Ended => Disposition::Halt,
         }
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Operation,
-    mongo::{Mongo, Privilege},
+    mongo::Mongo,
     position::{CATCHING_UP_SECONDS, Position, time_text},
     retry::chain,
 };
@@ -120,7 +120,7 @@ impl Opener {
         let Error::Mongo { database, source } = error else {
             return error;
         };
-        let needed = [Privilege::to_watch(&database)];
+        let needed = self.scope.privileges();
         let source = self.mongo.explain(source, &needed).await;
         Error::Mongo { database, source }
     }
@@ -195,7 +195,7 @@ impl Opener {
             return Ok(now);
         }
         let error = Error::Ahead {
-            database: self.scope.database.clone(),
+            database: self.scope.databases.to_string(),
             position: self.position.to_string(),
             now: time_text(now),
         };
@@ -208,7 +208,7 @@ impl Opener {
     async fn now(&self) -> Result<Timestamp, Error> {
         let now = self.mongo.preflight().await;
         now.map_err(|source| Error::Mongo {
-            database: self.scope.database.clone(),
+            database: self.scope.databases.to_string(),
             source,
         })
     }

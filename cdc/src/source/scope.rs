@@ -1,34 +1,61 @@
-//! What is watched: a database, some of its collections, some operations.
+//! What is watched: databases, some of their collections, some operations.
 
 mod absent;
+mod aggregation;
 mod collections;
+mod databases;
+mod existing;
 mod glob;
+mod images;
+mod names;
+mod operations;
 mod temporary;
 
 use bson::{Document, doc};
 
 use self::temporary::is_temporary;
-pub use self::{absent::Absent, collections::Collections};
-use crate::event::{ChangeEvent, Namespace, Operation};
+pub use self::{
+    absent::{Absent, Survey},
+    aggregation::Aggregation,
+    collections::Collections,
+    databases::{Databases, SYSTEM as SYSTEM_DATABASES},
+    images::{FullDocument, FullDocumentBefore, Images},
+    operations::Operations,
+};
+use crate::{
+    event::{ChangeEvent, Namespace, Operation},
+    mongo::Privilege,
+};
 
 /// One of so many entries that are not wanted comes with a sample. A server looks at some 200,000 entries a second.
 const SAMPLED: u32 = 20_000;
 
 /// What is watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scope {
-    /// Database to watch.
-    pub database: String,
-    /// Collections to watch.
+    /// Databases to watch.
+    pub databases: Databases,
+    /// Collections to watch; none for all.
     pub collections: Collections,
+    /// Collections of these that are not to be watched.
+    pub excluded: Collections,
     /// Operations to hand over.
-    pub operations: Vec<Operation>,
+    pub operations: Operations,
+    /// Documents that the server sends along.
+    pub images: Images,
+    /// Stages of the user's own.
+    pub aggregation: Aggregation,
 }
 
 impl Scope {
-    /// The servers' names of the operations.
-    pub fn operation_names(&self) -> impl Iterator<Item = &str> {
-        self.operations.iter().map(Operation::as_str)
+    /// What a user has to be allowed to watch it.
+    pub fn privileges(&self) -> [Privilege; 1] {
+        [Privilege::to_watch(self.databases.one())]
+    }
+
+    /// Whether every server takes it, whatever was configured.
+    pub(super) fn is_plain(&self) -> bool {
+        self.aggregation.is_empty() && !self.operations.are_expanded() && !self.images.need_kept()
     }
 
     /// Whether `event` is to be handed over: the filter lets others through too.
@@ -36,30 +63,36 @@ impl Scope {
         let operation = event.operation();
         let namespace = event.namespace();
         self.operations.contains(operation)
-            && match Reach::of(operation) {
-                Reach::Database => true,
-                Reach::TwoNames => {
-                    self.has(namespace) || event.renamed_to().is_some_and(|name| self.has(name))
+            && match (Reach::of(operation), namespace.collection) {
+                (Reach::Stream, _) => true,
+                (Reach::Database, _) | (Reach::Collection, None) => {
+                    self.databases.matches(namespace.database)
                 }
-                Reach::Collection => {
-                    self.has(namespace) && !namespace.collection.is_some_and(is_temporary)
+                (Reach::Collection, Some(name)) => self.has(namespace) && !is_temporary(name),
+                (Reach::TwoNames, _) => {
+                    self.has(namespace) || event.renamed_to().is_some_and(|name| self.has(name))
                 }
             }
     }
 
+    /// Whether all that the change stream tells of is watched, whatever its name.
+    fn is_whole_database(&self) -> bool {
+        let is_one = self.databases.one().is_some();
+        is_one && self.collections.is_empty() && self.excluded.is_empty()
+    }
+
     fn has(&self, namespace: Namespace<'_>) -> bool {
-        self.collections.is_all()
-            || namespace.database == self.database
-                && namespace
-                    .collection
-                    .is_some_and(|name| self.collections.matches(name))
+        self.databases.matches(namespace.database)
+            && (self.collections.is_empty() || self.collections.matches(namespace))
+            && !self.excluded.matches(namespace)
     }
 
     /// The condition of the aggregation's `$match`: what is wanted, the end of the stream, and with a sample some of what
     /// is not wanted, each of which is a position. The first entry of each second is always in it, since the numbers of
     /// the others may all be low.
     pub(super) fn filter(&self, with_sample: bool) -> Document {
-        let mut alternatives = self.wanted();
+        let mut alternatives = vec![doc! { "operationType": Operation::Invalidate.as_str() }];
+        alternatives.extend(self.wanted());
         if with_sample {
             alternatives.push(sample());
         }
@@ -67,35 +100,64 @@ impl Scope {
     }
 
     fn wanted(&self) -> Vec<Document> {
-        let operations = self.operations.iter().chain(&[Operation::Invalidate]);
-        let of = |reach| {
-            let operations = operations.clone();
-            let operations: Vec<_> = operations.filter(|one| Reach::of(one) == reach).collect();
-            (!operations.is_empty()).then(|| doc! { "operationType": one_of(&operations) })
+        let Operations::Some(operations) = &self.operations else {
+            if self.is_whole_database() {
+                return vec![doc! {}];
+            }
+            let renames = doc! { "operationType": Operation::Rename.as_str() };
+            let of_databases = self.in_databases(doc! { "ns.coll": { "$exists": false } });
+            let mut alternatives = self.in_collections(&doc! {}, "ns");
+            alternatives.extend(self.in_collections(&renames, "to"));
+            alternatives.push(of_databases);
+            return alternatives;
         };
-        let mut alternatives: Vec<Document> = of(Reach::Database).into_iter().collect();
+        let of = |reach| {
+            let operations = operations.iter().filter(|one| Reach::of(one) == reach);
+            let names: Vec<&str> = operations.map(Operation::as_str).collect();
+            (!names.is_empty()).then(|| doc! { "operationType": { "$in": names } })
+        };
+        let mut alternatives = Vec::new();
+        alternatives.extend(of(Reach::Database).map(|one| self.in_databases(one)));
         if let Some(changes) = of(Reach::Collection) {
             alternatives.extend(self.in_collections(&changes, "ns"));
         }
         if let Some(renames) = of(Reach::TwoNames) {
             alternatives.extend(self.in_collections(&renames, "ns"));
-            if !self.collections.is_all() {
-                alternatives.extend(self.in_collections(&renames, "to"));
-            }
+            alternatives.extend(self.in_collections(&renames, "to"));
         }
         alternatives
     }
 
-    /// `condition` where the namespace in `field` is watched.
+    /// `condition` where the database is watched. The change stream of one database has no other.
+    fn in_databases(&self, mut condition: Document) -> Document {
+        if self.databases.one().is_none() {
+            condition.extend(self.databases.condition("ns.db"));
+        }
+        condition
+    }
+
+    /// `condition` where the namespace in `field` is watched. Each name that is asked for costs the server time.
     fn in_collections(&self, condition: &Document, field: &str) -> Vec<Document> {
-        if self.collections.is_all() {
+        if self.is_whole_database() {
             return vec![condition.clone()];
         }
-        let conditions = self.collections.conditions(&format!("{field}.coll"));
-        let both = conditions.into_iter().map(|collection| {
-            let mut both = condition.clone();
-            both.insert(format!("{field}.db"), &self.database);
-            both.extend(collection);
+        let included = self.collections.conditions(field);
+        let excluded = self.excluded.conditions(field);
+        let database = format!("{field}.db");
+        let mut all = condition.clone();
+        all.extend(self.databases.condition(&database));
+        if !excluded.is_empty() {
+            all.insert("$nor", excluded);
+        }
+        if included.is_empty() {
+            return vec![all];
+        }
+        let both = included.into_iter().map(|one| {
+            if one.contains_key(&database) {
+                return doc! { "$and": [&all, one] };
+            }
+            let mut both = all.clone();
+            both.extend(one);
             both
         });
         both.collect()
@@ -105,7 +167,9 @@ impl Scope {
 /// Which names of a change decide whether it is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// None: it is on the whole database.
+    /// None: it is about the change stream itself.
+    Stream,
+    /// The database's: it is on the whole of it.
     Database,
     /// The collection's.
     Collection,
@@ -116,7 +180,8 @@ enum Reach {
 impl Reach {
     fn of(operation: &Operation) -> Self {
         match operation {
-            Operation::DropDatabase | Operation::Invalidate => Self::Database,
+            Operation::Invalidate => Self::Stream,
+            Operation::DropDatabase => Self::Database,
             Operation::Rename => Self::TwoNames,
             Operation::Insert
             | Operation::Update
@@ -135,11 +200,6 @@ impl Reach {
     }
 }
 
-fn one_of(operations: &[&Operation]) -> Document {
-    let names: Vec<&str> = operations.iter().map(|one| one.as_str()).collect();
-    doc! { "$in": names }
-}
-
 /// Only operations that every server names alike, so that nothing fails over an event that nobody asked for.
 fn sample() -> Document {
     let operations = ["insert", "update", "replace", "delete"];
@@ -156,10 +216,17 @@ mod tests {
     use super::*;
 
     fn scope(collections: &[&str], operations: &[Operation]) -> Scope {
+        let databases = Databases::One("scrabble".to_owned());
         Scope {
-            database: "scrabble".to_owned(),
-            collections: Collections::parse("scrabble", collections.iter().copied()).unwrap(),
-            operations: operations.to_vec(),
+            collections: Collections::parse(&databases, collections.iter().copied()).unwrap(),
+            excluded: Collections::default(),
+            operations: Operations::Some(operations.to_vec()),
+            images: Images {
+                after: FullDocument::Lookup,
+                before: FullDocumentBefore::Off,
+            },
+            aggregation: Aggregation::default(),
+            databases,
         }
     }
 
@@ -226,7 +293,7 @@ mod tests {
             doc! { "operationType": { "$in": ["rename"] }, "to.db": "scrabble", "to.coll": collection }
         };
         let alternatives = [
-            doc! { "operationType": { "$in": ["invalidate"] } },
+            doc! { "operationType": "invalidate" },
             inserts(&names),
             inserts(&pattern),
             from(&names),
@@ -239,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_stream_always_passes_the_filter() {
-        let end = doc! { "operationType": { "$in": ["invalidate"] } };
+        let end = doc! { "operationType": "invalidate" };
         let inserts = doc! { "operationType": { "$in": ["insert"] } };
         let whole = scope(&[], &[Operation::Insert]).filter(false);
         assert_eq!(whole, doc! { "$or": [end.clone(), inserts] });
@@ -248,6 +315,57 @@ mod tests {
             "operationType": { "$in": ["insert"] }, "ns.db": "scrabble",
             "ns.coll": { "$in": ["games"] },
         };
-        assert_eq!(some, doc! { "$or": [end, games] });
+        assert_eq!(some, doc! { "$or": [end.clone(), games] });
+        let mut all = scope(&[], &[]);
+        all.operations = Operations::All;
+        assert_eq!(all.filter(false), doc! { "$or": [end, doc! {}] });
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_wanted_and_does_not_pass_the_filter() {
+        let mut scope = scope(&[], &[Operation::Insert]);
+        scope.excluded = Collections::parse(&scope.databases, ["games", "tmp*"]).unwrap();
+        assert!(scope.wants(&event(&Operation::Insert, "moves")));
+        assert!(!scope.wants(&event(&Operation::Insert, "games")));
+        assert!(!scope.wants(&event(&Operation::Insert, "tmp_1")));
+        let inserts = doc! {
+            "operationType": { "$in": ["insert"] }, "ns.db": "scrabble",
+            "$nor": [
+                { "ns.coll": { "$in": ["games"] } },
+                { "ns.coll": { "$regex": r"^tmp.*\z", "$options": "s" } },
+            ],
+        };
+        assert_eq!(scope.wanted(), [inserts]);
+    }
+
+    #[test]
+    fn a_stream_of_the_whole_deployment_is_filtered_by_database() {
+        let mut scope = scope(&[], &[Operation::Insert, Operation::DropDatabase]);
+        scope.databases = Databases::AllBut("cdc".to_owned());
+        let but = doc! { "$ne": "cdc" };
+        let drops = doc! { "operationType": { "$in": ["dropDatabase"] }, "ns.db": &but };
+        let inserts = doc! { "operationType": { "$in": ["insert"] }, "ns.db": &but };
+        assert_eq!(scope.wanted(), [drops, inserts]);
+        scope.collections = Collections::parse(&scope.databases, ["shop*.games"]).unwrap();
+        let games = doc! {
+            "ns.coll": { "$in": ["games"] }, "ns.db": { "$regex": r"^shop.*\z", "$options": "s" },
+        };
+        let inserts = doc! { "operationType": { "$in": ["insert"] }, "ns.db": but };
+        assert_eq!(scope.wanted()[1], doc! { "$and": [inserts, games] });
+        assert!(!scope.wants(&event(&Operation::Insert, "games")));
+        scope.collections = Collections::default();
+        assert!(scope.wants(&event(&Operation::Insert, "games")));
+        scope.databases = Databases::AllBut("scrabble".to_owned());
+        assert!(!scope.wants(&event(&Operation::DropDatabase, "")));
+    }
+
+    #[test]
+    fn an_operation_that_this_version_does_not_know_is_wanted_with_all() {
+        let mut scope = scope(&["games"], &[Operation::Insert]);
+        let other = Operation::named("refineGame");
+        assert!(!scope.wants(&event(&other, "games")));
+        scope.operations = Operations::All;
+        assert!(scope.wants(&event(&other, "games")));
+        assert!(!scope.wants(&event(&other, "moves")));
     }
 }

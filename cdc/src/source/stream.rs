@@ -39,6 +39,8 @@ const UNKNOWN_STAGE: i32 = 40324;
 const UNKNOWN_EXPRESSION: i32 = 168;
 /// What a server answers when an event is too large to be sent.
 const EVENT_TOO_LARGE: i32 = 10334;
+/// What a server answers when a document before or after a change is required and it has none.
+const NO_IMAGE: i32 = 47;
 
 /// An open change stream of raw BSON.
 ///
@@ -102,14 +104,14 @@ impl Stream {
         position: &Position,
         opening: Opening,
     ) -> Result<Option<Self>, Error> {
-        let database = &scope.database;
+        let database = &scope.databases.to_string();
         let pace = opening.pace;
         let (mut splits, mut with_sample) = (true, pace.is_skimming());
         let primary = mongo.primary().now();
         let replies = loop {
             let stages = stages(scope, position, with_sample, splits);
             let outcome = tokio::select! {
-                outcome = watch(mongo, database, stages, pace) => outcome,
+                outcome = watch(mongo, scope.databases.stream(), stages, pace) => outcome,
                 () = mongo.primary().moved(primary.as_ref()) => return Err(moved(database)),
                 overdue = opening.patience.overdue(mongo, database, pace.may_skim()) => match overdue {
                     Overdue::Gone(error) => return Err(error),
@@ -251,7 +253,7 @@ pub(super) async fn probe(mongo: &Mongo, scope: &Scope, position: &Position) -> 
     let now = mongo.preflight().await;
     let opening = Opening {
         now: now.map_err(|source| Error::Mongo {
-            database: scope.database.clone(),
+            database: scope.databases.to_string(),
             source,
         })?,
         pace: Pace::default(),
@@ -262,20 +264,57 @@ pub(super) async fn probe(mongo: &Mongo, scope: &Scope, position: &Position) -> 
     Ok(())
 }
 
+/// Asks the server whether it takes the scope's options and stages, where they are not plain. An error of theirs would be
+/// taken for a refusal of the position otherwise, since nothing else varies from one opening to the next.
+pub(super) async fn check_options(mongo: &Mongo, scope: &Scope) -> Result<(), Error> {
+    if scope.is_plain() {
+        return Ok(());
+    }
+    let mut stages = vec![doc! { "$changeStream": options(scope) }];
+    stages.extend_from_slice(scope.aggregation.stages());
+    let opened = watch(mongo, scope.databases.stream(), stages, Pace::default()).await;
+    let Err(error) = opened else {
+        return Ok(());
+    };
+    let refusal = Refusal::of_token(&error);
+    let source = mongo.name(error);
+    let is_about_options =
+        matches!(source, mongo::Error::Driver(_)) && source.disposition() == Disposition::Halt;
+    Err(match refusal {
+        Some(refusal) if is_about_options => Error::Options(refusal),
+        _ => Error::Mongo {
+            database: scope.databases.to_string(),
+            source,
+        },
+    })
+}
+
 /// <https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/>.
+fn options(scope: &Scope) -> Document {
+    let mut options = Document::new();
+    if scope.databases.one().is_none() {
+        options.insert("allChangesForCluster", true);
+    }
+    if scope.operations.are_expanded() {
+        options.insert("showExpandedEvents", true);
+    }
+    let has_updates = scope.operations.contains(&Operation::Update);
+    scope.images.ask(has_updates, &mut options);
+    options
+}
+
 fn stages(scope: &Scope, position: &Position, with_sample: bool, splits: bool) -> Vec<Document> {
     let mut stream = match position {
         Position::At(time) => doc! { "startAtOperationTime": *time },
         // `startAfter` does what `resumeAfter` does and also works after an invalidate.
         Position::After { token, .. } => doc! { "startAfter": resume_token(token) },
     };
-    if scope.operations.contains(&Operation::Update) {
-        stream.insert("fullDocument", "updateLookup");
-    }
+    stream.extend(options(scope));
     let mut stages = vec![
         doc! { "$changeStream": stream },
         doc! { "$match": scope.filter(with_sample) },
     ];
+    stages.extend_from_slice(scope.aggregation.stages());
     if splits {
         stages.push(doc! { SPLIT: {} });
     }
@@ -349,6 +388,7 @@ fn named(
     refusal: Option<Refusal>,
 ) -> Error {
     let is_too_large = code(&error) == Some(EVENT_TOO_LARGE);
+    let no_image = Refusal::of_token(&error).filter(|_| code(&error) == Some(NO_IMAGE));
     let (database, position) = (database.to_owned(), position.to_string());
     let source = mongo.name(error);
     let is_about_the_position =
@@ -357,6 +397,11 @@ fn named(
         _ if is_too_large => Error::TooLarge {
             database,
             after: position,
+        },
+        _ if let Some(refusal) = no_image => Error::NoImage {
+            database,
+            after: position,
+            message: refusal.message,
         },
         Some(refusal) if is_about_the_position => Error::HistoryLost {
             database,

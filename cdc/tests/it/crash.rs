@@ -96,10 +96,14 @@ async fn a_checkpoint_that_is_one_event_early_loses_that_event() {
     scenario.take_numbers(10).await;
     scenario.resting_checkpoint().await;
     proxy.stall();
+    let before = scenario.now().await;
     scenario.insert_numbers(10..20).await;
     // From then on no idle position is saved: what is, is the first message's own.
     engine.metric_reaches("cdc_messages_in_flight", 10.0).await;
-    scenario.resting_checkpoint().await;
+    eventually("the first message is passed", async || {
+        before < scenario.checkpoint_time().await
+    })
+    .await;
     engine.kill().await;
     proxy.down();
     scenario

@@ -4,6 +4,7 @@
 
 mod admin;
 mod bad_input;
+mod capture;
 mod catching_up;
 mod check;
 mod crash;

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use bson::{Bson, Document, doc};
-use cdc::source::Collections;
+use cdc::{
+    event::Namespace,
+    source::{Collections, Databases},
+};
 use proptest::{
     prelude::{Strategy as _, prop},
     strategy::ValueTree as _,
@@ -47,6 +50,7 @@ async fn names_and_patterns_choose_the_collections() {
 async fn patterns_match_what_the_servers_expressions_match() {
     let client = mongodb::Client::with_uri_str(mongo_uri()).await.unwrap();
     let database = client.database("patterns");
+    let one = Databases::One("patterns".to_owned());
     let mut runner = TestRunner::default();
     let mut draw = |strategy: &str| {
         let tree = prop::string::string_regex(strategy)
@@ -59,21 +63,28 @@ async fn patterns_match_what_the_servers_expressions_match() {
     while rounds < 100 {
         let patterns = [draw(r"[ab.\\(+ü\n*?-]{1,6}"), draw("[ab*?]{1,3}[*?]")];
         let patterns = patterns.iter().map(String::as_str);
-        let Ok(collections) = Collections::parse("patterns", patterns) else {
+        let Ok(collections) = Collections::parse(&one, patterns) else {
             continue;
         };
         rounds += 1;
-        let documents = names.iter().map(|name| doc! { "name": name });
+        let documents = names.iter().map(|name| doc! { "ns": { "coll": name } });
         let stages = [
             doc! { "$documents": documents.collect::<Vec<_>>() },
-            doc! { "$match": { "$or": collections.conditions("name") } },
+            doc! { "$match": { "$or": collections.conditions("ns") } },
         ];
         let mut found = database.aggregate(stages).await.unwrap();
         let mut server = BTreeSet::new();
         while found.advance().await.unwrap() {
-            server.insert(found.current().get_str("name").unwrap().to_owned());
+            let found = found.current().get_document("ns").unwrap();
+            server.insert(found.get_str("coll").unwrap().to_owned());
         }
-        let ours = names.iter().filter(|name| collections.matches(name));
+        let is_ours = |name: &&String| {
+            collections.matches(Namespace {
+                database: "patterns",
+                collection: Some(name),
+            })
+        };
+        let ours = names.iter().filter(is_ours);
         assert_eq!(
             ours.cloned().collect::<BTreeSet<_>>(),
             server,
@@ -91,10 +102,14 @@ async fn what_is_watched_and_not_there_is_warned_of_with_the_nearest_name() {
     let database = scenario.mongo.database(&scenario.name);
     let view = doc! { "create": "totals", "viewOn": "games", "pipeline": [] };
     database.run_command(view).await.unwrap();
+    check(&scenario.start().await.stop().await, 0, &[]);
     scenario.set("CDC_COLLECTIONS", "moves,gmaes,totals,x*,mo*");
     let finished = scenario.start().await.stop().await;
     check(&finished, 0, &[]);
-    let warnings = finished.log.lines().filter(|line| line.contains("WARN"));
+    let warnings = finished
+        .log
+        .lines()
+        .filter(|line| line.contains("watched name"));
     let warnings: Vec<&str> = warnings.collect();
     assert_eq!(warnings.len(), 3, "{}", finished.log);
     for parts in [

@@ -112,7 +112,7 @@ impl Settings {
 
     /// Whether the engine delivers inserts at all.
     pub fn delivers_inserts(&self) -> bool {
-        items(&self.cdc_operations).any(|operation| operation == "insert")
+        items(&self.cdc_operations).any(|operation| matches!(operation, "insert" | "all"))
     }
 }
 

@@ -67,8 +67,12 @@ fn role(privilege: &Privilege) -> Value {
         .actions
         .iter()
         .any(|action| matches!(*action, "insert" | "update"));
-    let role = if writes { "readWrite" } else { "read" };
-    json!({ "role": role, "db": privilege.database })
+    match (writes, privilege.database.as_str()) {
+        // The role that reads every database is one of `admin`.
+        (false, "") => json!({ "role": "readAnyDatabase", "db": "admin" }),
+        (false, database) => json!({ "role": "read", "db": database }),
+        (true, database) => json!({ "role": "readWrite", "db": database }),
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_role_of_the_users_own_gets_what_is_missing() {
-        let missing = [Privilege::to_watch("games")];
+        let missing = [Privilege::to_watch(Some("games"))];
         let expected = r#"db.getSiblingDB("admin").runCommand({"grantPrivilegesToRole":"cdc","privileges":[{"actions":["find","changeStream"],"resource":{"collection":"","db":"games"}}]})"#;
         assert_eq!(command(&grantee("cdc", "admin"), &missing), expected);
         let expected = expected.replacen("admin", "games", 1);
@@ -98,7 +102,7 @@ mod tests {
     #[test]
     fn a_user_without_such_a_role_gets_a_built_in_one() {
         let missing = [
-            Privilege::to_watch("games"),
+            Privilege::to_watch(Some("games")),
             Privilege::to_save("cdc", "checkpoints"),
         ];
         let expected = r#"db.getSiblingDB("admin").runCommand({"grantRolesToUser":"ada","roles":[{"db":"games","role":"read"},{"db":"cdc","role":"readWrite"}]})"#;

@@ -33,6 +33,9 @@ pub enum Advice {
     /// There is nothing to watch yet.
     #[error("the database `{0}` has no collections yet")]
     Empty(String),
+    /// A collection does not keep the documents that are asked for where they are available.
+    #[error("`{0}.{1}` does not keep the documents before and after a change")]
+    NoImages(String, String),
     /// More than half of what the oplog holds has passed since the checkpoint.
     #[error(
         "the oplog holds {window} s, and the checkpoint is {lag} s old: changes are lost in {headroom} s if it does not \

@@ -128,9 +128,9 @@ fn clock(hello: &Document, steps: &mut Steps) {
 }
 
 async fn rights(mongo: &Mongo, config: &Config, steps: &mut Steps) -> Rights {
-    let (database, place) = (&config.source.scope.database, &config.checkpoint.database);
-    let saves = Privilege::to_save(place, checkpoint::COLLECTION);
-    let needed = [Privilege::to_watch(database), saves];
+    let saves = Privilege::to_save(&config.checkpoint.database, checkpoint::COLLECTION);
+    let [watches] = config.source.scope.privileges();
+    let needed = [watches, saves];
     let (watches, loads) = match steps.answer(mongo.lacking(&needed)).await {
         Ok(Some((_, missing))) if missing.is_empty() => {
             let needed = needed.each_ref().map(ToString::to_string).join(", and ");
@@ -249,25 +249,51 @@ async fn watch(
 
 async fn collections(mongo: &Mongo, config: &Config, steps: &mut Steps) {
     let scope = &config.source.scope;
-    match steps.answer(scope.find_absent(mongo)).await {
-        Ok(Some(absent)) if absent.is_empty() => {
-            let texts: Vec<_> = scope.collections.texts().collect();
-            let all = if texts.is_empty() {
-                "all".to_owned()
-            } else {
-                texts.join(", ")
-            };
-            steps.good(COLLECTIONS, format!("{all} of `{}`", scope.database));
-        }
-        Ok(Some(absent)) => {
-            for absent in absent {
-                steps.advice(COLLECTIONS, Advice::Absent(absent));
-            }
-        }
-        Ok(None) => steps.advice(COLLECTIONS, Advice::Empty(scope.database.clone())),
+    let survey = match steps.answer(scope.survey(mongo)).await {
+        Ok(survey) => survey,
         // Whoever may read the change stream need not be allowed to ask for this.
-        Err(Error::Mongo(error)) => steps.skipped(COLLECTIONS, error.to_string()),
-        Err(error) => steps.fault(COLLECTIONS, error),
+        Err(Error::Mongo(error)) => {
+            steps.skipped(COLLECTIONS, error.to_string());
+            return;
+        }
+        Err(error) => {
+            steps.fault(COLLECTIONS, error);
+            return;
+        }
+    };
+    let databases = scope.databases.to_string();
+    let is_good = survey.absent.is_empty() && survey.without_images.is_empty();
+    if survey.is_empty {
+        steps.advice(COLLECTIONS, Advice::Empty(databases));
+    } else if is_good {
+        let texts: Vec<_> = scope.collections.texts().collect();
+        let all = if texts.is_empty() {
+            "all".to_owned()
+        } else {
+            texts.join(", ")
+        };
+        steps.good(COLLECTIONS, format!("{all} of `{databases}`"));
+    } else {
+        for absent in survey.absent {
+            steps.advice(COLLECTIONS, Advice::Absent(absent));
+        }
+        images(survey.without_images, scope.images.are_required(), steps);
+    }
+}
+
+/// Says which collections do not keep the documents before and after a change.
+fn images(collections: Vec<(String, String)>, are_required: bool, steps: &mut Steps) {
+    for (database, collection) in collections {
+        if are_required {
+            let error = source::Error::NoImages {
+                database,
+                collection,
+                more: 0,
+            };
+            steps.fault(COLLECTIONS, error);
+        } else {
+            steps.advice(COLLECTIONS, Advice::NoImages(database, collection));
+        }
     }
 }
 

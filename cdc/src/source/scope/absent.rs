@@ -1,107 +1,182 @@
 //! Says what is watched and is not there: a slip of the hand reads nothing for ever.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::fmt;
 
-use bson::{Document, doc};
-use futures_util::TryStreamExt as _;
 use tracing::{debug, info, warn};
 
-use super::Scope;
+use super::{
+    Collections, Scope,
+    existing::{Existing, existing},
+};
 use crate::{
     mongo::{self, Mongo},
     retry::chain,
+    source::Error,
 };
 
-/// Kinds of what bears a collection's name, by the names.
-type Kinds = BTreeMap<String, String>;
-
-/// A watched name or pattern that gives no changes now.
+/// A name or pattern that matches nothing now.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Absent {
     /// The name or pattern.
     pub text: String,
+    /// Whether it is one of what is not to be watched.
+    pub is_excluded: bool,
     /// What bears the name instead of a collection, such as `view`.
     pub kind: Option<String>,
     /// The name that takes the fewest edits, if those are few.
     pub nearest: Option<String>,
 }
 
+/// What there is of what is watched.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Whether the watched databases have no collections at all.
+    pub is_empty: bool,
+    /// Every name and pattern that matches no collection.
+    pub absent: Vec<Absent>,
+    /// Watched collections that keep no images, where the scope needs them, as `database.collection`.
+    pub without_images: Vec<(String, String)>,
+}
+
 impl Scope {
-    /// Warns of every watched name and pattern that matches no collection. It may be created later, so that is all.
-    pub async fn warn_of_absent(&self, mongo: &Mongo) {
-        let absent = match self.find_absent(mongo).await {
-            Ok(absent) => absent,
-            // Whoever may read the change stream need not be allowed to ask for this.
-            Err(error) => {
-                debug!(error = chain(&error), "the collections cannot be listed");
-                return;
-            }
-        };
-        let database = &self.database;
-        if absent.is_none() {
-            info!(database, "the watched database has no collections yet");
+    /// Warns of what is not there and may be created later.
+    ///
+    /// # Errors
+    /// [`Error::NoImages`] where images are required that a collection does not keep.
+    pub async fn look(&self, mongo: &Mongo) -> Result<(), Error> {
+        let survey = self.survey_if_allowed(mongo).await;
+        let databases = self.databases.to_string();
+        if survey.is_empty {
+            info!(
+                database = databases,
+                "the watched database has no collections yet"
+            );
         }
-        for Absent {
-            text,
-            kind,
-            nearest,
-        } in absent.unwrap_or_else(|| self.absent(&Kinds::default()))
-        {
-            if let Some(kind) = kind {
-                warn!(
-                    database,
-                    name = text,
-                    kind,
-                    "a watched name is not a collection's, and the change stream tells nothing of it"
-                );
-            } else {
-                warn!(
-                    database,
-                    name = text,
-                    nearest,
-                    "a watched name matches no collection; its changes are published once there is one"
-                );
+        if let Some((database, collection)) = survey.without_images.first() {
+            if self.images.are_required() {
+                return Err(Error::NoImages {
+                    database: database.clone(),
+                    collection: collection.clone(),
+                    more: survey.without_images.len() - 1,
+                });
             }
+            warn!(
+                database,
+                collection,
+                more = survey.without_images.len() - 1,
+                "a watched collection does not keep the documents before and after a change, so they are missing"
+            );
+        }
+        for absent in survey.absent {
+            absent.warn(&databases);
+        }
+        Ok(())
+    }
+
+    /// Looks whether every pattern matches a collection, where there are some.
+    ///
+    /// # Errors
+    /// [`Error::Nothing`].
+    pub async fn check_patterns(&self, mongo: &Mongo) -> Result<(), Error> {
+        let survey = self.survey_if_allowed(mongo).await;
+        let is_unmet = |one: &Absent| !one.is_excluded && one.text.contains(['*', '?']);
+        let mut absent = survey.absent.into_iter();
+        match absent.find(is_unmet) {
+            Some(absent) if !survey.is_empty => Err(Error::Nothing {
+                database: self.databases.to_string(),
+                pattern: absent.text,
+            }),
+            _ => Ok(()),
         }
     }
 
-    /// Every watched name and pattern that matches no collection; none where the database has no collections at all.
+    /// Whoever may read the change stream need not be allowed to list collections.
+    async fn survey_if_allowed(&self, mongo: &Mongo) -> Survey {
+        self.survey(mongo).await.unwrap_or_else(|error| {
+            debug!(error = chain(&error), "the collections cannot be listed");
+            Survey::default()
+        })
+    }
+
+    /// What there is of what is watched.
     ///
     /// # Errors
     /// The collections cannot be listed, for which a user may lack the permission.
-    pub async fn find_absent(&self, mongo: &Mongo) -> Result<Option<Vec<Absent>>, mongo::Error> {
-        let kinds = kinds(mongo, &self.database).await?;
-        Ok((!kinds.is_empty()).then(|| self.absent(&kinds)))
+    pub async fn survey(&self, mongo: &Mongo) -> Result<Survey, mongo::Error> {
+        let has_texts = !self.collections.is_empty() || !self.excluded.is_empty();
+        if !has_texts && self.databases.one().is_none() && !self.images.need_kept() {
+            return Ok(Survey::default());
+        }
+        let existing = existing(mongo, &self.databases, self.images.need_kept()).await?;
+        let without_images = existing.iter().filter(|one| {
+            self.images.need_kept()
+                && one.is_collection()
+                && self.has(one.namespace())
+                && !one.keeps_images
+        });
+        let without_images = without_images.map(|one| (one.database.clone(), one.name.clone()));
+        Ok(Survey {
+            is_empty: existing.is_empty(),
+            without_images: without_images.collect(),
+            absent: self.absent(&existing),
+        })
     }
 
-    fn absent<'a>(&self, kinds: &'a Kinds) -> Vec<Absent> {
-        let is_collection =
-            |(name, kind): (&'a String, &String)| (kind == "collection").then_some(name);
-        let existing: BTreeSet<String> = kinds.iter().filter_map(is_collection).cloned().collect();
-        let unmatched = self.collections.unmatched(&existing).into_iter();
-        let absent = unmatched.map(|text| Absent {
-            text: text.to_owned(),
-            kind: kinds.get(text).cloned(),
-            nearest: nearest(text, kinds.iter().filter_map(is_collection)).map(str::to_owned),
+    fn absent(&self, existing: &[Existing]) -> Vec<Absent> {
+        let watched = self.collections.texts().map(|text| (text, false));
+        let excluded = self.excluded.texts().map(|text| (text, true));
+        let absent = watched.chain(excluded).filter(|(text, _)| {
+            let one = Collections::parse(&self.databases, [text.as_str()]).unwrap_or_default();
+            let mut collections = existing.iter().filter(|one| one.is_collection());
+            !collections.any(|found| one.matches(found.namespace()))
+        });
+        let absent = absent.map(|(text, is_excluded)| {
+            let is_qualified = self.databases.one().is_none() && text.contains('.');
+            let shown = |one: &Existing| one.shown(is_qualified);
+            let mut named = existing.iter().filter(|one| shown(one) == text);
+            let collections = existing.iter().filter(|one| one.is_collection());
+            Absent {
+                kind: named.next().map(|one| one.kind.clone()),
+                nearest: nearest(&text, collections.map(shown)),
+                text,
+                is_excluded,
+            }
         });
         absent.collect()
     }
 }
 
-async fn kinds(mongo: &Mongo, database: &str) -> Result<Kinds, mongo::Error> {
-    let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
-    let database = mongo.client().database(database);
-    let list = async {
-        let cursor = database.run_cursor_command(list).await?;
-        let all: Vec<Document> = cursor.try_collect().await?;
-        let text = |one: &Document, field: &str| one.get_str(field).unwrap_or_default().to_owned();
-        let kinds = all.iter().map(|one| (text(one, "name"), text(one, "type")));
-        Ok(kinds.collect())
-    };
-    mongo.deadline("a list of the collections", list).await
+impl Absent {
+    fn warn(&self, database: &str) {
+        let Self {
+            text,
+            is_excluded,
+            kind,
+            nearest,
+        } = self;
+        if let Some(kind) = kind {
+            warn!(
+                database,
+                name = text,
+                kind,
+                "a watched name is not a collection's, and the change stream tells nothing of it"
+            );
+        } else if *is_excluded {
+            warn!(
+                database,
+                name = text,
+                nearest,
+                "an excluded name matches no collection"
+            );
+        } else {
+            warn!(
+                database,
+                name = text,
+                nearest,
+                "a watched name matches no collection; its changes are published once there is one"
+            );
+        }
+    }
 }
 
 impl fmt::Display for Absent {
@@ -112,6 +187,13 @@ impl fmt::Display for Absent {
                 "`{}` is a {kind}, and the change stream tells nothing of it",
                 self.text
             ),
+            None if self.is_excluded => {
+                write!(
+                    f,
+                    "`{}`, which is excluded, matches no collection",
+                    self.text
+                )
+            }
             None => write!(f, "`{}` matches no collection", self.text),
         }?;
         match &self.nearest {
@@ -122,10 +204,10 @@ impl fmt::Display for Absent {
 }
 
 /// The name that may have been meant: a slip in every fourth letter at most.
-fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a String>) -> Option<&'a str> {
+fn nearest(text: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let far = 1 + text.chars().count() / 4;
     names
-        .map(|name| (strsim::osa_distance(text, name), name.as_str()))
+        .map(|name| (strsim::osa_distance(text, &name), name))
         .filter(|(edits, _)| *edits <= far)
         .min()
         .map(|(_, name)| name)
@@ -133,45 +215,77 @@ fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a String>) -> Option<&'
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Collections, *};
+    use super::{
+        super::{Aggregation, Databases, FullDocument, FullDocumentBefore, Images, Operations},
+        *,
+    };
+
+    fn scope(databases: Databases, collections: &[&str]) -> Scope {
+        Scope {
+            collections: Collections::parse(&databases, collections.iter().copied()).unwrap(),
+            excluded: Collections::default(),
+            operations: Operations::All,
+            images: Images {
+                after: FullDocument::Off,
+                before: FullDocumentBefore::Off,
+            },
+            aggregation: Aggregation::default(),
+            databases,
+        }
+    }
+
+    fn existing(database: &str, name: &str, kind: &str) -> Existing {
+        Existing {
+            database: database.to_owned(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            keeps_images: false,
+        }
+    }
+
+    fn absent(scope: &Scope, existing: &[Existing]) -> Vec<String> {
+        let absent = scope.absent(existing).into_iter();
+        absent.map(|one| one.to_string()).collect()
+    }
 
     #[test]
     fn what_matches_no_collection_is_told_with_the_nearest_name() {
-        let scope = Scope {
-            database: "shop".to_owned(),
-            collections: Collections::parse(
-                "shop",
-                [
-                    "games", "mo*", "gmaes", "Players", "totals", "or?ers", "nothing",
-                ],
-            )
-            .unwrap(),
-            operations: Vec::new(),
-        };
+        let names = [
+            "games", "mo*", "gmaes", "Players", "totals", "or?ers", "nothing",
+        ];
+        let mut scope = scope(Databases::One("shop".to_owned()), &names);
+        scope.excluded = Collections::parse(&scope.databases, ["player"]).unwrap();
         let existing = [
-            ("games", "collection"),
-            ("moves", "collection"),
-            ("orders_2024", "collection"),
-            ("players", "collection"),
-            ("totals", "view"),
+            existing("shop", "games", "collection"),
+            existing("shop", "moves", "collection"),
+            existing("shop", "orders_2024", "collection"),
+            existing("shop", "players", "collection"),
+            existing("shop", "totals", "view"),
         ];
-        let kinds = existing.map(|(name, kind)| (name.to_owned(), kind.to_owned()));
-        let kinds = Kinds::from(kinds);
-        let absent: Vec<_> = scope.absent(&kinds);
-        let absent = absent.iter().map(|one| {
-            (
-                one.text.as_str(),
-                one.kind.as_deref(),
-                one.nearest.as_deref(),
-            )
-        });
         let expected = [
-            ("Players", None, Some("players")),
-            ("gmaes", None, Some("games")),
-            ("nothing", None, None),
-            ("totals", Some("view"), None),
-            ("or?ers", None, None),
+            "`Players` matches no collection; the nearest name is `players`",
+            "`gmaes` matches no collection; the nearest name is `games`",
+            "`nothing` matches no collection",
+            "`totals` is a view, and the change stream tells nothing of it",
+            "`or?ers` matches no collection",
+            "`player`, which is excluded, matches no collection; the nearest name is `players`",
         ];
-        assert!(absent.eq(expected), "{:?}", scope.absent(&kinds));
+        assert_eq!(absent(&scope, &existing), expected);
+    }
+
+    #[test]
+    fn where_more_databases_are_watched_a_name_is_looked_for_with_its_database() {
+        let all = Databases::AllBut("cdc".to_owned());
+        let scope = scope(all, &["moves", "shop.orders", "shp.games", "game"]);
+        let existing = [
+            existing("shop", "games", "collection"),
+            existing("crm", "moves", "collection"),
+        ];
+        let expected = [
+            "`game` matches no collection; the nearest name is `games`",
+            "`shop.orders` matches no collection",
+            "`shp.games` matches no collection; the nearest name is `shop.games`",
+        ];
+        assert_eq!(absent(&scope, &existing), expected);
     }
 }

@@ -1,46 +1,45 @@
-//! Which collections are watched: all, or those of some names and patterns.
+//! Names and patterns of collections, with the databases that they are of.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use bson::{Document, doc};
+use bson::Document;
 
-use super::glob::Glob;
+use super::{Databases, glob::Glob, names::Names};
+use crate::event::Namespace;
 
 /// Longest `<database>.<collection>` in bytes.
 /// <https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions>
 const NAMESPACE_BYTES_MAX: usize = 255;
 
-/// Names and patterns of collections; none for all.
+/// Names and patterns of collections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Collections {
-    names: BTreeSet<String>,
-    patterns: BTreeSet<Glob>,
+    /// By name or pattern of the database; an empty one stands for every database that is watched.
+    by_database: BTreeMap<String, Names>,
 }
 
 impl Collections {
-    /// Reads names and patterns of collections of `database`, with or without `<database>.` before each. `*` stands for
-    /// any text, `?` for any one character.
+    /// Reads names and patterns of collections of `databases`. `*` stands for any text, `?` for any one character.
+    ///
+    /// Where one database is watched, its name may stand before each with a dot between. Where more are, what is before the
+    /// first dot is the name or pattern of a database, and without a dot the collection is one of any database.
     ///
     /// # Errors
     /// Everything that is no collection's name, with the reason.
     pub fn parse<'a>(
-        database: &str,
+        databases: &Databases,
         texts: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Vec<String>> {
         let (mut all, mut faults) = (Self::default(), Vec::new());
         for text in texts {
-            let name = text
-                .strip_prefix(database)
-                .and_then(|rest| rest.strip_prefix('.'))
-                .unwrap_or(text);
-            match (fault(database, name), Glob::parse(name)) {
-                (Some(fault), _) => faults.push(format!("`{text}` {fault}")),
-                (None, Some(pattern)) => {
-                    all.patterns.insert(pattern);
-                }
-                (None, None) => {
-                    all.names.insert(name.to_owned());
-                }
+            let (database, name) = parts(databases, text);
+            match fault(databases, database, name) {
+                Some(fault) => faults.push(format!("`{text}` {fault}")),
+                None => all
+                    .by_database
+                    .entry(database.to_owned())
+                    .or_default()
+                    .insert(name),
             }
         }
         if faults.is_empty() {
@@ -50,46 +49,72 @@ impl Collections {
         }
     }
 
-    /// Whether all collections are watched.
-    pub fn is_all(&self) -> bool {
-        self.names.is_empty() && self.patterns.is_empty()
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_database.is_empty()
     }
 
-    /// Whether the collection `name` is watched.
-    pub fn matches(&self, name: &str) -> bool {
-        self.is_all()
-            || self.names.contains(name)
-            || self.patterns.iter().any(|pattern| pattern.matches(name))
+    /// Whether one of them is the collection of `namespace`.
+    pub fn matches(&self, namespace: Namespace<'_>) -> bool {
+        let Some(collection) = namespace.collection else {
+            return false;
+        };
+        let mut all = self.by_database.iter();
+        all.any(|(database, names)| {
+            is_match(database, namespace.database) && names.matches(collection)
+        })
     }
 
-    /// Names, then patterns, each in alphabetical order.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        let names = self.names.iter().map(String::as_str);
-        names.chain(self.patterns.iter().map(Glob::as_str))
+    /// Each as it can be given again: by database, names before patterns, each in alphabetical order.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
+        self.by_database.iter().flat_map(|(database, names)| {
+            names.texts().map(move |name| match database.as_str() {
+                "" => name.to_owned(),
+                _ => format!("{database}.{name}"),
+            })
+        })
     }
 
-    /// Conditions of a `$match` on `field`, of which one has to hold; none where all collections are watched.
+    /// Conditions of a `$match` on the namespace in `field`, of which one has to hold.
     pub fn conditions(&self, field: &str) -> Vec<Document> {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let names = (!names.is_empty()).then(|| doc! { field: { "$in": names } });
-        let patterns = self.patterns.iter();
-        let patterns =
-            patterns.map(|pattern| doc! { field: { "$regex": pattern.regex(), "$options": "s" } });
-        names.into_iter().chain(patterns).collect()
-    }
-
-    /// Names and patterns that match none of `existing`.
-    pub(in crate::source) fn unmatched(&self, existing: &BTreeSet<String>) -> Vec<&str> {
-        let names = self.names.iter().map(String::as_str);
-        let names = names.filter(|name| !existing.contains(*name));
-        let patterns = self.patterns.iter();
-        let patterns = patterns.filter(|one| !existing.iter().any(|name| one.matches(name)));
-        names.chain(patterns.map(Glob::as_str)).collect()
+        let all = self.by_database.iter().flat_map(|(database, names)| {
+            let mut of_database = Names::default();
+            if !database.is_empty() {
+                of_database.insert(database);
+            }
+            let outer = of_database.conditions(&format!("{field}.db"));
+            let outer = outer.into_iter().next();
+            let mut names = names.conditions(&format!("{field}.coll"));
+            for condition in &mut names {
+                condition.extend(outer.clone().unwrap_or_default());
+            }
+            names
+        });
+        all.collect()
     }
 }
 
-/// Why `name` can be no collection's of `database`, nor a pattern of one that a change stream tells of.
-fn fault(database: &str, name: &str) -> Option<String> {
+/// Database, which may be empty, and collection.
+fn parts<'t>(databases: &Databases, text: &'t str) -> (&'t str, &'t str) {
+    match databases.one() {
+        Some(one) => {
+            let rest = text.strip_prefix(one);
+            let name = rest.and_then(|rest| rest.strip_prefix('.'));
+            ("", name.unwrap_or(text))
+        }
+        None => text.split_once('.').unwrap_or(("", text)),
+    }
+}
+
+/// Whether `database`, a name or a pattern or empty, is for the database `name`.
+fn is_match(database: &str, name: &str) -> bool {
+    database.is_empty()
+        || database == name
+        || Glob::parse(database).is_some_and(|pattern| pattern.matches(name))
+}
+
+/// Why `name` can be no collection's, nor a pattern of one that the change stream tells of.
+fn fault(databases: &Databases, database: &str, name: &str) -> Option<String> {
     if name.is_empty() || name.starts_with('.') || name.ends_with('.') {
         return Some(
             "is not a collection's name: it is empty, or begins or ends with a dot".to_owned(),
@@ -101,7 +126,13 @@ fn fault(database: &str, name: &str) -> Option<String> {
     if name.starts_with("system.") {
         return Some("is a system collection, which change streams leave out".to_owned());
     }
-    let bytes = database.len() + 1 + name.len();
+    let is_pattern = database.contains(['*', '?']);
+    if !database.is_empty() && !is_pattern && !databases.matches(database) {
+        return Some(format!(
+            "is of the database `{database}`, which is not among the watched ones, `{databases}`"
+        ));
+    }
+    let bytes = databases.one().unwrap_or(database).len() + 1 + name.len();
     (NAMESPACE_BYTES_MAX < bytes).then(|| {
         format!("is {bytes} bytes long with its database, at most {NAMESPACE_BYTES_MAX} may be")
     })
@@ -109,10 +140,20 @@ fn fault(database: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use bson::doc;
+
     use super::*;
 
     fn collections(texts: &[&str]) -> Result<Collections, Vec<String>> {
-        Collections::parse("shop", texts.iter().copied())
+        let one = Databases::One("shop".to_owned());
+        Collections::parse(&one, texts.iter().copied())
+    }
+
+    fn has(collections: &Collections, database: &str, collection: &str) -> bool {
+        collections.matches(Namespace {
+            database,
+            collection: Some(collection),
+        })
     }
 
     #[test]
@@ -125,9 +166,33 @@ mod tests {
             "other.a",
             "shops.a",
         ]);
-        let parsed = parsed.unwrap();
-        let texts: Vec<&str> = parsed.texts().collect();
+        let texts: Vec<String> = parsed.unwrap().texts().collect();
         assert_eq!(texts, ["games", "other.a", "shop.a", "shops.a", "ga*"]);
+    }
+
+    #[test]
+    fn where_more_databases_are_watched_the_first_dot_ends_the_database() {
+        let two = Databases::Several(["crm", "shop"].map(str::to_owned).into());
+        let texts = ["moves", "shop.games", "c*.a.b", "shop.ga*"];
+        let parsed = Collections::parse(&two, texts).unwrap();
+        assert!(has(&parsed, "crm", "moves") && has(&parsed, "shop", "moves"));
+        assert!(has(&parsed, "shop", "games") && has(&parsed, "shop", "gates"));
+        assert!(!has(&parsed, "crm", "games") && has(&parsed, "crm", "a.b"));
+        let texts: Vec<String> = parsed.texts().collect();
+        assert_eq!(texts, ["moves", "c*.a.b", "shop.games", "shop.ga*"]);
+        let conditions = [
+            doc! { "ns.coll": { "$in": ["moves"] } },
+            doc! { "ns.coll": { "$in": ["a.b"] }, "ns.db": { "$regex": r"^c.*\z", "$options": "s" } },
+            doc! { "ns.coll": { "$in": ["games"] }, "ns.db": { "$in": ["shop"] } },
+            doc! { "ns.coll": { "$regex": r"^ga.*\z", "$options": "s" }, "ns.db": { "$in": ["shop"] } },
+        ];
+        assert_eq!(parsed.conditions("ns"), conditions);
+        let faults = Collections::parse(&two, ["other.games", "moves"]).unwrap_err();
+        let fault = "`other.games` is of the database `other`, which is not among the watched ones, `crm,shop`";
+        assert_eq!(faults, [fault]);
+        let all = Databases::AllBut("cdc".to_owned());
+        assert!(Collections::parse(&all, ["other.games"]).is_ok());
+        assert!(Collections::parse(&all, ["cdc.checkpoints"]).is_err());
     }
 
     #[test]
@@ -153,11 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn no_name_at_all_is_every_collection() {
-        let all = collections(&[]).unwrap();
-        assert!(all.is_all() && all.matches("games") && all.conditions("name").is_empty());
+    fn names_and_patterns_match_whole_names() {
+        assert!(collections(&[]).unwrap().is_empty());
         let some = collections(&["games", "mo*"]).unwrap();
-        assert!(some.matches("games") && some.matches("moves"));
-        assert!(!some.matches("game"));
+        assert!(has(&some, "shop", "games") && has(&some, "shop", "moves"));
+        assert!(!has(&some, "shop", "game"));
     }
 }

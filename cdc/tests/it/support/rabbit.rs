@@ -35,12 +35,17 @@ impl Delivery {
     }
 
     pub(crate) fn header(&self, name: &str) -> String {
-        let headers = self.properties.headers().as_ref().unwrap();
-        match headers.inner().get(name) {
-            Some(lapin::types::AMQPValue::LongString(text)) => text.to_string(),
-            Some(lapin::types::AMQPValue::LongLongInt(number)) => number.to_string(),
+        let header = self.try_header(name);
+        header.unwrap_or_else(|| panic!("no header {name} in {:?}", self.properties))
+    }
+
+    pub(crate) fn try_header(&self, name: &str) -> Option<String> {
+        let headers = self.properties.headers().as_ref()?;
+        Some(match headers.inner().get(name)? {
+            lapin::types::AMQPValue::LongString(text) => text.to_string(),
+            lapin::types::AMQPValue::LongLongInt(number) => number.to_string(),
             other => panic!("header {name}: {other:?}"),
-        }
+        })
     }
 }
 
