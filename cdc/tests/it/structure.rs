@@ -123,3 +123,55 @@ async fn a_temporary_collection_of_the_servers_own_is_nobodys_content() {
     assert_eq!(told_until(&scenario, "2").await, wanted);
     assert_eq!(engine.stop().await.code, Some(0));
 }
+
+#[tokio::test]
+async fn a_rename_within_what_is_watched_is_told_once() {
+    let mut scenario = Scenario::new("within").await;
+    scenario
+        .set("CDC_COLLECTIONS", "games*")
+        .set("CDC_OPERATIONS", ALL);
+    let engine = scenario.start().await;
+    let shelf = Shelf(&scenario);
+    shelf.insert("games", 1).await;
+    shelf.insert("games_old", 2).await;
+    shelf.run(doc! { "drop": "games_old" }).await;
+    shelf.rename("games", "games_old").await;
+    shelf.insert("games_old", 3).await;
+    let wanted = [
+        r#"insert games {"entry_id":"1"}"#,
+        r#"insert games_old {"entry_id":"2"}"#,
+        r#"drop games_old {"entry_id":null}"#,
+        r#"rename games {"entry_id":null,"to":{"coll":"games_old","db":"db"}}"#,
+        r#"insert games_old {"entry_id":"3"}"#,
+    ];
+    assert_eq!(told_until(&scenario, "3").await, wanted);
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_collection_that_is_created_and_dropped_in_a_loop_is_told_each_time() {
+    const ROUNDS: i32 = 30;
+    let mut scenario = Scenario::new("loop").await;
+    scenario
+        .set("CDC_COLLECTIONS", "games")
+        .set("CDC_OPERATIONS", "all");
+    let engine = scenario.start().await;
+    let shelf = Shelf(&scenario);
+    let mut wanted = Vec::new();
+    for id in 0..ROUNDS {
+        shelf.run(doc! { "create": "games" }).await;
+        shelf.insert("games", id).await;
+        shelf.run(doc! { "drop": "games" }).await;
+        wanted.extend(["create", "insert", "drop"]);
+    }
+    shelf.insert("games", ROUNDS).await;
+    wanted.extend(["create", "insert"]);
+    let told = told_until(&scenario, &ROUNDS.to_string()).await;
+    let operations = told.iter().map(|line| line.split_once(' ').unwrap().0);
+    assert_eq!(operations.collect::<Vec<_>>(), wanted);
+    let ids = told.iter().filter(|line| line.starts_with("insert"));
+    for (id, line) in ids.enumerate() {
+        assert_eq!(*line, format!(r#"insert games {{"entry_id":"{id}"}}"#));
+    }
+    assert_eq!(engine.stop().await.code, Some(0));
+}
