@@ -42,6 +42,7 @@ use crate::{
     amqp::{Broker, Needs, Permission, Queue},
     checkpoint::{self, Target},
     encode::{self, RoutingKey},
+    event::Operation,
     lease,
     pipeline::{self, Policies},
     sink,
@@ -56,8 +57,8 @@ pub struct Config {
     pub mongo_uri: Secret,
     /// What a person should know of it that is no fault, a sentence each.
     pub notes: Vec<String>,
-    /// What is no fault and yet may not be meant, a sentence.
-    pub doubt: Option<String>,
+    /// What is no fault and yet may not be meant, a sentence each.
+    pub doubts: Vec<String>,
     /// What is watched.
     pub source: source::Config,
     /// Where a pipeline without a checkpoint begins.
@@ -132,10 +133,17 @@ impl Config {
             declarations,
             engine,
         } = Settings::read(&mut input);
-        let doubt = resolve::doubt(&input.given);
+        let mut doubts = Vec::from_iter(resolve::doubt(&input.given));
         let mut faults = input.faults;
         let notes = mongo.notes();
         let scope = scope(&mongo, &mut faults);
+        let has = |operation| scope.operations.contains(operation);
+        if has(&Operation::Update) && !has(&Operation::Replace) {
+            doubts.push(
+                "CDC_OPERATIONS has update and not replace: a change by replaceOne, or by save in many libraries, is a replace"
+                    .to_owned(),
+            );
+        }
         let broker = rabbit.broker(&mut faults);
         let broker = broker.connect_within(servers.startup_timeout);
         let publish = publish(
@@ -163,7 +171,7 @@ impl Config {
             start: mongo.start,
             mongo_uri: mongo.uri,
             notes,
-            doubt,
+            doubts,
             startup_timeout: servers.startup_timeout,
         };
         let log = LogConfig {
@@ -171,6 +179,13 @@ impl Config {
             filter: engine.log,
         };
         faults.or((config, log))
+    }
+}
+
+impl Config {
+    /// What the user of RabbitMQ needs to be allowed.
+    pub fn needs(&self) -> &Needs {
+        self.publish.broker.needs()
     }
 }
 
@@ -184,11 +199,14 @@ impl TailConfig {
         let (rabbit, servers) = (Rabbit::checked(&mut input), Servers::read(&mut input));
         let mut faults = input.faults;
         let broker = rabbit.broker(&mut faults);
+        // The user may be the engine's, whose permissions are not to be replaced by less.
+        let engine = Config::check(given).ok();
+        let needs = engine.map_or_else(Needs::default, |(config, _)| config.needs().clone());
         let count = options.count.as_deref().map(number(1..=u64::MAX).parse);
         let config = Self {
             broker: broker
                 .connect_within(servers.startup_timeout)
-                .needing(Needs::default().and(Permission::Read, &rabbit.queue)),
+                .needing(needs.and(Permission::Read, &rabbit.queue)),
             queue: topology::queue(&rabbit),
             startup_timeout: servers.startup_timeout,
             count: count.transpose().unwrap_or_else(|fault| {

@@ -142,11 +142,17 @@ impl Broker {
             user: &self.uri.authority.userinfo.username,
             vhost: &self.uri.vhost,
             mechanism: self.uri.query.auth_mechanism.unwrap_or_default().name(),
+            needs: &self.needs,
         }
     }
 
     fn user(&self) -> String {
         self.uri.authority.userinfo.username.clone()
+    }
+
+    /// What the user needs to be allowed there, as far as it was told.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
     }
 
     /// Gives the client library's error the names that a person needs.

@@ -10,7 +10,10 @@ use lapin::{
 };
 
 pub use self::tls::Asked;
-use super::error::{is_limit, lapin_disposition};
+use super::{
+    Needs,
+    error::{is_limit, lapin_disposition},
+};
 use crate::retry::Disposition;
 
 /// Why a node cannot be connected to.
@@ -102,6 +105,8 @@ pub enum Cause {
         user: String,
         /// The virtual host.
         vhost: String,
+        /// What the user needs there.
+        needs: Box<Needs>,
     },
     /// Anything else that the broker or the client library says.
     #[error("{0}")]
@@ -115,6 +120,7 @@ pub(super) struct Login<'a> {
     pub(super) vhost: &'a str,
     /// The name of the SASL mechanism.
     pub(super) mechanism: &'static str,
+    pub(super) needs: &'a Needs,
 }
 
 impl Cause {
@@ -237,6 +243,7 @@ impl Cause {
                 Some(Self::VhostClosed {
                     user: user.to_owned(),
                     vhost: login.vhost.to_owned(),
+                    needs: Box::new(login.needs.clone()),
                 })
             }
             _ => None,

@@ -86,6 +86,13 @@ impl Needs {
         self
     }
 
+    /// Adds all of `other`.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        self.names.extend(other.names.iter().cloned());
+        self
+    }
+
     /// The regular expression for `permission`: all names that are needed, and no others.
     pub fn pattern(&self, permission: Permission) -> String {
         let names = self.names.iter().filter(|(one, _)| *one == permission);

@@ -113,7 +113,11 @@ impl Editor {
             .store
             .mongo
             .deadline("a checkpoint load", find.into_future());
-        let found = find.await.map_err(|source| self.failed("load", source))?;
+        let found = find.await.map_err(|source| Error::Mongo {
+            action: "load",
+            name: format!("{}.{FORMER_COLLECTION}", self.former.namespace().db),
+            source,
+        })?;
         Ok(found.map(|found| Former {
             record: Record(found.get_document("checkpoint").ok().cloned()),
             replaced_at: found.get_datetime("replaced_at").ok().copied(),

@@ -46,7 +46,13 @@ pub(super) fn parse(start: &Start) -> Result<Command, clap::Error> {
         return Ok(Command::Operate(request));
     }
     Ok(match matches.subcommand() {
-        Some(("tail", matches)) => Command::Tail(given(&tail, matches), options(matches)),
+        Some(("tail", matches)) => {
+            // Beside its own settings it is told the engine's, with whose user it may work.
+            let engine = command(&run, &tail).try_get_matches_from(["cdc"])?;
+            let mut all = given(&run, &engine);
+            all.extend(given(&tail, matches));
+            Command::Tail(all, options(matches))
+        }
         Some(("config", matches)) => Command::Config(given(&run, matches), shown(matches)),
         Some((_, matches)) => Command::Run(given(&run, matches)),
         None => Command::Run(given(&run, &matches)),

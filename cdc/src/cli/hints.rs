@@ -175,6 +175,9 @@ impl Hint for operate::check::Advice {
             Self::Skips(_) => Some(
                 "CDC_ON_HISTORY_LOST=stop ends the engine instead; copy what is missing from the collections themselves",
             ),
+            Self::New(_) => Some(
+                "is RABBITMQ_QUEUE_NAME right? Nothing has to be done for a queue that is still to come",
+            ),
             Self::Danger(_, amqp::Danger::DropsOldest) => Some(
                 "declare the queue anew with `x-overflow` reject-publish (CDC_QUEUE_ARGUMENTS), or without the limit",
             ),

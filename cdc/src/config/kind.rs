@@ -115,8 +115,10 @@ pub(super) fn list() -> Kind<BTreeSet<String>> {
 }
 
 pub(super) fn operations() -> Kind<Operations> {
-    let all = || std::iter::once(Operations::ALL);
-    let names = move || all().chain(Operation::ALL.iter().map(Operation::as_str));
+    let names = || {
+        let names = Operation::ALL.iter().map(Operation::as_str);
+        names.chain(std::iter::once(Operations::ALL))
+    };
     Kind::new(joined(names()), move |text| {
         if parts(text).any(|name| name == Operations::ALL) {
             return Ok(Operations::All);

@@ -48,6 +48,8 @@ settings! { "MongoDB" Mongo {
     /// Collections of these not to watch, separated by commas, in the same form
     excluded: BTreeSet<String> = CDC_COLLECTIONS_EXCLUDE(NAMES, "none" / "moves_tmp*", list()),
     /// Operations to publish, separated by commas, or `all`, which also has those of later servers
+    ///
+    /// Every change of a document is `insert,update,replace,delete`: replaceOne gives a `replace`, not an `update`.
     operations: Operations = CDC_OPERATIONS(NAMES, "insert", operations()),
     /// Stages behind those of the change stream, a JSON array of Extended JSON
     ///

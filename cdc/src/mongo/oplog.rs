@@ -2,7 +2,7 @@
 
 use bson::{Document, Timestamp, doc};
 
-use super::{Error, Mongo};
+use super::{Error, Mongo, Privilege};
 
 /// What the oplog of the member that answers holds at this moment. Its end moves on, and so does its begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +33,15 @@ impl Mongo {
             let time = entry.and_then(|entry| entry.get_timestamp("ts").ok());
             time.ok_or(Error::NoOplog)
         };
-        Ok(Oplog {
-            first: end(1).await?,
-            last: end(-1).await?,
-        })
+        let both = async {
+            Ok(Oplog {
+                first: end(1).await?,
+                last: end(-1).await?,
+            })
+        };
+        match both.await {
+            Ok(oplog) => Ok(oplog),
+            Err(error) => Err(self.explain(error, &[Privilege::to_read_oplog()]).await),
+        }
     }
 }

@@ -36,6 +36,15 @@ impl Privilege {
         }
     }
 
+    /// What it takes to see how far the oplog reaches.
+    pub fn to_read_oplog() -> Self {
+        Self {
+            database: "local".to_owned(),
+            collection: Some("oplog.rs"),
+            actions: vec!["find"],
+        }
+    }
+
     /// What it takes to load and save a document of a collection.
     pub fn to_save(database: &str, collection: &'static str) -> Self {
         Self {

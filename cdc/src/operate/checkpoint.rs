@@ -16,8 +16,8 @@ use crate::{
 pub struct Shown {
     /// What is stored.
     pub record: Record,
-    /// What a change by hand replaced last.
-    pub former: Option<Former>,
+    /// What a change by hand replaced last; an error where the user may not read that, which no engine needs.
+    pub former: Result<Option<Former>, Error>,
     /// The cluster's time.
     pub now: Timestamp,
 }
@@ -63,7 +63,7 @@ pub async fn show(config: &Config) -> Result<Shown, Error> {
     let editor = Editor::new(&mongo, config.checkpoint.clone());
     Ok(Shown {
         record: editor.read().await?,
-        former: editor.former().await?,
+        former: editor.former().await.map_err(Error::from),
         now: mongo.preflight().await?,
     })
 }

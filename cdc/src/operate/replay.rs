@@ -164,6 +164,9 @@ impl Replay {
         let mut publish = self.config.publish.clone();
         let queue = &publish.topology.queue.name;
         publish.lock = Lock::new(&format!("{PREFIX}{queue}"));
+        let needs = publish.topology.needs(publish.lock.queue());
+        let needs = needs.with(publish.broker.needs());
+        publish.broker = publish.broker.needing(needs);
         let contender = Contender::connect(&publish.broker, &publish.lock).await?;
         if !contender.take_lock().await? {
             return Err(Error::Replaying(queue.clone()));

@@ -178,7 +178,8 @@ impl Session {
         };
         if self.looks.is_none() {
             warn(&format!(
-                "queue `{}` counts every look as a delivery, {count} before this one",
+                "queue `{}` counts every look as a delivery, {count} before this one, and drops a message at its delivery \
+                 limit, if it has one",
                 self.config.queue.name
             ));
         }

@@ -3,7 +3,7 @@
 
 use bson::{Document, doc};
 
-use crate::support::{Finished, MongoServer, Scenario, amqp_uri};
+use crate::support::{Engine, Finished, MongoServer, Scenario, amqp_uri, check};
 
 const DOCUMENT: &str = include_str!("../../../docs/security.md");
 
@@ -87,6 +87,8 @@ async fn the_documented_role_is_enough_and_each_missing_privilege_is_named_and_g
     let guarded = Guarded::start("privileges").await;
     let name = guarded.scenario.name.clone();
     guarded.works(0..10).await;
+    let show = Engine::spawn(&["checkpoint", "show"], guarded.scenario.given());
+    check(&show.finish().await, 0, &[]);
     let watched = (name.as_str(), "", format!("every collection of `{name}`"));
     let saved = ("cdc", "checkpoints", "`cdc.checkpoints`".to_owned());
     for (number, ((database, collection, place), action)) in [

@@ -47,7 +47,7 @@ impl Answer {
 }
 
 /// A moment as a person would type it.
-fn rfc3339(time: bson::Timestamp) -> String {
+pub(crate) fn rfc3339(time: bson::Timestamp) -> String {
     let time = bson::DateTime::from_millis(i64::from(time.time) * 1_000);
     time.try_to_rfc3339_string().unwrap()
 }

@@ -5,7 +5,10 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Broker, Engine, Finished, Scenario, check, eventually, mongo_uri};
+use crate::{
+    operate::rfc3339,
+    support::{Broker, Engine, Finished, Scenario, check, eventually, mongo_uri},
+};
 
 /// What the engine does on the broker, and the permissions for that. In the names, `Q`, `P` and `X` stand for the queue,
 /// the one for what is parked, and the exchange, `LOCK` for the lock and `DEFAULT` for the default exchange.
@@ -383,6 +386,48 @@ async fn the_commands_of_the_hints_work_as_they_are() {
         place.exchange
     );
     check(&finished, 1, &["lacks the write permission", &topic]);
+    broker.control(&words(&command_of(&finished))).await;
+    place.works().await;
+}
+
+/// A command beside the engine, with the engine's user, adds to what that user may do.
+#[tokio::test]
+async fn what_another_command_lacks_is_granted_and_the_engine_keeps_what_it_has() {
+    let broker = Broker::exclusive().await;
+    let mut place = Place::new(MISSING, &broker).await;
+    place.grant_without(None).await;
+    place.works().await;
+    let now = rfc3339(place.scenario.now().await);
+    let again = format!("{}.again", place.queue);
+    for arguments in [
+        &["tail", "--no-follow"][..],
+        &["replay", "--from", &now, "--queue", &again][..],
+    ] {
+        let run = async || {
+            Engine::spawn(arguments, place.scenario.given())
+                .finish()
+                .await
+        };
+        let finished = run().await;
+        check(&finished, 1, &["lacks the", "hint: "]);
+        broker.control(&words(&command_of(&finished))).await;
+        check(&run().await, 0, &[]);
+        place.works().await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_without_any_permission_is_granted_all_that_the_engine_needs() {
+    let broker = Broker::exclusive().await;
+    let mut place = Place::new(MISSING, &broker).await;
+    let user = place.scenario.name.clone();
+    broker.control(&["clear_permissions", &user]).await;
+    let finished = place.spawn().finish().await;
+    check(
+        &finished,
+        1,
+        &["has no permissions on virtual host `/`", "hint: "],
+    );
     broker.control(&words(&command_of(&finished))).await;
     place.works().await;
 }

@@ -77,9 +77,12 @@ fn reached(finished: &Finished) {
 fn refused(finished: &Finished, error: &str, hint: &str) {
     assert_eq!(finished.code, Some(1), "{}", finished.log);
     let lines: Vec<_> = finished.log.lines().collect();
-    let [line, "", advice] = lines[..] else {
+    let [line, "", ref advice @ ..] = lines[..] else {
         panic!("more than an error and a hint:\n{}", finished.log)
     };
+    // A command has a line of its own.
+    let advice = advice.join("\n");
+    assert!(advice.lines().count() <= 2, "{advice}");
     assert!(
         line.starts_with("error: rabbitmq at ") && line.ends_with(error),
         "{line}"

@@ -1,23 +1,29 @@
 //! The command that grants what a user of RabbitMQ lacks, ready to be pasted into a shell.
 
-use cdc::amqp::{Denied, Permission, Resource};
+use cdc::amqp::{Denied, Needs, Permission, Resource};
 
 /// For `rabbitmqctl`, whose patterns replace those that the user had.
 pub(in crate::cli) fn command(denied: &Denied) -> String {
     let Denied { user, vhost, .. } = denied;
-    let (what, arguments) = match &denied.resource {
-        Resource::Topic { exchange, .. } => (
-            "set_topic_permissions",
-            vec![exchange.clone(), ".*".to_owned(), ".*".to_owned()],
-        ),
-        Resource::Queue(_) | Resource::Exchange(_) => {
-            let all = [Permission::Configure, Permission::Write, Permission::Read];
-            let patterns = all.map(|permission| denied.needs.pattern(permission));
-            ("set_permissions", patterns.to_vec())
+    match &denied.resource {
+        Resource::Topic { exchange, .. } => {
+            rabbitmqctl("set_topic_permissions", vhost, user, [exchange, ".*", ".*"])
         }
-    };
-    let arguments = [vhost.clone(), user.clone()].into_iter().chain(arguments);
-    let quoted: Vec<String> = arguments.map(|text| quoted(&text)).collect();
+        Resource::Queue(_) | Resource::Exchange(_) => all(vhost, user, &denied.needs),
+    }
+}
+
+/// Grants all of `needs`.
+pub(in crate::cli) fn all(vhost: &str, user: &str, needs: &Needs) -> String {
+    let all = [Permission::Configure, Permission::Write, Permission::Read];
+    let patterns = all.map(|permission| needs.pattern(permission));
+    let patterns = patterns.each_ref().map(String::as_str);
+    rabbitmqctl("set_permissions", vhost, user, patterns)
+}
+
+fn rabbitmqctl(what: &str, vhost: &str, user: &str, patterns: [&str; 3]) -> String {
+    let arguments = [vhost, user].into_iter().chain(patterns);
+    let quoted: Vec<String> = arguments.map(quoted).collect();
     format!("rabbitmqctl {what} -p {}", quoted.join(" "))
 }
 
@@ -33,8 +39,6 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cdc::amqp::Needs;
-
     use super::*;
 
     fn denied(resource: Resource) -> Denied {

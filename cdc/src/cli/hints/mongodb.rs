@@ -64,7 +64,8 @@ fn barred(fault: &mongo::Fault) -> Option<&'static str> {
         mongo::Fault::SpeaksPlain => Some("leave `tls=true` out of MONGO_DATABASE_HOST"),
         mongo::Fault::Tls(fault) => match fault {
             Fault::UnknownIssuer => Some(
-                "name the file with its authority's certificate (PEM) as `tlsCAFile=` in MONGO_DATABASE_HOST",
+                "`tlsCAFile=` in MONGO_DATABASE_HOST has to name the file with its authority's certificate (PEM): set it, or \
+                 correct the file",
             ),
             Fault::OtherName { .. } => Some(
                 "use one of these names in MONGO_DATABASE_HOST, or give the server a certificate for its own",

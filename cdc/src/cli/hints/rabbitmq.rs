@@ -13,10 +13,14 @@ const RABBITMQ_AWAY: &str = "is RabbitMQ running there, and is the address right
 const RABBITMQ_AWAY_HERE: &str = "is RabbitMQ running? `cargo xtask local-start` starts one here; the address of \
      another is set in RABBITMQ_HOST and RABBITMQ_PORT, or in RABBITMQ_URI";
 
+/// Stands for the command that grants them.
+const NO_PERMISSIONS: &str = "grant the user permissions on the virtual host";
+
 impl Hint for amqp::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let text = match self {
             Self::Connect(failures) => match unconnected(failures.gravest()?) {
+                NO_PERMISSIONS => return closed(failures.gravest()?),
                 RABBITMQ_AWAY if config::are_defaults(&failures.addresses()) => {
                     Some(RABBITMQ_AWAY_HERE)
                 }
@@ -34,13 +38,7 @@ impl Hint for amqp::Error {
             ),
             Self::Denied(denied) => {
                 let command = grants::rabbitmq::command(denied);
-                return Some(
-                    format!(
-                        "this grants all that it needs there, and replaces what the user may do on that virtual host \
-                         now:\n  {command}"
-                    )
-                    .into(),
-                );
+                return Some(granting(&command));
             }
             Self::Unfit {
                 unfit: amqp::Unfit::Type { .. },
@@ -73,6 +71,24 @@ impl Hint for amqp::Error {
     }
 }
 
+fn granting(command: &str) -> Cow<'static, str> {
+    format!(
+        "this grants all that it needs there, and replaces what the user may do on that virtual host now, for other commands \
+         too:\n  {command}"
+    )
+    .into()
+}
+
+/// For a virtual host that is closed to the user.
+fn closed(cause: &amqp::Cause) -> Option<Cow<'static, str>> {
+    let amqp::Cause::VhostClosed { user, vhost, needs } = cause else {
+        return None;
+    };
+    // The user that a certificate names is not known here.
+    let user = if user.contains(' ') { "USER" } else { user };
+    Some(granting(&grants::rabbitmq::all(vhost, user, needs)))
+}
+
 /// Why a node of RabbitMQ cannot be used.
 fn unconnected(cause: &amqp::Cause) -> &'static str {
     use amqp::Cause;
@@ -87,7 +103,7 @@ fn unconnected(cause: &amqp::Cause) -> &'static str {
         | Cause::Broker(_) => RABBITMQ_AWAY,
         Cause::File(_) => "put the file back as it was at the start",
         Cause::UnknownIssuer => {
-            "set RABBITMQ_CA_FILE to the certificate of the CA that issued the broker's"
+            "RABBITMQ_CA_FILE has to name the certificate of the CA that issued the broker's: set it, or correct the file"
         }
         Cause::Expired(_) | Cause::NotYetValid(_) => {
             "renew the broker's certificate, or correct this machine's clock"
@@ -133,8 +149,6 @@ fn unconnected(cause: &amqp::Cause) -> &'static str {
         Cause::NoVhost(_) => {
             "correct RABBITMQ_VHOST or RABBITMQ_URI, or create it: rabbitmqctl add_vhost NAME"
         }
-        Cause::VhostClosed { .. } => {
-            "let the user in: rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ"
-        }
+        Cause::VhostClosed { .. } => NO_PERMISSIONS,
     }
 }

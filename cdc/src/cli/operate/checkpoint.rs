@@ -9,6 +9,7 @@ use cdc::{
     checkpoint::Record,
     config::{Config, Given, Wish},
     operate::checkpoint::{Edit, Editing, Plan, show},
+    retry::chain,
     start::rfc3339,
 };
 use clap::{Arg, ArgGroup, ArgMatches, Command as Clap};
@@ -86,7 +87,7 @@ fn print_checkpoint(config: &Config, as_json: bool) -> Result<(), Exit> {
     let position = found.record.position().ok().flatten();
     let time = position.and_then(|position| position.cluster_time());
     let age = time.map(|time| shown::seconds_between(time, found.now).max(0));
-    let former = found.former.as_ref();
+    let former = found.former.as_ref().ok().and_then(Option::as_ref);
     if as_json {
         let former = former.map(|former| {
             json!({
@@ -112,6 +113,12 @@ fn print_checkpoint(config: &Config, as_json: bool) -> Result<(), Exit> {
             format!(", replaced {} ago", shown::duration(shown::age(time)))
         });
         print(&shown::line("former", shown::record(&former.record) + &at));
+    }
+    if let Err(error) = &found.former {
+        print(&shown::line(
+            "former",
+            format!("not known: {}", chain(error)),
+        ));
     }
     Ok(())
 }

@@ -60,6 +60,9 @@ pub enum Advice {
     /// One of several nodes cannot be used.
     #[error(transparent)]
     Node(amqp::Error),
+    /// The queue to publish to is not there.
+    #[error("`{0}` is not there, and is declared at the start")]
+    New(String),
     /// A queue's arguments endanger messages.
     #[error("messages in the queue `{0}` are in danger: {1}")]
     Danger(String, Danger),

@@ -145,16 +145,20 @@ async fn queues(config: &Config, connection: &Connection, steps: &mut Steps) {
         };
         let dangers = match sight {
             Sight::New(dangers) => {
-                steps.good(
-                    QUEUE,
-                    format!("`{name}` is not there, and is declared at the start"),
-                );
+                if *name == topology.queue.name {
+                    steps.advice(QUEUE, Advice::New(name.clone()));
+                } else {
+                    let text = format!("`{name}` is not there, and is declared at the start");
+                    steps.good(QUEUE, text);
+                }
                 dangers
             }
             Sight::Seen(dangers) => {
                 steps.good(
                     QUEUE,
-                    format!("`{name}` is there and keeps messages for good"),
+                    format!(
+                        "`{name}` is there, and nothing in its arguments loses messages; policies cannot be seen"
+                    ),
                 );
                 dangers
             }

@@ -78,7 +78,12 @@ async fn an_exchange_that_is_not_there_is_found_and_nothing_is_declared() {
         let report = Report::of(&scenario).await;
         assert_eq!(report.code, Some(0), "{}", report.text);
         report.has('✓', what, "is declared at the start", "");
-        report.has('✓', QUEUE, "is declared at the start", "");
+        report.has(
+            '⚠',
+            QUEUE,
+            "is declared at the start",
+            "RABBITMQ_QUEUE_NAME",
+        );
         report.ticks("rabbitmq: permissions");
     }
     scenario
