@@ -13,6 +13,7 @@ mod log;
 mod moments;
 mod names;
 mod resolve;
+mod routing;
 mod servers;
 mod setting;
 mod settings;
@@ -41,8 +42,7 @@ use self::{
 use crate::{
     amqp::{Broker, Needs, Permission, Queue},
     checkpoint::{self, Target},
-    encode::{self, RoutingKey},
-    lease,
+    encode, lease,
     pipeline::{self, Policies},
     sink,
     source::{self, Collections, Scope},
@@ -56,8 +56,8 @@ pub struct Config {
     pub mongo_uri: Secret,
     /// What a person should know of it that is no fault, a sentence each.
     pub notes: Vec<String>,
-    /// What is no fault and yet may not be meant, a sentence.
-    pub doubt: Option<String>,
+    /// What is no fault and yet may not be meant or loses messages, a sentence each.
+    pub doubts: Vec<String>,
     /// What is watched.
     pub source: source::Config,
     /// Where a pipeline without a checkpoint begins.
@@ -133,6 +133,8 @@ impl Config {
             engine,
         } = Settings::read(&mut input);
         let doubt = resolve::doubt(&input.given);
+        let doubts = doubt.into_iter().chain(routing::doubt(&messages));
+        let doubts = doubts.collect();
         let mut faults = input.faults;
         let notes = mongo.notes();
         if mongo.database == mongo.checkpoint_database {
@@ -164,7 +166,7 @@ impl Config {
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
                 pipeline: engine.pipeline,
-                scope: checkpoint_scope(&scope, &encode),
+                scope: checkpoint_scope(&scope, &rabbit.queue, &encode),
             },
             encode,
             source: source::Config {
@@ -174,7 +176,7 @@ impl Config {
             start: mongo.start,
             mongo_uri: mongo.uri,
             notes,
-            doubt,
+            doubts,
             startup_timeout: servers.startup_timeout,
         };
         let log = LogConfig {
@@ -224,44 +226,32 @@ fn collections(mongo: &Mongo, faults: &mut Faults) -> Collections {
     })
 }
 
-/// What the checkpoint stands for. The default exchange takes a routing key for a queue's name.
-fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope {
-    let routing_key = encode.routing_key.to_string();
+/// What the checkpoint stands for.
+fn checkpoint_scope(scope: &Scope, queue: &str, encode: &encode::Config) -> checkpoint::Scope {
     let operations = scope.operation_names().map(str::to_owned);
     checkpoint::Scope {
         database: scope.database.clone(),
         collections: scope.collections.texts().map(str::to_owned).collect(),
         operations: operations.collect(),
         target: if encode.exchange.is_empty() {
-            Target::Queue(routing_key)
+            Target::Queue(queue.to_owned())
         } else {
             Target::Exchange {
                 name: encode.exchange.clone(),
-                routing_key,
+                routing_key: encode.routing_key.to_string(),
             }
         },
+        partitions: encode.partitions.count(),
     }
 }
 
 fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::Config {
-    let by_queue = RoutingKey::constant(&rabbit.queue);
-    if messages.exchange.is_empty()
-        && messages
-            .routing_key
-            .as_ref()
-            .is_some_and(|key| *key != by_queue)
-    {
-        faults.add(
-            "RABBITMQ_ROUTING_KEY",
-            "the default exchange takes a message to the queue of the routing key's name, which is RABBITMQ_QUEUE_NAME; \
-             leave it out, or set RABBITMQ_EXCHANGE",
-        );
-    }
-    let routing_key = messages.routing_key.unwrap_or(by_queue);
     encode::Config {
         format: messages.format,
         mode: messages.json_mode,
-        routing_key,
+        routing_key: routing::key(rabbit, &messages, faults),
+        partitions: routing::partitions(&messages),
+        headers: messages.headers,
         exchange: messages.exchange,
     }
 }
@@ -279,6 +269,7 @@ fn publish(
     sink::amqp::Config {
         broker: broker.answer_within(engine.confirm_timeout),
         topology,
+        marks: routing::marks(messages),
         lock,
         confirm_timeout: engine.confirm_timeout,
     }

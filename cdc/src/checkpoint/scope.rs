@@ -17,6 +17,8 @@ pub struct Scope {
     pub operations: BTreeSet<String>,
     /// Where messages go.
     pub target: Target,
+    /// Over how many partitions they are spread there.
+    pub partitions: u16,
 }
 
 /// Where messages go.
@@ -36,7 +38,7 @@ pub enum Target {
 /// One thing that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `database`, `collections`, `operations` or `target`.
+    /// `database`, `collections`, `operations`, `target` or `partitions`.
     pub what: &'static str,
     /// As it was.
     pub was: String,
@@ -45,6 +47,10 @@ pub struct Change {
     /// What that means for the messages.
     pub meaning: String,
 }
+
+/// What another number of partitions means.
+const MOVED: &str = "documents change their partition, so their order holds only if all that is in the queues now is \
+     consumed before what comes next; a queue that is no partition any more keeps what it holds";
 
 impl Scope {
     /// The scope in a checkpoint, if there is one that can be read.
@@ -62,6 +68,7 @@ impl Scope {
             collections: texts(scope.get_array("collections").ok()?)?,
             operations: texts(scope.get_array("operations").ok()?)?,
             target,
+            partitions: partitions(scope)?,
         })
     }
 
@@ -74,12 +81,16 @@ impl Scope {
                 doc! { "exchange": name, "routing_key": routing_key }
             }
         };
-        doc! {
+        let mut scope = doc! {
             "database": &self.database,
             "collections": list(&self.collections),
             "operations": list(&self.operations),
             "target": target,
+        };
+        if 1 < self.partitions {
+            scope.insert("partitions", i32::from(self.partitions));
         }
+        scope
     }
 
     /// What is not as it was in `former`.
@@ -98,8 +109,22 @@ impl Scope {
             now: self.target.to_string(),
             meaning: "what was confirmed before the checkpoint stays where it is".to_owned(),
         });
-        let all = [database, collections, operations, target];
+        let partitions = (former.partitions != self.partitions).then(|| Change {
+            what: "partitions",
+            was: former.partitions.to_string(),
+            now: self.partitions.to_string(),
+            meaning: MOVED.to_owned(),
+        });
+        let all = [database, collections, operations, target, partitions];
         all.into_iter().flatten().collect()
+    }
+}
+
+/// Over how many partitions; one, where nothing says more.
+fn partitions(scope: &Document) -> Option<u16> {
+    match scope.get("partitions") {
+        None => Some(1),
+        Some(count) => u16::try_from(count.as_i32()?).ok(),
     }
 }
 
@@ -169,6 +194,7 @@ mod tests {
             collections: set(collections),
             operations: set(operations),
             target,
+            partitions: 1,
         }
     }
 
@@ -196,10 +222,16 @@ mod tests {
     #[test]
     fn a_scope_is_read_as_it_was_written() {
         for target in [queue(), exchange()] {
-            let scope = scope(&["games", "mo*"], &["delete", "insert"], target);
+            let mut scope = scope(&["games", "mo*"], &["delete", "insert"], target);
+            scope.partitions = 8;
             let mut stored = scope.document();
             stored.insert("of_a_later_release", true);
-            assert_eq!(Scope::read(&doc! { "scope": stored }), Some(scope));
+            let read = Scope::read(&doc! { "scope": stored.clone() });
+            assert_eq!(read.as_ref(), Some(&scope));
+            // As it is without partitions.
+            stored.remove("partitions");
+            let read = Scope::read(&doc! { "scope": stored });
+            assert_eq!(read.unwrap().partitions, 1);
         }
     }
 
@@ -245,6 +277,7 @@ mod tests {
         assert_eq!(was.changes_since(&was), []);
         let mut now = scope(&[], &["delete", "insert"], exchange());
         now.database = "store".to_owned();
+        now.partitions = 8;
         let changes = now.changes_since(&was);
         let named: Vec<_> = changes
             .iter()
@@ -254,6 +287,7 @@ mod tests {
             "database: shop to store",
             "operations: insert to delete,insert",
             "target: queue orders to exchange changes with routing key {collection}",
+            "partitions: 1 to 8",
         ];
         assert_eq!(named, expected);
     }

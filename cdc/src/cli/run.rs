@@ -22,7 +22,7 @@ fn engine(given: &Given) -> Result<(), Exit> {
     if log_config.filter.is_lowered {
         warn!("RUST_LOG asks for trace, which is compiled out of release builds; shown is debug");
     }
-    for text in warnings().chain(config.doubt.clone()) {
+    for text in warnings().chain(config.doubts.clone()) {
         warn!("{text}");
     }
     for note in &config.notes {
