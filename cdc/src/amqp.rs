@@ -34,5 +34,5 @@ pub use self::{
     permissions::{Action, Denied, Needs, Permission, Resource, escaped},
     queue::{Queue, QueueType},
     tls::{Fault, File, Identity, Tls},
-    topology::{Declare, Exchange, Sight, Survey, Topology},
+    topology::{Binding, Declare, Exchange, Sight, Survey, Topology},
 };

@@ -13,13 +13,15 @@ mod log;
 mod moments;
 mod names;
 mod resolve;
+mod routing;
+mod scope;
 mod servers;
 mod setting;
 mod settings;
 mod tls;
 mod topology;
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 pub use self::{
     documents::{env_example, reference},
@@ -36,17 +38,14 @@ pub use self::{
 use self::{
     kind::number,
     setting::Input,
-    settings::{Declarations, Engine, Messages, Mongo, Rabbit, Servers, Settings},
+    settings::{Declarations, Engine, Messages, Rabbit, Servers, Settings},
 };
 use crate::{
     amqp::{Broker, Needs, Permission, Queue},
-    checkpoint::{self, Target},
-    encode::{self, RoutingKey},
-    event::Operation,
-    lease,
+    checkpoint, encode, lease,
     pipeline::{self, Policies},
     sink,
-    source::{self, Collections, Databases, FullDocument, Images, Scope},
+    source::{self, FullDocument},
     start::Start,
 };
 
@@ -57,7 +56,7 @@ pub struct Config {
     pub mongo_uri: Secret,
     /// What a person should know of it that is no fault, a sentence each.
     pub notes: Vec<String>,
-    /// What is no fault and yet may not be meant, a sentence each.
+    /// What is no fault and yet may not be meant or loses messages, a sentence each.
     pub doubts: Vec<String>,
     /// What is watched.
     pub source: source::Config,
@@ -133,17 +132,11 @@ impl Config {
             declarations,
             engine,
         } = Settings::read(&mut input);
-        let mut doubts = Vec::from_iter(resolve::doubt(&input.given));
+        let of_database = resolve::doubt(&input.given);
         let mut faults = input.faults;
         let notes = mongo.notes();
-        let scope = scope(&mongo, &mut faults);
-        let has = |operation| scope.operations.contains(operation);
-        if has(&Operation::Update) && !has(&Operation::Replace) {
-            doubts.push(
-                "CDC_OPERATIONS has update and not replace: a change by replaceOne, or by save in many libraries, is a replace"
-                    .to_owned(),
-            );
-        }
+        let scope = scope::scope(&mongo, &mut faults);
+        let doubts = [of_database, scope::doubt(&scope), routing::doubt(&messages)];
         let broker = rabbit.broker(&mut faults);
         let broker = broker.connect_within(servers.startup_timeout);
         let publish = publish(
@@ -161,7 +154,7 @@ impl Config {
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
                 pipeline: engine.pipeline,
-                scope: checkpoint_scope(&scope, &encode),
+                scope: scope::of_checkpoint(&scope, &rabbit.queue, &encode),
             },
             encode,
             source: source::Config {
@@ -171,7 +164,7 @@ impl Config {
             start: mongo.start,
             mongo_uri: mongo.uri,
             notes,
-            doubts,
+            doubts: doubts.into_iter().flatten().collect(),
             startup_timeout: servers.startup_timeout,
         };
         let log = LogConfig {
@@ -221,85 +214,18 @@ impl TailConfig {
     }
 }
 
-fn scope(mongo: &Mongo, faults: &mut Faults) -> Scope {
-    let databases = match mongo.databases.first() {
-        Some(all) if all == Databases::ALL => Databases::AllBut(mongo.checkpoint_database.clone()),
-        Some(one) if mongo.databases.len() == 1 => Databases::One(one.clone()),
-        _ => Databases::Several(mongo.databases.clone()),
-    };
-    if databases.matches(&mongo.checkpoint_database) {
-        faults.add(
-            "CDC_CHECKPOINT_DATABASE",
-            "the checkpoint cannot lie in a watched database (MONGO_DATABASE_NAME), each save would be a change; choose another \
-             name",
-        );
-    }
-    let mut collections = |variable, texts: &BTreeSet<String>| {
-        let texts = texts.iter().map(String::as_str);
-        Collections::parse(&databases, texts).unwrap_or_else(|wrong| {
-            for fault in wrong {
-                faults.add(variable, fault);
-            }
-            Collections::default()
-        })
-    };
-    Scope {
-        collections: collections("CDC_COLLECTIONS", &mongo.collections),
-        excluded: collections("CDC_COLLECTIONS_EXCLUDE", &mongo.excluded),
-        operations: mongo.operations.clone(),
-        images: Images {
-            after: mongo.full_document,
-            before: mongo.full_document_before,
-        },
-        aggregation: mongo.aggregation.clone(),
-        databases,
-    }
-}
-
-/// What the checkpoint stands for. The default exchange takes a routing key for a queue's name.
-fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope {
-    let routing_key = encode.routing_key.to_string();
-    let operations = scope.operations.names().into_iter();
-    checkpoint::Scope {
-        database: scope.databases.to_string(),
-        collections: scope.collections.texts().collect(),
-        excluded: scope.excluded.texts().collect(),
-        operations: operations.map(str::to_owned).collect(),
-        target: if encode.exchange.is_empty() {
-            Target::Queue(routing_key)
-        } else {
-            Target::Exchange {
-                name: encode.exchange.clone(),
-                routing_key,
-            }
-        },
-    }
-}
-
 fn encode(
     rabbit: &Rabbit,
     messages: Messages,
     looks_up: bool,
     faults: &mut Faults,
 ) -> encode::Config {
-    let by_queue = RoutingKey::constant(&rabbit.queue);
-    if messages.exchange.is_empty()
-        && messages
-            .routing_key
-            .as_ref()
-            .is_some_and(|key| *key != by_queue)
-    {
-        faults.add(
-            "RABBITMQ_ROUTING_KEY",
-            "the default exchange takes a message to the queue of the routing key's name, which is RABBITMQ_QUEUE_NAME; \
-             leave it out, or set RABBITMQ_EXCHANGE",
-        );
-    }
-    let routing_key = messages.routing_key.unwrap_or(by_queue);
     encode::Config {
         format: messages.format,
         mode: messages.json_mode,
-        routing_key,
+        routing_key: routing::key(rabbit, &messages, faults),
+        partitions: routing::partitions(&messages),
+        headers: messages.headers,
         exchange: messages.exchange,
         looks_up,
     }
@@ -318,6 +244,7 @@ fn publish(
     sink::amqp::Config {
         broker: broker.answer_within(engine.confirm_timeout),
         topology,
+        marks: routing::marks(messages),
         lock,
         confirm_timeout: engine.confirm_timeout,
     }

@@ -4,19 +4,27 @@
 pub mod document;
 pub mod event;
 pub mod extended_json;
+mod headers;
+mod partitions;
 mod routing_key;
 mod shape;
+mod template;
 mod transaction;
 
 use std::sync::Arc;
 
 pub use self::{
+    headers::Headers,
+    partitions::Partitions,
     routing_key::RoutingKey,
     shape::{Format, Shape, Written},
+    template::TemplateError,
 };
 use crate::{
     event::{ChangeEvent, Namespace, Operation},
-    message::{DocumentKey, Header, Message, MessageId, ParkReason, Target, Value},
+    message::{
+        Address, DocumentKey, Header, Message, MessageId, ParkReason, Partition, Target, Value,
+    },
     raw_bson::Mended,
     retry::chain,
 };
@@ -34,6 +42,10 @@ pub struct Config {
     pub exchange: String,
     /// Whether the document of an update was looked up later.
     pub looks_up: bool,
+    /// Over how many partitions changes are spread.
+    pub partitions: Partitions,
+    /// Headers that a user wants on every message.
+    pub headers: Headers,
 }
 
 /// Dialect of Extended JSON v2:
@@ -52,9 +64,6 @@ pub enum Error {
     /// The document is not valid BSON.
     #[error("the document cannot be written as Extended JSON")]
     Json(#[from] extended_json::Error),
-    /// AMQP allows 255 bytes.
-    #[error("the routing key is {0} bytes long, AMQP allows 255")]
-    RoutingKeyTooLong(usize),
 }
 
 impl JsonMode {
@@ -99,13 +108,20 @@ pub fn trimmed(
 /// The message for the parking queue that carries `event` as the server sent it, since it cannot be encoded because of
 /// `error`.
 pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
-    let key = config
-        .routing_key
-        .render(event.namespace(), event.operation());
+    // What goes to every partition is parked once, for none of them.
+    let partition = config.partitions.of(event);
+    let partition = partition.filter(|partition| partition.copies.is_none());
+    let key = routing_key(event, config, partition);
     let message = Message {
         document_key: document_key(event).unwrap_or_default(),
         content_type: "application/bson",
-        ..envelope(event, key.unwrap_or_default(), event.raw().to_vec())
+        own_headers: config.headers.render(event).unwrap_or_default(),
+        partition,
+        ..envelope(
+            event,
+            Target::Main(key.unwrap_or_default()),
+            event.raw().to_vec(),
+        )
     };
     message.park(ParkReason::Poison, chain(error), &config.exchange)
 }
@@ -155,25 +171,46 @@ fn namespace(
 }
 
 fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Message, Error> {
-    let key = config
-        .routing_key
-        .render(event.namespace(), event.operation())?;
+    let partition = config.partitions.of(event);
+    let key = routing_key(event, config, partition)?;
+    let further = partition.into_iter().flat_map(Partition::further);
+    let further = further.map(|partition| {
+        Ok(Address {
+            routing_key: routing_key(event, config, Some(partition))?,
+            partition,
+        })
+    });
     let mut message = Message {
         document_key: document_key(event)?,
         content_type: config.format.shape().content_type(),
-        ..envelope(event, key, body)
+        own_headers: config.headers.render(event)?,
+        partition,
+        further: further.collect::<Result<_, Error>>()?,
+        ..envelope(event, Target::Main(key), body)
     };
-    if *event.operation() == Operation::Update && event.full_document().is_some() {
-        let state = if config.looks_up {
-            "looked_up"
-        } else {
-            "as_of_change"
-        };
-        let header = ("cdc-document", Value::Text(state.into()));
-        message.more_headers.push(header);
-    }
+    message.more_headers.extend(image(event, config));
     message.more_headers.extend(transaction::headers(event));
     Ok(message)
+}
+
+/// Tells an update's document as of the change from one that was looked up later.
+fn image(event: &ChangeEvent, config: &Config) -> Option<Header> {
+    let has_image = *event.operation() == Operation::Update && event.full_document().is_some();
+    let state = if config.looks_up {
+        "looked_up"
+    } else {
+        "as_of_change"
+    };
+    has_image.then(|| ("cdc-document", Value::Text(state.into())))
+}
+
+fn routing_key(
+    event: &ChangeEvent,
+    config: &Config,
+    partition: Option<Partition>,
+) -> Result<Arc<str>, extended_json::Error> {
+    let number = partition.map(|partition| partition.number);
+    config.routing_key.render(event, number)
 }
 
 fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_json::Error> {
@@ -187,10 +224,10 @@ fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_jso
     Ok(Some(DocumentKey::new(text)))
 }
 
-fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Message {
+fn envelope(event: &ChangeEvent, target: Target, body: Vec<u8>) -> Message {
     Message {
         message_id: MessageId::from_token(event.token()),
-        target: Target::Main(routing_key),
+        target,
         operation: event.operation().clone(),
         namespace: namespace(event.namespace()),
         cluster_time: event.cluster_time(),
@@ -199,6 +236,9 @@ fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Messag
         replaces_fields: false,
         content_type: "",
         more_headers: Vec::new(),
+        own_headers: Vec::new(),
+        partition: None,
+        further: Vec::new(),
         body,
     }
 }

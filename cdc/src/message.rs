@@ -30,6 +30,12 @@ pub struct Message {
     pub content_type: &'static str,
     /// Headers beside those that every message has; see [`Message::headers`].
     pub more_headers: Vec<Header>,
+    /// Headers that a user wants.
+    pub own_headers: Vec<OwnHeader>,
+    /// The partition that it is for, where changes are spread over several.
+    pub partition: Option<Partition>,
+    /// Where the same change is told beside this message's place.
+    pub further: Vec<Address>,
     /// Whether fields of the document gave way to others of the same names in the body.
     pub replaces_fields: bool,
     /// The body's bytes.
@@ -43,6 +49,24 @@ pub enum Target {
     Main(Arc<str>),
     /// The parking queue.
     Parked,
+}
+
+/// One of the partitions over which changes are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// Its number, from 0 on.
+    pub number: u16,
+    /// How many partitions there are, where the change is about no document and told in each of them.
+    pub copies: Option<u16>,
+}
+
+/// Where a copy of a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// See [`Target::Main`].
+    pub routing_key: Arc<str>,
+    /// The partition that the copy is for.
+    pub partition: Partition,
 }
 
 /// Value of a header.
@@ -66,6 +90,9 @@ pub enum DocumentKey {
 /// Name and value of a header.
 pub type Header = (&'static str, Value<'static>);
 
+/// Name, of at most 255 bytes, and value of a header that a user wants.
+pub type OwnHeader = (Arc<str>, Value<'static>);
+
 /// Kinds of reasons to park a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ParkReason {
@@ -87,10 +114,14 @@ pub struct MessageId([u8; 16]);
 
 impl Message {
     /// The headers, those that every message has first.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+    pub fn headers(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
         let cluster_time = time_text(self.cluster_time);
         let wall_time = self.wall_time_ms.map(Value::Number);
         let document_key = self.document_key.as_ref().map(DocumentKey::header);
+        let own = self.own_headers.iter();
+        let own = own.map(|(name, value)| (&**name, value.clone()));
+        let more = self.more_headers.iter();
+        let more = more.map(|(name, value)| (*name, value.clone()));
         [
             ("cdc-namespace", Value::Text(self.namespace.as_str().into())),
             ("cdc-operation", Value::Text(self.operation.as_str().into())),
@@ -99,7 +130,9 @@ impl Message {
         .into_iter()
         .chain(wall_time.map(|value| ("cdc-wall-time-ms", value)))
         .chain(document_key)
-        .chain(self.more_headers.iter().cloned())
+        .chain(self.partition.into_iter().flat_map(Partition::headers))
+        .chain(more)
+        .chain(own)
     }
 
     /// Wall time in whole seconds since 1970; the cluster time's seconds where the server gives no wall time.
@@ -110,7 +143,18 @@ impl Message {
             .unwrap_or_else(|| u64::from(self.cluster_time.time))
     }
 
-    /// The same for the parking queue, with why, and with the place that it was meant for.
+    /// The same for another place.
+    #[must_use]
+    pub fn copy_to(&self, address: Address) -> Self {
+        Self {
+            target: Target::Main(address.routing_key),
+            partition: Some(address.partition),
+            ..self.clone()
+        }
+    }
+
+    /// The same for the parking queue, with why, and with the place that it was meant for. What is told in several
+    /// places is parked once, for no partition.
     ///
     /// `detail` is the reason in words, at most a few hundred bytes; never a document's content.
     #[must_use]
@@ -127,9 +171,31 @@ impl Message {
         ];
         let mut parked = self.clone();
         parked.target = Target::Parked;
+        if !parked.further.is_empty() {
+            parked.further.clear();
+            parked.partition = None;
+        }
         let headers = headers.map(|(name, text)| (name, Value::Text(text.into())));
         parked.more_headers.extend(headers);
         parked
+    }
+}
+
+impl Partition {
+    /// The partitions after this one in which the same change is told.
+    pub fn further(self) -> impl Iterator<Item = Self> {
+        let numbers = self.number + 1..self.copies.unwrap_or_default();
+        numbers.map(move |number| Self { number, ..self })
+    }
+
+    fn headers<'a>(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        let value = |number: u16| Value::Number(number.into());
+        let copies = self
+            .copies
+            .map(|copies| ("cdc-partition-copies", value(copies)));
+        [("cdc-partition", value(self.number))]
+            .into_iter()
+            .chain(copies)
     }
 }
 

@@ -105,8 +105,8 @@ type End = Result<Outcome, Error>;
 #[derive(Debug)]
 struct Entry {
     message: Arc<Message>,
-    /// The position once this message is confirmed.
-    position: Position,
+    /// The position once this message is confirmed; absent where later messages tell of the same change.
+    position: Option<Position>,
 }
 
 /// The running engine.

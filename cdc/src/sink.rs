@@ -56,6 +56,8 @@ pub struct Receipt {
 pub struct Returned {
     /// Its own id, which tells what it is.
     pub message_id: String,
+    /// Number of the partition that it is for, which tells copies of one change apart.
+    pub partition: Option<u16>,
     /// The target's reason.
     pub reason: String,
 }

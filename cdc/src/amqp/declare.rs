@@ -13,7 +13,7 @@ use lapin::{
 };
 
 use super::{
-    Action, Arguments, Connection, Error, Exchange, Queue, QueueType, Unfit,
+    Action, Arguments, Binding, Connection, Error, Exchange, Queue, QueueType, Unfit,
     arguments::TYPE,
     difference::Difference,
     error::{command_invalid, soft_error},
@@ -136,12 +136,18 @@ impl Connection {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn bind(&self, queue: &str, exchange: &Exchange) -> Result<(), Error> {
+    pub async fn bind(&self, queue: &str, exchange: &str, binding: &Binding) -> Result<(), Error> {
         let bind = self.on_a_channel(async |channel| {
-            let (from, key) = (exchange.name.as_str(), exchange.binding_key.as_str());
-            let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+            let (options, key) = (QueueBindOptions::default(), binding.key.as_str());
+            let arguments = binding.arguments.table();
             channel
-                .queue_bind(queue.into(), from.into(), key.into(), options, none)
+                .queue_bind(
+                    queue.into(),
+                    exchange.into(),
+                    key.into(),
+                    options,
+                    arguments,
+                )
                 .await
         });
         let bind = bind.map_err(|error| self.broker.name_after(error, Action::Bind));

@@ -49,7 +49,9 @@ impl Topology {
             if matches!(found, Err(Error::NoExchange { .. })) {
                 note(connection.may_declare_exchange(exchange).await)?;
             }
-            note(connection.may_bind(&self.queue.name, exchange).await)?;
+            for queue in &self.targets {
+                note(connection.may_bind(&queue.name, exchange).await)?;
+            }
         }
         Ok(denials)
     }

@@ -7,8 +7,9 @@ use super::{Arguments, Connection, Danger, Error, Needs, Permission, Queue, decl
 pub struct Topology {
     /// Exchange to publish to.
     pub exchange: Exchange,
-    /// Queue for messages. With an exchange of its own it is the operator's, unless everything is declared.
-    pub queue: Queue,
+    /// Queues for messages: one, or one for each partition. With an exchange of their own they are the operator's,
+    /// unless everything is declared.
+    pub targets: Vec<Queue>,
     /// Queue for what is parked, where a policy parks anything.
     pub parking: Option<Queue>,
     /// What is declared.
@@ -24,8 +25,17 @@ pub struct Exchange {
     pub kind: String,
     /// Other arguments of a new one.
     pub arguments: Arguments,
-    /// The key by which the queue is bound to it.
-    pub binding_key: String,
+    /// How each queue for messages is bound to it, in their order, where it is declared.
+    pub bindings: Vec<Binding>,
+}
+
+/// How a queue is bound to an exchange.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Binding {
+    /// The key.
+    pub key: String,
+    /// Arguments, which an exchange of type `headers` looks at.
+    pub arguments: Arguments,
 }
 
 /// What is declared. What exists is never changed.
@@ -35,7 +45,7 @@ pub enum Declare {
     Missing,
     /// Nothing.
     Never,
-    /// The exchange, the queue and its binding too.
+    /// The exchange, the queues and their bindings too.
     All,
 }
 
@@ -66,11 +76,12 @@ pub enum Sight {
 impl Topology {
     /// The queues that are ours to look after.
     pub fn queues(&self) -> impl Iterator<Item = &Queue> {
-        let target = Some(&self.queue).filter(|_| self.exchange.is_default() || self.is_bound());
-        target.into_iter().chain(&self.parking)
+        let are_ours = self.exchange.is_default() || self.is_bound();
+        let targets = self.targets.iter().filter(move |_| are_ours);
+        targets.chain(&self.parking)
     }
 
-    /// Whether the exchange, and the queue's binding to it, are ours to declare.
+    /// Whether the exchange, and the queues' bindings to it, are ours to declare.
     pub fn is_bound(&self) -> bool {
         self.declare == Declare::All && !self.exchange.is_default()
     }
@@ -91,7 +102,10 @@ impl Topology {
             self.settle(queue, connection, &mut survey).await?;
         }
         if self.is_bound() {
-            connection.bind(&self.queue.name, &self.exchange).await?;
+            for (queue, binding) in self.targets.iter().zip(&self.exchange.bindings) {
+                let (queue, exchange) = (queue.name.as_str(), self.exchange.name.as_str());
+                connection.bind(queue, exchange, binding).await?;
+            }
         }
         Ok(survey)
     }
@@ -196,7 +210,9 @@ impl Topology {
         if self.is_bound() {
             let exchange = &self.exchange.name;
             needs = needs.and(Configure, exchange).and(Read, exchange);
-            needs = needs.and(Write, &self.queue.name);
+            for queue in &self.targets {
+                needs = needs.and(Write, &queue.name);
+            }
             if let Some(alternate) = self.exchange.arguments.alternate_exchange() {
                 needs = needs.and(Write, alternate);
             }

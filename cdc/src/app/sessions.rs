@@ -13,7 +13,7 @@ use super::{
     takings::Takings,
 };
 use crate::{
-    amqp::{self, Survey},
+    amqp::{self, Queue, Survey},
     checkpoint::{self, Store},
     config::Config,
     health::{Cause, Health, Role},
@@ -292,7 +292,7 @@ fn announce(config: &Config, from: &str) {
     let collections: Vec<String> = scope.collections.texts().collect();
     let topology = &config.publish.topology;
     let target = if topology.exchange.is_default() {
-        format!("queue {}", topology.queue.name)
+        queues(&topology.targets)
     } else {
         format!("exchange {}", topology.exchange.name)
     };
@@ -310,4 +310,13 @@ fn announce(config: &Config, from: &str) {
         from,
         "watching"
     );
+}
+
+/// The queues in words.
+fn queues(targets: &[Queue]) -> String {
+    match targets {
+        [one] => format!("queue {}", one.name),
+        [first, .., last] => format!("queues {} to {}", first.name, last.name),
+        [] => String::new(),
+    }
 }

@@ -19,6 +19,8 @@ pub struct Scope {
     pub operations: BTreeSet<String>,
     /// Where messages go.
     pub target: Target,
+    /// Over how many partitions they are spread there.
+    pub partitions: u16,
 }
 
 /// Where messages go.
@@ -38,7 +40,7 @@ pub enum Target {
 /// One thing that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `database`, `collections`, `excluded collections`, `operations` or `target`.
+    /// `database`, `collections`, `excluded collections`, `operations`, `target` or `partitions`.
     pub what: &'static str,
     /// As it was.
     pub was: String,
@@ -47,6 +49,10 @@ pub struct Change {
     /// What that means for the messages.
     pub meaning: String,
 }
+
+/// What another number of partitions means.
+const MOVED: &str = "documents change their partition, so their order holds only if all that is in the queues now is \
+     consumed before what comes next; a queue that is no partition any more keeps what it holds";
 
 impl Scope {
     /// The scope in a checkpoint, if there is one that can be read.
@@ -69,6 +75,7 @@ impl Scope {
             },
             operations: texts(scope.get_array("operations").ok()?)?,
             target,
+            partitions: partitions(scope)?,
         })
     }
 
@@ -90,6 +97,9 @@ impl Scope {
         if !self.excluded.is_empty() {
             document.insert("excluded", list(&self.excluded));
         }
+        if 1 < self.partitions {
+            document.insert("partitions", i32::from(self.partitions));
+        }
         document
     }
 
@@ -110,8 +120,29 @@ impl Scope {
             now: self.target.to_string(),
             meaning: "what was confirmed before the checkpoint stays where it is".to_owned(),
         });
-        let all = [database, collections, excluded, operations, target];
+        let partitions = (former.partitions != self.partitions).then(|| Change {
+            what: "partitions",
+            was: former.partitions.to_string(),
+            now: self.partitions.to_string(),
+            meaning: MOVED.to_owned(),
+        });
+        let all = [
+            database,
+            collections,
+            excluded,
+            operations,
+            target,
+            partitions,
+        ];
         all.into_iter().flatten().collect()
+    }
+}
+
+/// Over how many partitions; one, where nothing says more.
+fn partitions(scope: &Document) -> Option<u16> {
+    match scope.get("partitions") {
+        None => Some(1),
+        Some(count) => u16::try_from(count.as_i32()?).ok(),
     }
 }
 
@@ -211,6 +242,7 @@ mod tests {
             excluded: BTreeSet::new(),
             operations: set(operations),
             target,
+            partitions: 1,
         }
     }
 
@@ -238,10 +270,16 @@ mod tests {
     #[test]
     fn a_scope_is_read_as_it_was_written() {
         for target in [queue(), exchange()] {
-            let scope = scope(&["games", "mo*"], &["delete", "insert"], target);
+            let mut scope = scope(&["games", "mo*"], &["delete", "insert"], target);
+            scope.partitions = 8;
             let mut stored = scope.document();
             stored.insert("of_a_later_release", true);
-            assert_eq!(Scope::read(&doc! { "scope": stored }), Some(scope));
+            let read = Scope::read(&doc! { "scope": stored.clone() });
+            assert_eq!(read.as_ref(), Some(&scope));
+            // As it is without partitions.
+            stored.remove("partitions");
+            let read = Scope::read(&doc! { "scope": stored });
+            assert_eq!(read.unwrap().partitions, 1);
         }
     }
 
@@ -311,6 +349,7 @@ mod tests {
         assert_eq!(was.changes_since(&was), []);
         let mut now = scope(&[], &["delete", "insert"], exchange());
         now.database = "store".to_owned();
+        now.partitions = 8;
         let changes = now.changes_since(&was);
         let named: Vec<_> = changes
             .iter()
@@ -320,6 +359,7 @@ mod tests {
             "database: shop to store",
             "operations: insert to delete,insert",
             "target: queue orders to exchange changes with routing key {collection}",
+            "partitions: 1 to 8",
         ];
         assert_eq!(named, expected);
     }

@@ -187,6 +187,9 @@ impl Hint for operate::check::Advice {
             Self::Danger(_, amqp::Danger::Expires) => {
                 Some("declare the queue anew without `x-expires`")
             }
+            Self::Expires(_) => Some(
+                "give its queues `x-dead-letter-exchange` (CDC_QUEUE_ARGUMENTS), or leave CDC_MESSAGE_TTL_MS out",
+            ),
             Self::Drops(_) => Some("set CDC_ON_UNROUTABLE to stop, retry or park"),
         };
         text.map(Cow::Borrowed)

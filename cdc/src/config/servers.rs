@@ -5,13 +5,12 @@ use lapin::uri::AMQPUri;
 use super::{
     Faults, Secret,
     amqp_uri::Uri,
-    kind::{Kind, optional},
+    kind::Kind,
     setting::Input,
     settings::{Mongo, Rabbit},
 };
 use crate::{
     amqp::{Broker, Node},
-    encode::RoutingKey,
     mongo,
 };
 
@@ -29,13 +28,6 @@ pub(super) fn hosts() -> Kind<String> {
             "not hosts with commas between them ({fault}); a full URI is RABBITMQ_URI"
         )),
     })
-}
-
-/// A template for routing keys; none where nothing is set.
-pub(super) fn routing_key() -> Kind<Option<RoutingKey>> {
-    optional(Kind::new("", |text| {
-        RoutingKey::parse(text).map_err(|error| error.to_string())
-    }))
 }
 
 impl Mongo {

@@ -13,14 +13,15 @@ use super::{
         optional, short, start, text,
     },
     log::filter,
-    servers::{hosts, mongo_uri, routing_key},
+    routing::{headers, routing_key},
+    servers::{hosts, mongo_uri},
     setting::{Input, SecretFile, Setting, settings},
     tls::{AUTH, file, switch},
     topology::exchange_type,
 };
 use crate::{
     amqp::{Arguments, Declare, QueueType},
-    encode::{Format, JsonMode, RoutingKey},
+    encode::{Format, Headers, JsonMode, Partitions, RoutingKey},
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
     source::{Aggregation, FullDocument, FullDocumentBefore, HistoryLost, Operations},
@@ -143,12 +144,38 @@ settings! { "Messages" Messages {
     ///
     /// It must exist, and queues must be bound to it, unless `CDC_DECLARE` is `all`.
     exchange: String = RABBITMQ_EXCHANGE(EXCHANGE, "the default exchange" / "changes", short(255)),
-    /// Routing key; `{database}`, `{collection}` and `{operation}` stand for the change's own
+    /// Routing key, which may have values of the change in braces
+    ///
+    /// `{database}`, `{collection}`, `{operation}`, `{key}` for the `_id`, `{document.tenant.id}` for a field of the
+    /// document, and `{partition}`; see messages.md.
     routing_key: Option<RoutingKey> = RABBITMQ_ROUTING_KEY(
         KEY,
         "the queue" / "{database}.{collection}.{operation}",
         routing_key()
     ),
+    /// Over how many partitions changes are spread
+    ///
+    /// With more than one, the queues are `<queue>.0`, `<queue>.1` and so on. All changes of a document go to the same
+    /// one, and what is about no document goes to each.
+    partitions: u16 = CDC_PARTITIONS(N, "1", number(1..=Partitions::MAX.into())),
+    /// Headers of every message, a JSON object of texts and whole numbers
+    ///
+    /// A text may have values of the change in braces, as the routing key may.
+    headers: Headers = CDC_HEADERS(
+        JSON,
+        "none" / "{\"tenant\": \"{document.tenant.id}\", \"env\": \"prod\"}",
+        headers()
+    ),
+    /// Time after which RabbitMQ drops a message that nobody has taken
+    ///
+    /// What was dropped is gone, unless the queue has a dead-letter exchange. What is parked stays.
+    lifetime: Option<Duration> = CDC_MESSAGE_TTL_MS(
+        MS,
+        "none" / "86400000",
+        optional(millis(1..=u32::MAX.into()))
+    ),
+    /// Priority of every message, for queues with x-max-priority
+    priority: Option<u8> = CDC_MESSAGE_PRIORITY(N, "none" / "5", optional(number(0..=255))),
     /// What the body is
     ///
     /// `document` is the document with its collection and its id, `event` the whole change event.
@@ -180,9 +207,11 @@ settings! { "Declarations" Declarations {
         exchange_arguments()
     ),
     /// Key by which the queue is bound to the exchange where that is declared
+    ///
+    /// With `CDC_PARTITIONS` it has `{partition}` in it.
     binding_key: Option<String> = CDC_BINDING_KEY(
         KEY,
-        "# for a topic exchange, the routing key for a direct one, else empty" / "scrabble.#",
+        "# for a topic exchange, the routing key for a direct one or with partitions, else empty" / "scrabble.#",
         optional(short(255))
     ),
 } }

@@ -1,3 +1,5 @@
+mod routing;
+
 use super::*;
 use crate::{
     encode::{Format, JsonMode},
@@ -33,11 +35,11 @@ fn nothing_set_means_the_documented_defaults() {
     assert_eq!(config.checkpoint.database, "cdc");
     assert_eq!(config.checkpoint.pipeline, "default");
     assert_eq!(config.publish.broker.address(), "localhost:5673");
-    assert_eq!(config.publish.topology.queue.name, "test_queue");
+    assert_eq!(config.publish.topology.targets[0].name, "test_queue");
     assert_eq!(config.publish.topology.exchange.name, "");
     assert_eq!(
         config.encode.routing_key,
-        RoutingKey::parse("test_queue").unwrap()
+        encode::RoutingKey::parse("test_queue").unwrap()
     );
     assert_eq!(
         (config.encode.format, config.encode.mode),
@@ -293,7 +295,7 @@ fn with_the_default_exchange_a_routing_key_that_is_not_the_queue_is_refused() {
 fn the_type_among_the_arguments_is_the_queues_type_or_a_fault() {
     let arguments = ("CDC_QUEUE_ARGUMENTS", r#"{"x-queue-type": "quorum"}"#);
     let (config, _) = config(&[arguments]);
-    let kind = config.publish.topology.queue.kind;
+    let kind = config.publish.topology.targets[0].kind;
     assert_eq!(kind, Some(crate::amqp::QueueType::Quorum));
     let text = faults(&[arguments, ("CDC_QUEUE_TYPE", "classic")]);
     assert!(text.contains("contradicts CDC_QUEUE_TYPE"), "{text}");
@@ -304,7 +306,7 @@ fn a_queue_that_is_declared_with_its_exchange_is_bound_by_what_is_published() {
     let binding = |more: &[(&'static str, &str)]| {
         let all = [("CDC_DECLARE", "all"), ("RABBITMQ_EXCHANGE", "changes")];
         let (config, _) = config(&[&all, more].concat());
-        config.publish.topology.exchange.binding_key
+        config.publish.topology.exchange.bindings[0].key.clone()
     };
     assert_eq!(binding(&[]), "#");
     let direct = ("CDC_EXCHANGE_TYPE", "direct");

@@ -1,17 +1,27 @@
 //! Where messages go on the broker, and what is declared for it.
 
+use lapin::types::AMQPValue;
+
 use super::{
     Faults,
     kind::Kind,
     settings::{Declarations, Messages, Rabbit},
 };
-use crate::amqp::{Arguments, Exchange, Queue, QueueType, Topology};
+use crate::{
+    amqp::{Arguments, Binding, Exchange, Queue, QueueType, Topology},
+    encode::RoutingKey,
+};
 
 /// Longest name of a queue in bytes.
 const NAME_BYTES_MAX: usize = 255;
 /// Why a direct exchange and a template do not go together.
 const ONE_KEY: &str = "a direct exchange takes messages to a queue by one routing key, and this template has many; set \
      CDC_EXCHANGE_TYPE to topic, or CDC_BINDING_KEY to one of them";
+const TELLS_APART: &str = "set it to topic, direct or headers, or leave CDC_PARTITIONS out";
+const SAME_KEY: &str = "it is the same for every partition, so that each queue would have everything: put `{partition}` \
+     into it";
+const MANY_KEYS: &str = "what a partition has cannot be told from this RABBITMQ_ROUTING_KEY: set it to a key with \
+     `{partition}`, such as `{partition}.#` where routing keys begin with it";
 
 /// The type of an exchange.
 pub(super) fn exchange_type() -> Kind<String> {
@@ -40,14 +50,14 @@ pub(super) fn topology(
             name: messages.exchange.clone(),
             kind: declarations.exchange_type.clone(),
             arguments: declarations.exchange_arguments.clone(),
-            binding_key: String::new(),
+            bindings: Vec::new(),
         },
-        queue,
+        targets: targets(&queue, messages.partitions, faults),
         parking,
         declare: declarations.declare,
     };
     if topology.is_bound() {
-        topology.exchange.binding_key = binding_key(rabbit, messages, declarations, faults);
+        topology.exchange.bindings = bindings(rabbit, messages, declarations, faults);
     }
     topology
 }
@@ -59,6 +69,29 @@ pub(super) fn queue(rabbit: &Rabbit) -> Queue {
         kind: rabbit.queue_type,
         arguments: Arguments::default(),
     }
+}
+
+/// The queue, or one for each partition.
+fn targets(queue: &Queue, partitions: u16, faults: &mut Faults) -> Vec<Queue> {
+    if partitions == 1 {
+        return vec![queue.clone()];
+    }
+    let each = (0..partitions).map(|number| Queue {
+        name: format!("{}.{number}", queue.name),
+        ..queue.clone()
+    });
+    let targets: Vec<Queue> = each.collect();
+    if let Some(last) = targets
+        .last()
+        .filter(|last| NAME_BYTES_MAX < last.name.len())
+    {
+        let text = format!(
+            "`{}`, the queue of a partition, is longer than 255 bytes",
+            last.name
+        );
+        faults.add("RABBITMQ_QUEUE_NAME", text);
+    }
+    targets
 }
 
 /// A type among the arguments is the queue's type.
@@ -89,6 +122,74 @@ fn parking(queue: &Queue, faults: &mut Faults) -> Queue {
     }
 }
 
+/// How each queue is bound: by the key that was given, else by one by which everything comes that is published for it.
+fn bindings(
+    rabbit: &Rabbit,
+    messages: &Messages,
+    declarations: &Declarations,
+    faults: &mut Faults,
+) -> Vec<Binding> {
+    if messages.partitions == 1 {
+        let key = binding_key(rabbit, messages, declarations, faults);
+        return vec![of_key(key)];
+    }
+    match declarations.exchange_type.as_str() {
+        "headers" => (0..messages.partitions).map(of_number).collect(),
+        kind @ ("fanout" | "x-consistent-hash") => {
+            let fault = format!("a {kind} exchange does not tell partitions apart; {TELLS_APART}");
+            faults.add("CDC_EXCHANGE_TYPE", fault);
+            Vec::new()
+        }
+        _ => {
+            let keys = partition_keys(rabbit, messages, declarations, faults);
+            keys.into_iter().map(of_key).collect()
+        }
+    }
+}
+
+fn of_key(key: String) -> Binding {
+    let arguments = Arguments::default();
+    Binding { key, arguments }
+}
+
+/// By the header that has the partition's number.
+fn of_number(number: u16) -> Binding {
+    let number = AMQPValue::LongLongInt(number.into());
+    let all = AMQPValue::LongString("all".into());
+    let arguments = [("x-match", all), ("cdc-partition", number)];
+    let arguments = arguments.map(|(name, value)| (name.to_owned(), value));
+    Binding {
+        key: String::new(),
+        arguments: arguments.into_iter().collect(),
+    }
+}
+
+fn partition_keys(
+    rabbit: &Rabbit,
+    messages: &Messages,
+    declarations: &Declarations,
+    faults: &mut Faults,
+) -> Vec<String> {
+    const PARTITION: &str = "{partition}";
+    let numbers = 0..messages.partitions;
+    if let Some(key) = &declarations.binding_key {
+        if !key.contains(PARTITION) {
+            faults.add("CDC_BINDING_KEY", SAME_KEY);
+        }
+        return numbers
+            .map(|number| key.replace(PARTITION, &number.to_string()))
+            .collect();
+    }
+    let by_queue = RoutingKey::of_queue(&rabbit.queue, messages.partitions);
+    let key = messages.routing_key.clone().unwrap_or(by_queue);
+    let key = key.over(messages.partitions);
+    let Some(keys) = key.known() else {
+        faults.add("CDC_BINDING_KEY", MANY_KEYS);
+        return Vec::new();
+    };
+    keys.iter().map(ToString::to_string).collect()
+}
+
 /// The key that was given, else one by which everything comes that is published.
 fn binding_key(
     rabbit: &Rabbit,
@@ -103,14 +204,16 @@ fn binding_key(
         "topic" => "#".to_owned(),
         "direct" => match &messages.routing_key {
             None => rabbit.queue.clone(),
-            Some(key) => key.as_constant().map_or_else(
+            Some(key) => key.known().map_or_else(
                 || {
                     faults.add("RABBITMQ_ROUTING_KEY", ONE_KEY);
                     String::new()
                 },
-                str::to_owned,
+                <[_]>::concat,
             ),
         },
+        // Its share of the messages.
+        "x-consistent-hash" => "1".to_owned(),
         _ => String::new(),
     }
 }

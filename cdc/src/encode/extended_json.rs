@@ -60,6 +60,24 @@ pub fn write_value(
     all_or_nothing(out, |out| value::value(kind, from, mode, out))
 }
 
+/// The same as text: a string as it is, an object id as its digits, and anything else as Extended JSON.
+///
+/// # Errors
+/// As [`write_document`].
+pub fn write_text(
+    kind: ElementType,
+    from: &mut Cursor<'_>,
+    mode: JsonMode,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    match kind {
+        ElementType::String => out.extend_from_slice(from.string()?.to_str()?.as_bytes()),
+        ElementType::ObjectId => value::hex(from.array()?, out),
+        _ => write_value(kind, from, mode, out)?,
+    }
+    Ok(())
+}
+
 /// Runs `write`, and takes back what it wrote if it fails.
 pub(super) fn all_or_nothing<T, E>(
     out: &mut Vec<u8>,

@@ -162,7 +162,7 @@ impl Replay {
 
     async fn open(&self, max_message_bytes: Option<usize>) -> Result<Pipeline, Error> {
         let mut publish = self.config.publish.clone();
-        let queue = &publish.topology.queue.name;
+        let queue = &publish.topology.targets[0].name;
         publish.lock = Lock::new(&format!("{PREFIX}{queue}"));
         let needs = publish.topology.needs(publish.lock.queue());
         let needs = needs.with(publish.broker.needs());

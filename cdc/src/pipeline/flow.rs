@@ -23,12 +23,12 @@ impl Pipeline {
                     self.window.push(entry, bytes);
                 }
                 Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {
-                    Some(entry) => entry.position = position,
+                    Some(entry) => entry.position = Some(position),
                     None => self.checkpoint.saver.idle(position, Instant::now()),
                 },
                 // Saved soon: the next start must not find the same hole.
                 Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
-                    Some(entry) => entry.position = position,
+                    Some(entry) => entry.position = Some(position),
                     None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
                 },
                 Some(Ok(Taken::End)) => self.begin_drain(None),
@@ -46,15 +46,14 @@ impl Pipeline {
             sabotage::pass(Point::AfterConfirm);
             count += 1;
             self.progress.confirmed(entry.message.wall_time_ms);
-            reached = Some(entry.position);
+            reached = entry.position.or(reached);
         }
-        let has_advanced = reached.is_some();
-        if let Some(position) = reached {
-            self.checkpoint
-                .saver
-                .confirmed(position, count, Instant::now());
+        let saver = &mut self.checkpoint.saver;
+        match reached {
+            Some(position) => saver.confirmed(position, count, Instant::now()),
+            None => saver.confirmed_in_part(count, Instant::now()),
         }
-        if has_advanced && self.refusal.is_over() {
+        if 0 < count && self.refusal.is_over() {
             self.health.clear(Cause::Nacked);
             self.health.clear(Cause::Unroutable);
         }
@@ -110,8 +109,8 @@ impl Pipeline {
         (0..sent).for_each(|_| sabotage::pass(Point::AfterPublish));
         if sabotage::has(Defect::EarlyCheckpoint)
             && let Some(first) = self.window.find(|_| true)
+            && let Some(position) = first.position.clone()
         {
-            let position = first.position.clone();
             self.checkpoint.saver.confirmed(position, 0, Instant::now());
         }
     }

@@ -10,7 +10,7 @@ use super::{Entry, Error, OnOversize, OnPoison, Policies};
 use crate::{
     encode,
     event::ChangeEvent,
-    message::{Message, ParkReason, Value},
+    message::{Address, Message, ParkReason, Value},
     metrics::Metrics,
     position::Position,
     retry::chain,
@@ -31,6 +31,8 @@ pub(super) struct Intake {
     until: Option<Timestamp>,
     /// Received, and not yet in the window.
     pending: IntoIter<Item>,
+    /// What is left of a change that several messages tell of. It is made piece by piece, within the window's bounds.
+    copies: Option<Copies>,
     /// The share of the memory bound that what is pending has.
     permit: Option<OwnedSemaphorePermit>,
     /// How many seconds what was received last is behind the server's time.
@@ -40,6 +42,15 @@ pub(super) struct Intake {
     /// Collections of which it was said that the body replaces fields of their documents.
     replaced: HashSet<String>,
     metrics: Metrics,
+}
+
+/// Messages to come of a change whose first message was taken.
+#[derive(Debug)]
+struct Copies {
+    first: Arc<Message>,
+    addresses: IntoIter<Address>,
+    /// The position after the change.
+    position: Position,
 }
 
 /// What comes out.
@@ -73,6 +84,7 @@ impl Intake {
             replay_until,
             until: None,
             pending: IntoIter::default(),
+            copies: None,
             permit: None,
             ended: None,
             replaced: HashSet::new(),
@@ -93,7 +105,7 @@ impl Intake {
     /// Whether to receive more: what was received before has to fit in first, since the window may run out of bytes
     /// before entries.
     pub(super) fn is_hungry(&self) -> bool {
-        self.pending.as_slice().is_empty() && self.ended.is_none()
+        self.pending.as_slice().is_empty() && self.copies.is_none() && self.ended.is_none()
     }
 
     /// How many seconds the reading is behind the server's time.
@@ -122,6 +134,9 @@ impl Intake {
 
     /// Takes and encodes the next of what was received.
     pub(super) fn next(&mut self) -> Option<Result<Taken, Error>> {
+        if let Some(copy) = self.next_copy() {
+            return Some(Ok(Taken::Entry(copy)));
+        }
         let Some(item) = self.pending.next() else {
             self.permit = None;
             return self.ended.take().map(|error| Err(error.into()));
@@ -146,10 +161,7 @@ impl Intake {
                 }
                 let message = self.message(&event)?;
                 self.note_replaced_fields(&message);
-                Taken::Entry(Entry {
-                    message: Arc::new(self.marked(message)),
-                    position: event.position(),
-                })
+                Taken::Entry(self.entry(self.marked(message), event.position()))
             }
             Item::Idle(position) => Taken::Idle(position),
             Item::Skipped(skipped) => {
@@ -161,10 +173,42 @@ impl Intake {
         })
     }
 
+    /// The entry of a change's first message. The change's last one has the position.
+    fn entry(&mut self, mut message: Message, position: Position) -> Entry {
+        let addresses = std::mem::take(&mut message.further);
+        let message = Arc::new(message);
+        if addresses.is_empty() {
+            let position = Some(position);
+            return Entry { message, position };
+        }
+        self.copies = Some(Copies {
+            first: Arc::clone(&message),
+            addresses: addresses.into_iter(),
+            position,
+        });
+        Entry {
+            message,
+            position: None,
+        }
+    }
+
+    fn next_copy(&mut self) -> Option<Entry> {
+        let mut copies = self.copies.take()?;
+        let message = copies.first.copy_to(copies.addresses.next()?);
+        let is_last = copies.addresses.as_slice().is_empty();
+        let position = is_last.then(|| copies.position.clone());
+        self.copies = Some(copies).filter(|_| !is_last);
+        Some(Entry {
+            message: Arc::new(message),
+            position,
+        })
+    }
+
     /// Reads no more. What was read and is not in the window is read again by the next start.
     pub(super) fn close(&mut self) {
         self.source = None;
         (self.pending, self.permit, self.ended) = (IntoIter::default(), None, None);
+        self.copies = None;
     }
 
     /// Counts it, and says it once for each collection.

@@ -13,14 +13,18 @@ use crate::{
 };
 
 impl Pipeline {
-    /// The message is named by its own id, since its return may ride on another message's confirm.
+    /// The message is named by its own id, since its return may ride on another message's confirm. Copies for several
+    /// partitions share it.
     pub(super) fn on_returned(&mut self, returned: Returned) -> ControlFlow<End> {
         self.metrics.messages_returned.inc();
         if sabotage::has(Defect::DropReturned) {
             return ControlFlow::Continue(());
         }
         let policy = self.config.policies.on_unroutable;
-        let is_it = |message: &Message| message.message_id.to_string() == returned.message_id;
+        let is_it = |message: &Message| {
+            message.partition.map(|partition| partition.number) == returned.partition
+                && message.message_id.to_string() == returned.message_id
+        };
         let Some((sequence, entry)) = self.window.mark_returned(|entry| is_it(&entry.message))
         else {
             if policy == OnUnroutable::Drop && !self.config.policies.park() {

@@ -61,6 +61,14 @@ impl Saver {
         self.note(position, self.interval, now);
     }
 
+    /// `count` messages more are confirmed, which end no change that several messages tell of.
+    pub(super) fn confirmed_in_part(&mut self, count: usize, now: Instant) {
+        if 0 < count {
+            self.unsaved += count;
+            self.unsaved_since.get_or_insert(now);
+        }
+    }
+
     /// Nothing was to publish up to `position`.
     pub(super) fn idle(&mut self, position: Position, now: Instant) {
         let is_far = self

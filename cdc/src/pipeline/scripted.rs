@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{checkpoint::Error, message::MessageId, position::Position, sink::scripted::World};
+use crate::{
+    checkpoint::Error,
+    position::Position,
+    sink::scripted::{Took, World},
+};
 
 /// What outlives sessions.
 #[derive(Debug, Default)]
@@ -23,8 +27,8 @@ pub(super) struct Saved {
 pub(super) struct Store {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) saved: Arc<Mutex<Saved>>,
-    /// Positions after each event, and the ids of their messages.
-    pub(super) events: Arc<Vec<(Position, MessageId)>>,
+    /// Positions after each event, and its messages.
+    pub(super) events: Arc<Vec<(Position, Vec<Took>)>>,
     /// How long a save takes.
     pub(super) delay: Duration,
 }
@@ -53,12 +57,13 @@ impl Store {
     /// All that the checkpoint passes has to be in one of the queues.
     fn check(&self, count: usize) {
         let world = self.world.lock().unwrap();
-        let missing = self.events[..count].iter().find(|(_, id)| {
-            let id = id.to_string();
-            !world.queue.contains(&id) && !world.parked.contains(&id)
-        });
-        if let Some((_, id)) = missing {
-            let fault = format!("a save of {count} events passes {id}, which no queue has");
+        let messages = self.events[..count]
+            .iter()
+            .flat_map(|(_, messages)| messages);
+        let mut messages = messages
+            .filter(|message| !world.queue.contains(message) && !world.parked.contains(message));
+        if let Some(message) = messages.next() {
+            let fault = format!("a save of {count} events passes {message:?}, which no queue has");
             self.saved.lock().unwrap().fault.get_or_insert(fault);
         }
     }

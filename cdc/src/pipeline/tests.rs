@@ -16,15 +16,14 @@ use super::{
     scripted::{Saved, Store},
 };
 use crate::{
-    encode::{self, Format, JsonMode, RoutingKey},
+    encode::{self, Format, Headers, JsonMode, Partitions, RoutingKey},
     event::ChangeEvent,
     health::Health,
-    message::MessageId,
     metrics::Metrics,
     property,
     sink::{
         Sink,
-        scripted::{Odds, Scripted, World},
+        scripted::{Odds, Scripted, Took, World},
     },
     source::{Item, Source},
 };
@@ -38,6 +37,7 @@ struct Case {
     events: usize,
     chunk: usize,
     window: usize,
+    partitions: u16,
     odds: Odds,
     faults: u32,
     failed_saves: u32,
@@ -55,7 +55,7 @@ fn cases() -> impl Strategy<Value = Case> {
         lose,
     });
     let policy = prop_oneof![Just(OnUnroutable::Retry), Just(OnUnroutable::Park)];
-    let sizes = (1_usize..80, 1_usize..20, 1_usize..24);
+    let sizes = (1_usize..80, 1_usize..20, 1_usize..24, 1_u16..6);
     let faults = (0_u32..30, 0_u32..3, 0_u64..200);
     let crashes = prop::collection::vec(0_u64..3_000, 0..3);
     (sizes, odds, faults, policy, crashes, any::<u64>()).prop_map(
@@ -63,6 +63,7 @@ fn cases() -> impl Strategy<Value = Case> {
             events: sizes.0,
             chunk: sizes.1,
             window: sizes.2,
+            partitions: sizes.3,
             odds,
             faults,
             failed_saves,
@@ -74,20 +75,53 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
+/// Every eighth is about no document.
 fn event(number: usize) -> ChangeEvent {
     let time = Timestamp {
         time: 1_000,
         increment: u32::try_from(number).unwrap() + 1,
     };
-    let raw = rawdoc! {
+    let id = i64::from(time.increment);
+    let mut raw = rawdoc! {
         "_id": { "_data": format!("82000003E8{:08X}", time.increment) },
-        "operationType": "insert",
+        "operationType": if number % 8 == 7 { "drop" } else { "insert" },
         "clusterTime": time,
-        "fullDocument": { "_id": i64::from(time.increment) },
         "ns": { "db": "scrabble", "coll": "games" },
-        "documentKey": { "_id": i64::from(time.increment) },
     };
+    if number % 8 != 7 {
+        raw.append(bson::cstr!("fullDocument"), rawdoc! { "_id": id });
+        raw.append(bson::cstr!("documentKey"), rawdoc! { "_id": id });
+    }
     ChangeEvent::parse(raw.into_bytes().into()).unwrap()
+}
+
+fn encoding(partitions: u16) -> encode::Config {
+    encode::Config {
+        format: Format::DOCUMENT,
+        mode: JsonMode::Relaxed,
+        routing_key: RoutingKey::of_queue("q", partitions),
+        exchange: String::new(),
+        looks_up: true,
+        partitions: Partitions::new(partitions),
+        headers: Headers::default(),
+    }
+}
+
+/// What has to be told of event `number`.
+fn messages(number: usize, partitions: u16) -> Vec<Took> {
+    let message = encode::encode(&event(number), &encoding(partitions)).unwrap();
+    let id = message.message_id.to_string();
+    let further = message
+        .further
+        .iter()
+        .map(|address| Some(address.partition));
+    let all = std::iter::once(message.partition).chain(further);
+    let all: Vec<Took> = all
+        .map(|partition| (partition.map(|partition| partition.number), id.clone()))
+        .collect();
+    let is_everywhere = number % 8 == 7 && 1 < partitions;
+    assert_eq!(all.len(), if is_everywhere { partitions.into() } else { 1 });
+    all
 }
 
 /// A target and a checkpoint, and the sessions of an engine between them.
@@ -116,9 +150,9 @@ impl Run {
         }
     }
 
-    fn ids(&self) -> Vec<String> {
-        let id = |number| MessageId::from_token(event(number).token()).to_string();
-        (0..self.case.events).map(id).collect()
+    fn messages(&self) -> Vec<Took> {
+        let each = |number| messages(number, self.case.partitions);
+        (0..self.case.events).flat_map(each).collect()
     }
 
     /// The next session reads from the checkpoint on.
@@ -126,12 +160,13 @@ impl Run {
         self.sessions += 1;
         let case = &self.case;
         let all: Vec<ChangeEvent> = (0..case.events).map(event).collect();
-        let position =
-            |event: &ChangeEvent| (event.position(), MessageId::from_token(event.token()));
+        let position = |(number, event): (usize, &ChangeEvent)| {
+            (event.position(), messages(number, case.partitions))
+        };
         let store = Store {
             world: Arc::clone(&self.world),
             saved: Arc::clone(&self.saved),
-            events: Arc::new(all.iter().map(position).collect()),
+            events: Arc::new(all.iter().enumerate().map(position).collect()),
             delay: Duration::from_millis(case.save_ms),
         };
         let done = self.saved.lock().unwrap().count;
@@ -147,13 +182,7 @@ impl Run {
         );
         let stages = Stages {
             source: Source::scripted(chunks),
-            encode: encode::Config {
-                format: Format::DOCUMENT,
-                mode: JsonMode::Relaxed,
-                routing_key: RoutingKey::default(),
-                exchange: String::new(),
-                looks_up: true,
-            },
+            encode: encoding(case.partitions),
             sink: Sink::Scripted(Box::new(scripted)),
             max_message_bytes: None,
             metrics: Metrics::new("p"),
@@ -203,20 +232,25 @@ impl Run {
     }
 
     fn check(&self) -> TestCaseResult {
-        let (world, ids) = (self.world.lock().unwrap(), self.ids());
+        let (world, all) = (self.world.lock().unwrap(), self.messages());
         prop_assert_eq!(&self.saved.lock().unwrap().fault, &None);
         prop_assert_eq!(world.sent_while_down, 0);
         let (mut first, mut last) = (HashMap::new(), HashMap::new());
-        for (place, id) in world.queue.iter().enumerate() {
-            first.entry(id).or_insert(place);
-            last.insert(id, place);
+        for (place, message) in world.queue.iter().enumerate() {
+            first.entry(message).or_insert(place);
+            last.insert(message, place);
         }
-        let delivered: Vec<&String> = ids.iter().filter(|id| !world.parked.contains(id)).collect();
-        for id in &delivered {
-            prop_assert!(first.contains_key(id), "{} is missing", id);
+        let delivered = all.iter().filter(|message| !world.parked.contains(message));
+        let delivered: Vec<&Took> = delivered.collect();
+        for message in &delivered {
+            prop_assert!(first.contains_key(message), "{:?} is missing", message);
         }
-        let places = |copies: &HashMap<&String, usize>| {
-            delivered.iter().map(|id| copies[id]).collect::<Vec<_>>()
+        // All go through one channel in order, so they are in order whatever their partitions.
+        let places = |copies: &HashMap<&Took, usize>| {
+            delivered
+                .iter()
+                .map(|message| copies[message])
+                .collect::<Vec<_>>()
         };
         prop_assert!(
             places(&last).is_sorted(),
@@ -231,13 +265,12 @@ impl Run {
             );
         }
         let faults = usize::try_from(self.case.faults - world.faults_left).unwrap();
-        let again =
-            (faults + self.case.crashes_ms.len()) * self.case.events.min(2 * self.case.window);
+        let again = (faults + self.case.crashes_ms.len()) * all.len().min(2 * self.case.window);
         prop_assert!(
-            world.sent <= ids.len() + again + self.replayed(),
-            "{} messages were sent for {} events and {} faults",
+            world.sent <= all.len() + again + self.replayed(),
+            "{} messages were sent for {} and {} faults",
             world.sent,
-            ids.len(),
+            all.len(),
             faults
         );
         Ok(())
@@ -245,7 +278,7 @@ impl Run {
 
     /// How much may be read again, since a session began at a checkpoint behind what was confirmed.
     fn replayed(&self) -> usize {
-        usize::try_from(self.sessions - 1).unwrap() * self.case.events
+        usize::try_from(self.sessions - 1).unwrap() * self.messages().len()
     }
 }
 

@@ -12,7 +12,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub use self::link::Link;
+pub use self::{link::Link, properties::Marks};
 use crate::{
     amqp::{Broker, Topology},
     lease::Lock,
@@ -25,6 +25,8 @@ pub struct Config {
     pub broker: Broker,
     /// Where messages go there.
     pub topology: Topology,
+    /// What every message has.
+    pub marks: Marks,
     /// Held while publishing, so that one engine of a pipeline publishes at a time.
     pub lock: Lock,
     /// Longest wait for the broker's verdict while the connection is not blocked.

@@ -38,10 +38,10 @@ pub(crate) struct Odds {
 /// The target, which outlives connections.
 #[derive(Debug, Default)]
 pub(crate) struct World {
-    /// Ids of what the target took, each copy.
-    pub(crate) queue: Vec<String>,
-    /// Ids of what it took for the parking queue.
-    pub(crate) parked: Vec<String>,
+    /// What the target took, each copy.
+    pub(crate) queue: Vec<Took>,
+    /// What it took for the parking queue.
+    pub(crate) parked: Vec<Took>,
     /// Whether a refusal or a return let later messages pass a first copy.
     pub(crate) may_reorder: bool,
     /// Messages that were sent on the connection that there is, each time.
@@ -51,6 +51,9 @@ pub(crate) struct World {
     /// Faults that are still to come.
     pub(crate) faults_left: u32,
 }
+
+/// What a message is known by: the number of its partition, if it has one, and its id.
+pub(crate) type Took = (Option<u16>, String);
 
 /// See the module's text.
 #[derive(Debug)]
@@ -138,6 +141,7 @@ impl Scripted {
             return;
         };
         let id = message.message_id.to_string();
+        let partition = message.partition.map(|partition| partition.number);
         let mut came_back = false;
         let verdict = if self.happens(self.odds.nack) {
             self.world().may_reorder = true;
@@ -148,14 +152,15 @@ impl Scripted {
             came_back = true;
             self.returns.push_back(Returned {
                 message_id: id,
+                partition,
                 reason: "312 NO_ROUTE".to_owned(),
             });
             Verdict::Confirmed
         } else if message.target == Target::Parked {
-            self.world().parked.push(id);
+            self.world().parked.push((partition, id));
             Verdict::Confirmed
         } else {
-            self.world().queue.push(id);
+            self.world().queue.push((partition, id));
             Verdict::Confirmed
         };
         self.answers.push(Answer {

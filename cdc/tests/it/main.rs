@@ -21,6 +21,7 @@ mod mongo_uri;
 mod nodes;
 mod operate;
 mod oversize;
+mod partitions;
 mod permissions;
 mod policies;
 mod rabbit_tls;
@@ -28,6 +29,7 @@ mod reader_parity;
 mod recovery;
 mod refusals;
 mod resume;
+mod routing;
 #[cfg(target_os = "linux")]
 mod scheduling;
 mod scope;

@@ -63,9 +63,10 @@ impl Hint for amqp::Error {
             ),
             Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
             Self::Oversize { .. } => Some(OVERSIZE),
-            Self::NoQueue { .. } => {
-                Some("`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME")
-            }
+            Self::NoQueue { .. } => Some(
+                "`cdc run` declares it at its start; or correct RABBITMQ_QUEUE_NAME (with CDC_PARTITIONS the queues are \
+                 called `<queue>.0`, `<queue>.1` and so on)",
+            ),
         };
         text.map(Cow::Borrowed)
     }

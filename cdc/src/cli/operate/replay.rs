@@ -62,7 +62,7 @@ pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
     Ok(())
 }
 
-/// The engine's configuration, with another queue and no exchange.
+/// The engine's configuration, with another queue, no partitions and no exchange.
 fn into_queue(mut given: Given, queue: &str) -> Result<Config, Exit> {
     let (engine, _) = settings(&given)?;
     let mut faults = Faults::default();
@@ -71,7 +71,7 @@ fn into_queue(mut given: Given, queue: &str) -> Result<Config, Exit> {
             "--queue",
             format!("has to have 1 to {QUEUE_BYTES_MAX} bytes"),
         );
-    } else if queue.trim() == engine.publish.topology.queue.name {
+    } else if is_of_engine(&engine, queue.trim()) {
         faults.add(
             "--queue",
             "is the engine's own (RABBITMQ_QUEUE_NAME): a replay gets a queue of its own",
@@ -81,12 +81,18 @@ fn into_queue(mut given: Given, queue: &str) -> Result<Config, Exit> {
     given.insert("RABBITMQ_QUEUE_NAME", Value::from_flag(queue));
     given.remove("RABBITMQ_EXCHANGE");
     given.remove("RABBITMQ_ROUTING_KEY");
+    given.remove("CDC_PARTITIONS");
     // Its own words are enough, unless somebody wants more.
     let quiet = || Value::from_flag("warn");
     given.entry("RUST_LOG").or_insert_with(quiet);
     let (config, log) = Config::check(&given)?;
     log::start(&log);
     Ok(config)
+}
+
+fn is_of_engine(engine: &Config, queue: &str) -> bool {
+    let mut targets = engine.publish.topology.targets.iter();
+    targets.any(|target| target.name == queue)
 }
 
 fn words(progress: &Progress) -> String {

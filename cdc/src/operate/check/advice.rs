@@ -66,6 +66,11 @@ pub enum Advice {
     /// A queue's arguments endanger messages.
     #[error("messages in the queue `{0}` are in danger: {1}")]
     Danger(String, Danger),
+    /// What nobody takes in time is dropped.
+    #[error(
+        "a message that nobody has taken out of its queue after {0} ms is gone, unless the queue has a dead-letter exchange"
+    )]
+    Expires(u32),
     /// What matches no queue is given up.
     #[error("a change that matches no queue of the exchange `{0}` is dropped and counted")]
     Drops(String),

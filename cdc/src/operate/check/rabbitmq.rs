@@ -20,6 +20,7 @@ const PERMISSIONS: &str = "permissions";
 const EXCHANGE: &str = "exchange";
 const QUEUE: &str = "queue";
 const UNROUTABLE: &str = "unroutable";
+const EXPIRY: &str = "expiry";
 const SIZE: &str = "message size";
 
 /// From this release on the limit of a message's size is lower where nobody set one.
@@ -39,6 +40,7 @@ pub(super) async fn check(config: &Config, steps: &mut Steps) {
     permissions(config, &connection, steps).await;
     exchange(config, &connection, steps).await;
     queues(config, &connection, steps).await;
+    expiry(config, steps);
     size(config, version, steps);
     connection.close().await;
 }
@@ -145,7 +147,7 @@ async fn queues(config: &Config, connection: &Connection, steps: &mut Steps) {
         };
         let dangers = match sight {
             Sight::New(dangers) => {
-                if *name == topology.queue.name {
+                if topology.targets.iter().any(|target| target.name == *name) {
                     steps.advice(QUEUE, Advice::New(name.clone()));
                 } else {
                     let text = format!("`{name}` is not there, and is declared at the start");
@@ -173,6 +175,13 @@ async fn queues(config: &Config, connection: &Connection, steps: &mut Steps) {
         for danger in dangers {
             steps.advice(QUEUE, Advice::Danger(name.clone(), danger));
         }
+    }
+}
+
+/// What the messages say of their own end.
+fn expiry(config: &Config, steps: &mut Steps) {
+    if let Some(ms) = config.publish.marks.expiration_ms {
+        steps.advice(EXPIRY, Advice::Expires(ms));
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use lapin::{Confirmation, PublisherConfirm, message::BasicReturnMessage};
+use lapin::{Confirmation, PublisherConfirm, message::BasicReturnMessage, types::AMQPValue};
 
 use crate::sink::{Returned, Verdict};
 
@@ -49,14 +49,17 @@ impl From<Confirmation> for Answer {
 
 impl From<BasicReturnMessage> for Returned {
     fn from(message: BasicReturnMessage) -> Self {
-        let id = message
-            .delivery
-            .properties
-            .message_id()
-            .as_ref()
-            .map(ToString::to_string);
+        let properties = &message.delivery.properties;
+        let id = properties.message_id().as_ref().map(ToString::to_string);
+        let headers = properties.headers().as_ref();
+        let partition = headers.and_then(|headers| headers.inner().get("cdc-partition"));
+        let partition = match partition {
+            Some(AMQPValue::LongLongInt(number)) => u16::try_from(*number).ok(),
+            _ => None,
+        };
         Self {
             message_id: id.unwrap_or_default(),
+            partition,
             reason: format!("{} {}", message.reply_code, message.reply_text),
         }
     }

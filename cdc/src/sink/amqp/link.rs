@@ -59,7 +59,7 @@ impl Link {
     ) -> Result<Self, Error> {
         let (connection, channel) = contender.into_parts();
         let survey = config.topology.declare(&connection).await?;
-        let publisher = Publisher::new(connection, channel, &config.topology);
+        let publisher = Publisher::new(connection, channel, &config.topology, &config.marks);
         Ok(Self {
             config,
             fresh: Fresh::new(survey.is_new(), Instant::now()),
@@ -299,7 +299,12 @@ async fn publisher(config: &Config) -> Result<Publisher, Error> {
     }
     let (connection, channel) = contender.into_parts();
     config.topology.check(&connection).await?;
-    Ok(Publisher::new(connection, channel, &config.topology))
+    Ok(Publisher::new(
+        connection,
+        channel,
+        &config.topology,
+        &config.marks,
+    ))
 }
 
 impl fmt::Debug for Link {

@@ -13,7 +13,7 @@ use lapin::{
 use super::{
     confirm::{Answer, Confirm},
     in_flight::{InFlight, Outcome},
-    properties,
+    properties::{self, Marks},
 };
 use crate::{
     amqp::{Connection, Error, Topology},
@@ -44,11 +44,17 @@ struct Addresses {
     channel: Channel,
     exchange: ShortString,
     parking: ShortString,
+    marks: Marks,
 }
 
 impl Publisher {
     /// Publishes on `channel`, which is in confirm mode.
-    pub(super) fn new(connection: Connection, channel: Channel, topology: &Topology) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        channel: Channel,
+        topology: &Topology,
+        marks: &Marks,
+    ) -> Self {
         let parking = topology.parking.as_ref().map(|queue| queue.name.as_str());
         Self {
             events: Box::pin(connection.events()),
@@ -57,6 +63,7 @@ impl Publisher {
                 channel,
                 exchange: topology.exchange.name.as_str().into(),
                 parking: parking.unwrap_or_default().into(),
+                marks: marks.clone(),
             }),
             in_flight: InFlight::default(),
             outcomes: Vec::new(),
@@ -87,7 +94,7 @@ impl Publisher {
         let addresses = &self.addresses;
         let publishes = messages.map(|(sequence, message)| {
             let addresses = Arc::clone(addresses);
-            let properties = properties::of(&message);
+            let properties = properties::of(&message, &addresses.marks);
             let publishing = async move {
                 let (exchange, routing_key) = addresses.of(&message);
                 let publish = addresses.channel.basic_publish(
