@@ -96,9 +96,12 @@ pub fn trimmed(
     Ok(message)
 }
 
-/// The message for the parking queue that carries `event` as the server sent it, since it cannot be encoded because of
-/// `error`.
-pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
+/// The message for the parking queue that carries `event` as it is, since it cannot be encoded because of `error`.
+pub fn poison(
+    event: &ChangeEvent,
+    config: &Config,
+    error: &(dyn std::error::Error + 'static),
+) -> Message {
     let key = config
         .routing_key
         .render(event.namespace(), event.operation());
@@ -114,7 +117,7 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
 /// is wrong with the event.
 pub fn mended(event: &ChangeEvent) -> Option<(ChangeEvent, Header)> {
     let Mended { bytes, paths } = Mended::copy(event.raw()).ok()?;
-    let event = ChangeEvent::parse(bytes.into()).ok()?;
+    let event = ChangeEvent::parse(bytes.into()).ok()?.known_as(event);
     let header = ("cdc-replaced-paths", Value::Text(list(&paths).into()));
     Some((event, header))
 }

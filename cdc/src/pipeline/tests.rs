@@ -169,6 +169,7 @@ impl Run {
                 on_poison: OnPoison::Stop,
                 on_oversize: OnOversize::Stop,
             },
+            projection: None,
         };
         Pipeline::assemble(config, stages, CheckpointStore::Scripted(store))
     }

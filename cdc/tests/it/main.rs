@@ -23,6 +23,7 @@ mod operate;
 mod oversize;
 mod permissions;
 mod policies;
+mod privacy;
 mod rabbit_tls;
 mod reader_parity;
 mod recovery;
