@@ -7,6 +7,7 @@ mod arguments;
 mod documents;
 mod effective;
 mod faults;
+mod fields;
 mod given;
 mod kind;
 mod log;
@@ -129,6 +130,7 @@ impl Config {
             rabbit,
             servers,
             messages,
+            fields,
             declarations,
             engine,
         } = Settings::read(&mut input);
@@ -149,7 +151,10 @@ impl Config {
         let encode = encode(&rabbit, messages, looks_up, &mut faults);
         let config = Self {
             publish,
-            pipeline: pipeline(&engine),
+            pipeline: pipeline::Config {
+                projection: fields.projection(&mut faults),
+                ..pipeline(&engine)
+            },
             admin: engine.admin,
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
@@ -257,6 +262,7 @@ fn pipeline(engine: &Engine) -> pipeline::Config {
         checkpoint_interval: engine.checkpoint_interval,
         shutdown_grace: engine.shutdown_grace,
         policies: policies(engine),
+        projection: None,
     }
 }
 

@@ -66,6 +66,21 @@ pub enum Error {
     Json(#[from] extended_json::Error),
 }
 
+/// Documents to the default exchange with an empty routing key.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            format: Format::DOCUMENT,
+            mode: JsonMode::Relaxed,
+            routing_key: RoutingKey::default(),
+            exchange: String::new(),
+            looks_up: true,
+            partitions: Partitions::default(),
+            headers: Headers::default(),
+        }
+    }
+}
+
 impl JsonMode {
     /// The dialects and their names.
     pub const NAMES: [(&'static str, Self); 2] =
@@ -105,9 +120,12 @@ pub fn trimmed(
     Ok(message)
 }
 
-/// The message for the parking queue that carries `event` as the server sent it, since it cannot be encoded because of
-/// `error`.
-pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
+/// The message for the parking queue that carries `event` as it is, since it cannot be encoded because of `error`.
+pub fn poison(
+    event: &ChangeEvent,
+    config: &Config,
+    error: &(dyn std::error::Error + 'static),
+) -> Message {
     // What goes to every partition is parked once, for none of them.
     let partition = config.partitions.of(event);
     let partition = partition.filter(|partition| partition.copies.is_none());
@@ -130,7 +148,7 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
 /// is wrong with the event.
 pub fn mended(event: &ChangeEvent) -> Option<(ChangeEvent, Header)> {
     let Mended { bytes, paths } = Mended::copy(event.raw()).ok()?;
-    let event = ChangeEvent::parse(bytes.into()).ok()?;
+    let event = ChangeEvent::parse(bytes.into()).ok()?.known_as(event);
     let header = ("cdc-replaced-paths", Value::Text(list(&paths).into()));
     Some((event, header))
 }

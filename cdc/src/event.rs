@@ -14,9 +14,11 @@ use crate::{
 };
 
 /// A document of the change stream, with its known fields located in one pass.
-#[derive(Debug)]
 pub struct ChangeEvent {
+    /// The event, and behind it the resume token where the event has something else in its place.
     raw: Bytes,
+    /// Bytes of the event.
+    length: u32,
     operation: Operation,
     cluster_time: Timestamp,
     wall_time_ms: Option<i64>,
@@ -181,16 +183,28 @@ impl ChangeEvent {
             update_description,
             lsid,
             txn_number,
+            length: Span::from(0..raw.len()).end,
             raw,
         })
     }
 
-    /// The whole event, a BSON document.
-    pub fn raw(&self) -> &[u8] {
-        &self.raw
+    /// The same with the token of `event`, of which it is an altered copy.
+    #[must_use]
+    pub fn known_as(mut self, event: &Self) -> Self {
+        let token = event.token().as_bytes();
+        if self.token().as_bytes() != token {
+            self.token = (self.raw.len()..self.raw.len() + token.len()).into();
+            self.raw = [&self.raw, token].concat().into();
+        }
+        self
     }
 
-    /// The resume token, the event's `_id`.
+    /// The whole event, a BSON document.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw[..self.length as usize]
+    }
+
+    /// The resume token: the `_id` that the server gave the event.
     pub fn token(&self) -> &RawDocument {
         self.document(self.token)
     }
@@ -270,6 +284,18 @@ impl ChangeEvent {
 
     fn text(&self, span: Span) -> &str {
         std::str::from_utf8(&self.raw[span.range()]).expect("parse took the span from a string")
+    }
+}
+
+/// Without any content of a document.
+impl fmt::Debug for ChangeEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangeEvent")
+            .field("operation", &self.operation)
+            .field("namespace", &self.namespace())
+            .field("cluster_time", &self.cluster_time)
+            .field("bytes", &self.length)
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,6 +19,7 @@ pub mod tail;
 pub mod checkpoint;
 pub mod encode;
 pub mod lease;
+pub mod projection;
 pub mod sink;
 pub mod source;
 pub mod start;

@@ -55,6 +55,7 @@ use crate::{
     message::Message,
     metrics::Metrics,
     position::Position,
+    projection::Projection,
     retry::{chain, millis},
     sabotage::{self, Point},
     sink::Sink,
@@ -79,6 +80,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// What to do with what cannot be delivered.
     pub policies: Policies,
+    /// Which fields of documents leave the process; all of them where there is none.
+    pub projection: Option<Projection>,
 }
 
 /// How a session ends when nothing failed for good.
@@ -174,7 +177,7 @@ impl Pipeline {
             intake: Intake::new(
                 stages.source,
                 stages.encode,
-                config.policies,
+                (config.policies, config.projection.clone()),
                 stages.max_message_bytes,
                 store.sent_until(),
                 metrics.clone(),

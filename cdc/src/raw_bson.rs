@@ -6,6 +6,7 @@
 //! Format: <https://bsonspec.org/spec.html>.
 
 mod cursor;
+pub(crate) mod frame;
 mod mended;
 mod scan;
 mod text;
@@ -73,4 +74,19 @@ pub enum Error {
         /// Where the document or array that is too deep begins.
         offset: usize,
     },
+}
+
+impl Error {
+    /// Where the fault is, counted from the start of the outermost document.
+    pub fn offset(&self) -> usize {
+        match self {
+            Self::PastEnd { offset }
+            | Self::Length { offset, .. }
+            | Self::Terminator { offset }
+            | Self::Kind { offset, .. }
+            | Self::Boolean { offset, .. }
+            | Self::Utf8 { offset }
+            | Self::Depth { offset } => *offset,
+        }
+    }
 }

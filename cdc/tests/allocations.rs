@@ -5,7 +5,7 @@ mod change_events;
 #[path = "../benches/documents.rs"]
 mod documents;
 
-use cdc::encode::{self, Config, Format, Headers, JsonMode, Partitions, RoutingKey, extended_json};
+use cdc::encode::{self, Config, Format, JsonMode, RoutingKey, extended_json};
 
 use self::documents::SIZES;
 
@@ -76,10 +76,7 @@ fn a_message_allocates_its_parts_once() {
                     format,
                     mode,
                     routing_key: RoutingKey::parse("test_queue").expect("a constant"),
-                    exchange: String::new(),
-                    looks_up: true,
-                    partitions: Partitions::default(),
-                    headers: Headers::default(),
+                    ..Config::default()
                 };
                 let count = allocations(|| {
                     encode::encode(&insert, &config).expect("it is BSON");

@@ -63,6 +63,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "mongo",
             "pipeline",
             "position",
+            "projection",
             "sink",
             "source",
             "start",
@@ -79,6 +80,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "message",
             "metrics",
             "position",
+            "projection",
             "retry",
             "sabotage",
             "sink",
@@ -91,6 +93,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "event", "health", "metrics", "mongo", "position", "raw_bson", "retry",
         ],
     ),
+    ("projection", &["event", "message", "raw_bson"]),
     ("encode", &["event", "message", "raw_bson", "retry"]),
     (
         "sink",

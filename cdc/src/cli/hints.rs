@@ -249,6 +249,10 @@ impl Hint for pipeline::Error {
                 "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park, or \
                  to replace for text that is not UTF-8",
             ),
+            Self::Project { .. } => Some(
+                "the change stays first in line: repair the document, or set CDC_ON_POISON to park, which tells of the \
+                 change without its content",
+            ),
             Self::Publish(error) => return error.hint(),
             Self::Checkpoint(error) => return error.hint(),
             Self::Unroutable { .. } => Some(

@@ -114,6 +114,21 @@ pub(super) fn list() -> Kind<BTreeSet<String>> {
     })
 }
 
+/// Parts between commas, without white space, in their order; none where nothing is set.
+pub(super) fn sequence() -> Kind<Vec<String>> {
+    Kind::new("", |text| {
+        let all = text.split(',').map(str::trim);
+        let all: Vec<String> = all
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect();
+        if all.is_empty() && !text.is_empty() {
+            return Err("names nothing".to_owned());
+        }
+        Ok(all)
+    })
+}
+
 pub(super) fn operations() -> Kind<Operations> {
     let names = || {
         let names = Operation::ALL.iter().map(Operation::as_str);

@@ -8,9 +8,10 @@ use super::{
     LogFilter, LogFormat, Secret,
     amqp_uri::{Uri, amqp_uri},
     arguments::{exchange_arguments, queue_arguments},
+    fields::key,
     kind::{
         address, aggregation, choice, database, databases, list, millis, number, operations,
-        optional, short, start, text,
+        optional, sequence, short, start, text,
     },
     log::filter,
     routing::{headers, routing_key},
@@ -184,6 +185,28 @@ settings! { "Messages" Messages {
     json_mode: JsonMode = CDC_JSON_MODE(MODE, "relaxed", choice(&JsonMode::NAMES)),
 } }
 
+settings! { "Fields of documents" Fields {
+    /// Paths of the fields that no message has, separated by commas
+    ///
+    /// docs/privacy.md says what a path is, and what follows from it.
+    exclude: Vec<String> = CDC_FIELDS_EXCLUDE(PATHS, "none" / "notes,games:players.email", sequence()),
+    /// Paths of the only fields that messages have, separated by commas; `_id` always stays
+    include: Vec<String> = CDC_FIELDS_INCLUDE(PATHS, "all" / "name,games:players", sequence()),
+    /// Paths of the fields whose values are replaced, separated by commas
+    ///
+    /// `path` puts `***` in the place of each value beneath it, `path=text` that text, and `path=hash` a keyed hash, which
+    /// is the same for equal values.
+    mask: Vec<String> = CDC_FIELDS_MASK(PATHS, "none" / "phone,card=none,games:players.name=hash", sequence()),
+    /// Key of the hashes in `CDC_FIELDS_MASK`, at least 16 bytes
+    ///
+    /// `openssl rand -hex 32` writes a good one. Hashes of another key do not match.
+    secret: Option<Secret> = CDC_FIELDS_MASK_SECRET(
+        SECRET,
+        "none" / "what-openssl-rand-hex-32-writes",
+        key()
+    ),
+} }
+
 settings! { "Declarations" Declarations {
     /// What is declared on the broker; what is there is never changed
     ///
@@ -269,6 +292,7 @@ pub(super) struct Settings {
     pub(super) rabbit: Rabbit,
     pub(super) servers: Servers,
     pub(super) messages: Messages,
+    pub(super) fields: Fields,
     pub(super) declarations: Declarations,
     pub(super) engine: Engine,
 }
@@ -291,6 +315,7 @@ impl Settings {
             rabbit: Rabbit::checked(input),
             servers: Servers::read(input),
             messages: Messages::read(input),
+            fields: Fields::read(input),
             declarations: Declarations::read(input),
             engine: Engine::read(input),
         }

@@ -6,7 +6,7 @@ use crate::{
     checkpoint, encode,
     event::ChangeEvent,
     message::{Message, MessageId},
-    sink, source,
+    projection, sink, source,
 };
 
 /// Why the pipeline stopped.
@@ -27,6 +27,19 @@ pub enum Error {
         /// The cause.
         #[source]
         source: encode::Error,
+    },
+    /// An event whose fields cannot be masked or left out.
+    #[error("cannot mask message {message_id}, a change of `{namespace}` {position}")]
+    Project {
+        /// The message's id.
+        message_id: String,
+        /// Namespace of the change.
+        namespace: String,
+        /// Its position.
+        position: String,
+        /// The cause.
+        #[source]
+        source: projection::Error,
     },
     /// The broker.
     #[error("publish to rabbitmq")]
@@ -75,6 +88,16 @@ impl Error {
     /// Names the event that has no message, without its document's `_id`, which belongs to the document.
     pub(super) fn encode(event: &ChangeEvent, source: encode::Error) -> Self {
         Self::Encode {
+            message_id: MessageId::from_token(event.token()).to_string(),
+            namespace: event.namespace().to_string(),
+            position: event.position().to_string(),
+            source,
+        }
+    }
+
+    /// Names the event that cannot be masked.
+    pub(super) fn project(event: &ChangeEvent, source: projection::Error) -> Self {
+        Self::Project {
             message_id: MessageId::from_token(event.token()).to_string(),
             namespace: event.namespace().to_string(),
             position: event.position().to_string(),

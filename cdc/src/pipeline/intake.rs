@@ -13,6 +13,7 @@ use crate::{
     message::{Address, Message, ParkReason, Value},
     metrics::Metrics,
     position::Position,
+    projection::{self, Projection},
     retry::chain,
     source::{self, Item, Source},
 };
@@ -23,6 +24,7 @@ pub(super) struct Intake {
     source: Option<Source>,
     encode: encode::Config,
     policies: Policies,
+    projection: Option<Projection>,
     /// The broker takes no larger body, as far as we know.
     max_message_bytes: Option<usize>,
     /// What happened up to this cluster time may have been published before.
@@ -70,7 +72,7 @@ impl Intake {
     pub(super) fn new(
         source: Source,
         encode: encode::Config,
-        policies: Policies,
+        (policies, projection): (Policies, Option<Projection>),
         max_message_bytes: Option<usize>,
         replay_until: Option<Timestamp>,
         metrics: Metrics,
@@ -80,6 +82,7 @@ impl Intake {
             source: Some(source),
             encode,
             policies,
+            projection,
             max_message_bytes,
             replay_until,
             until: None,
@@ -236,6 +239,27 @@ impl Intake {
     }
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
+        let projected = self.projection.as_ref().map(|one| one.apply(event));
+        match projected.transpose() {
+            Ok(projected) => self.encoded(projected.flatten().as_ref().unwrap_or(event)),
+            Err(error) => self.unreadable(event, error),
+        }
+    }
+
+    /// Nobody knows which bytes of `event` may be told.
+    fn unreadable(&self, event: &ChangeEvent, error: projection::Error) -> Result<Message, Error> {
+        let bare = projection::without_content(event);
+        let parked = encode::poison(&bare, &self.encode, &error);
+        let error = Error::project(event, error);
+        if self.policies.on_poison != OnPoison::Park {
+            return Err(error);
+        }
+        warn!(error = chain(&error), "parked without its content");
+        self.metrics.parked(ParkReason::Poison);
+        Ok(parked)
+    }
+
+    fn encoded(&self, event: &ChangeEvent) -> Result<Message, Error> {
         let message = match encode::encode(event, &self.encode) {
             Ok(message) => self.fitting(event, message)?,
             Err(error) => self.poison(event, error)?,
@@ -307,5 +331,76 @@ impl Intake {
     fn is_oversize(&self, message: &Message) -> bool {
         let limit = self.max_message_bytes;
         limit.is_some_and(|limit| limit < message.body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+    use crate::{
+        encode::Format,
+        message::Target,
+        projection::{Action, Rule},
+    };
+
+    /// An intake that leaves out the field `a.b`.
+    fn intake(on_poison: OnPoison) -> Intake {
+        let (path, action) = ("a.b".parse().unwrap(), Action::Exclude);
+        let policies = Policies {
+            on_unroutable: super::super::OnUnroutable::Stop,
+            on_poison,
+            on_oversize: OnOversize::Stop,
+        };
+        let encode = encode::Config {
+            format: Format::EVENT,
+            ..encode::Config::default()
+        };
+        let projection = Projection::new(vec![Rule { path, action }]);
+        let source = Source::scripted(Vec::new());
+        let metrics = Metrics::new("p");
+        Intake::new(source, encode, (policies, projection), None, None, metrics)
+    }
+
+    /// An insert of a secret in `a.b`, the length of which is not what it should be.
+    fn corrupt() -> ChangeEvent {
+        let event = rawdoc! {
+            "_id": { "_data": "82" }, "operationType": "insert", "clusterTime": Timestamp { time: 1, increment: 1 },
+            "ns": { "db": "shop", "coll": "games" }, "documentKey": { "_id": "ada" },
+            "fullDocument": { "_id": "ada", "a": { "b": "secret" } },
+        };
+        let mut bytes = event.into_bytes();
+        let place = bytes.windows(6).position(|part| part == b"secret");
+        bytes[place.unwrap() - 1] = 0x7f;
+        ChangeEvent::parse(bytes.into()).unwrap()
+    }
+
+    fn has_content(text: &[u8]) -> bool {
+        let has = |secret: &[u8]| text.windows(secret.len()).any(|part| part == secret);
+        has(b"secret") || has(b"ada")
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_masked_is_parked_without_its_content() {
+        let message = intake(OnPoison::Park).message(&corrupt()).unwrap();
+        assert_eq!(message.target, Target::Parked);
+        assert!(!has_content(&message.body) && !has_content(format!("{message:?}").as_bytes()));
+        assert_eq!(
+            message.message_id.to_string(),
+            "3b5cb7fe5131e4a99af7362c93a81387"
+        );
+        assert_eq!(message.namespace, "shop.games");
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_masked_stops_the_engine_where_it_is_not_parked() {
+        for policy in [OnPoison::Stop, OnPoison::Replace] {
+            let error = intake(policy).message(&corrupt()).unwrap_err();
+            assert!(matches!(error, Error::Project { .. }), "{error}");
+            let text = chain(&error);
+            assert!(text.contains("it is not valid BSON at byte"), "{text}");
+            assert!(!has_content(text.as_bytes()), "{text}");
+        }
     }
 }

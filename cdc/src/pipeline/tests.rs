@@ -16,7 +16,7 @@ use super::{
     scripted::{Saved, Store},
 };
 use crate::{
-    encode::{self, Format, Headers, JsonMode, Partitions, RoutingKey},
+    encode::{self, Partitions, RoutingKey},
     event::ChangeEvent,
     health::Health,
     metrics::Metrics,
@@ -97,13 +97,9 @@ fn event(number: usize) -> ChangeEvent {
 
 fn encoding(partitions: u16) -> encode::Config {
     encode::Config {
-        format: Format::DOCUMENT,
-        mode: JsonMode::Relaxed,
         routing_key: RoutingKey::of_queue("q", partitions),
-        exchange: String::new(),
-        looks_up: true,
         partitions: Partitions::new(partitions),
-        headers: Headers::default(),
+        ..encode::Config::default()
     }
 }
 
@@ -198,6 +194,7 @@ impl Run {
                 on_poison: OnPoison::Stop,
                 on_oversize: OnOversize::Stop,
             },
+            projection: None,
         };
         Pipeline::assemble(config, stages, CheckpointStore::Scripted(store))
     }

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use bson::spec::ElementType;
 
-use super::{Cursor, DEPTH_MAX, Error, Text};
+use super::{
+    Cursor, DEPTH_MAX, Error, Text,
+    frame::{self, LENGTH_BYTES},
+};
 
 /// The copy.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,10 +105,10 @@ impl<'a> Copy<'a> {
     }
 
     fn string(&mut self, text: Text<'a>) -> Result<(), Error> {
-        let start = self.begin();
+        let start = frame::begin(&mut self.out);
         self.c_string(text);
         // The length of a text does not count itself.
-        self.end(start, start + LENGTH_BYTES)
+        frame::end(&mut self.out, start, start + LENGTH_BYTES)
     }
 
     fn text(&mut self, text: Text<'a>) {
@@ -122,31 +125,11 @@ impl<'a> Copy<'a> {
 
     /// What `inside` writes, after a length that counts itself.
     fn framed(&mut self, inside: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
-        let start = self.begin();
+        let start = frame::begin(&mut self.out);
         inside(self)?;
-        self.end(start, start)
-    }
-
-    /// Leaves room for a length.
-    fn begin(&mut self) -> usize {
-        let start = self.out.len();
-        self.out.extend_from_slice(&[0; LENGTH_BYTES]);
-        start
-    }
-
-    /// Writes at `start` how many bytes there are from `counted` on.
-    fn end(&mut self, start: usize, counted: usize) -> Result<(), Error> {
-        let length = i32::try_from(self.out.len() - counted).map_err(|_| Error::Length {
-            offset: start,
-            length: i32::MAX,
-        })?;
-        self.out[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
-        Ok(())
+        frame::end(&mut self.out, start, start)
     }
 }
-
-/// Bytes of a length.
-const LENGTH_BYTES: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -24,6 +24,7 @@ mod oversize;
 mod partitions;
 mod permissions;
 mod policies;
+mod privacy;
 mod rabbit_tls;
 mod reader_parity;
 mod recovery;
