@@ -7,6 +7,7 @@ mod arguments;
 mod documents;
 mod effective;
 mod faults;
+mod formats;
 mod given;
 mod kind;
 mod log;
@@ -19,7 +20,7 @@ mod settings;
 mod tls;
 mod topology;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use self::{
     documents::{env_example, reference},
@@ -41,7 +42,7 @@ use self::{
 use crate::{
     amqp::{Broker, Needs, Permission, Queue},
     checkpoint::{self, Target},
-    encode::{self, RoutingKey},
+    encode::{self, RoutingKey, Shape},
     lease,
     pipeline::{self, Policies},
     sink,
@@ -129,6 +130,7 @@ impl Config {
             rabbit,
             servers,
             messages,
+            formats,
             declarations,
             engine,
         } = Settings::read(&mut input);
@@ -143,6 +145,7 @@ impl Config {
             );
         }
         let collections = collections(&mongo, &mut faults);
+        let shape = formats::shape(&messages, &formats, &engine.pipeline, &mongo, &mut faults);
         let scope = Scope {
             database: mongo.database,
             collections,
@@ -156,7 +159,7 @@ impl Config {
             &engine,
             &mut faults,
         );
-        let encode = encode(&rabbit, messages, &mut faults);
+        let encode = encode(&rabbit, messages, shape, &mut faults);
         let config = Self {
             publish,
             pipeline: pipeline(&engine),
@@ -243,7 +246,12 @@ fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope
     }
 }
 
-fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::Config {
+fn encode(
+    rabbit: &Rabbit,
+    messages: Messages,
+    shape: Arc<dyn Shape>,
+    faults: &mut Faults,
+) -> encode::Config {
     let by_queue = RoutingKey::constant(&rabbit.queue);
     if messages.exchange.is_empty()
         && messages
@@ -259,7 +267,7 @@ fn encode(rabbit: &Rabbit, messages: Messages, faults: &mut Faults) -> encode::C
     }
     let routing_key = messages.routing_key.unwrap_or(by_queue);
     encode::Config {
-        format: messages.format,
+        shape,
         mode: messages.json_mode,
         routing_key,
         exchange: messages.exchange,

@@ -1,20 +1,25 @@
 //! Turns a change event into a message: identity, routing key, body. Pure and total: every input gives a message or
 //! a clear error, and nothing here waits.
 
+pub mod cloudevents;
+pub mod debezium;
 pub mod document;
 pub mod event;
 pub mod extended_json;
+pub mod raw_event;
 mod routing_key;
+#[cfg(test)]
+mod samples;
 mod shape;
 
 use std::sync::Arc;
 
 pub use self::{
     routing_key::RoutingKey,
-    shape::{Format, Shape, Written},
+    shape::{Format, Options, Shape, Written},
 };
 use crate::{
-    event::{ChangeEvent, Namespace},
+    event::{ChangeEvent, Namespace, Operation},
     message::{DocumentKey, Header, Message, MessageId, ParkReason, Target, Value},
     raw_bson::Mended,
     retry::chain,
@@ -24,7 +29,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Form of the body.
-    pub format: Format,
+    pub shape: Arc<dyn Shape>,
     /// Dialect of Extended JSON.
     pub mode: JsonMode,
     /// Routing key of every message.
@@ -49,6 +54,9 @@ pub enum Error {
     /// The document is not valid BSON.
     #[error("the document cannot be written as Extended JSON")]
     Json(#[from] extended_json::Error),
+    /// The shape of bodies knows no change of this kind.
+    #[error("there is no body of this format for the operation `{0}`")]
+    Untold(Operation),
     /// AMQP allows 255 bytes.
     #[error("the routing key is {0} bytes long, AMQP allows 255")]
     RoutingKeyTooLong(usize),
@@ -65,8 +73,8 @@ impl JsonMode {
 /// # Errors
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
-    let shape = config.format.shape();
-    let mut body = room_for(shape.bytes(event));
+    let shape = &config.shape;
+    let mut body = Vec::with_capacity(shape.room(event));
     let written = shape.write(event, config.mode, &mut body)?;
     let mut message = message(event, config, body)?;
     message.replaces_fields = written == Written::FieldsReplaced;
@@ -84,7 +92,7 @@ pub fn trimmed(
     untrimmed_bytes: usize,
 ) -> Result<Message, Error> {
     let mut body = Vec::new();
-    let shape = config.format.shape();
+    let shape = &config.shape;
     shape.write_trimmed(event, config.mode, &mut body)?;
     let mut message = message(event, config, body)?;
     let bytes = i64::try_from(untrimmed_bytes).unwrap_or(i64::MAX);
@@ -101,7 +109,7 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
         .render(event.namespace(), event.operation());
     let message = Message {
         document_key: document_key(event).unwrap_or_default(),
-        content_type: "application/bson",
+        content_type: raw_event::BSON,
         ..envelope(event, key.unwrap_or_default(), event.raw().to_vec())
     };
     message.park(ParkReason::Poison, chain(error), &config.exchange)
@@ -130,14 +138,6 @@ fn list(paths: &[String]) -> String {
     serde_json::Value::from(shown).to_string()
 }
 
-/// An empty body for so many bytes of BSON.
-///
-/// Relaxed Extended JSON of a document is rarely more than a third longer than its BSON, and then there are the
-/// collection and the id. More would only be memory in flight.
-fn room_for(bytes: usize) -> Vec<u8> {
-    Vec::with_capacity(bytes + bytes / 3 + 64)
-}
-
 /// What its `Display` writes, in one allocation.
 fn namespace(
     Namespace {
@@ -157,7 +157,8 @@ fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Messag
         .render(event.namespace(), event.operation())?;
     Ok(Message {
         document_key: document_key(event)?,
-        content_type: config.format.shape().content_type(),
+        content_type: config.shape.content_type(),
+        more_headers: config.shape.headers(event)?,
         ..envelope(event, key, body)
     })
 }

@@ -146,6 +146,12 @@ impl DocumentKey {
         }
     }
 
+    /// The text, or the digits of the digest.
+    pub fn as_str(&self) -> &str {
+        let (Self::Whole(text) | Self::Digest(text)) = self;
+        text
+    }
+
     fn header(&self) -> (&'static str, Value<'_>) {
         match self {
             Self::Whole(text) => ("cdc-document-key", Value::Text(text.into())),

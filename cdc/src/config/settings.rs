@@ -8,6 +8,7 @@ use super::{
     LogFilter, LogFormat, Secret,
     amqp_uri::{Uri, amqp_uri},
     arguments::{exchange_arguments, queue_arguments},
+    formats::uri_reference,
     kind::{
         address, choice, database, list, millis, number, operations, optional, short, start, text,
     },
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     amqp::{Arguments, Declare, QueueType},
-    encode::{Format, JsonMode, RoutingKey},
+    encode::{Format, JsonMode, RoutingKey, cloudevents},
     event::Operation,
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
@@ -126,10 +127,36 @@ settings! { "Messages" Messages {
     ),
     /// What the body is
     ///
-    /// `document` is the document with its collection and its id, `event` the whole change event.
+    /// `document` is the document with its collection and its id, `event` the whole change event, `debezium` the envelope
+    /// of Debezium's connector for MongoDB, `cloudevents` CloudEvents 1.0, `bson` the whole change event as BSON.
     format: Format = CDC_FORMAT(FORMAT, "document", choice(&Format::NAMES)),
     /// Dialect of Extended JSON v2
     json_mode: JsonMode = CDC_JSON_MODE(MODE, "relaxed", choice(&JsonMode::NAMES)),
+} }
+
+settings! { "Formats" Formats {
+    /// With the format `debezium`: `source.name`, for Debezium its topic prefix
+    debezium_name: Option<String> = CDC_DEBEZIUM_NAME(NAME, "the pipeline's name" / "shop", optional(short(255))),
+    /// With the format `debezium`: whether each body has its Kafka Connect schema, as `{"schema":…,"payload":…}`
+    debezium_schema: bool = CDC_DEBEZIUM_SCHEMA(SWITCH, "off", choice(&[("off", false), ("on", true)])),
+    /// With the format `cloudevents`: where the attributes are, in the body or in headers
+    cloudevents_mode: cloudevents::Mode = CDC_CLOUDEVENTS_MODE(
+        MODE,
+        "structured",
+        choice(&cloudevents::Mode::NAMES)
+    ),
+    /// With the format `cloudevents` and the mode `binary`: what the names of these headers begin with
+    cloudevents_prefix: cloudevents::Prefix = CDC_CLOUDEVENTS_PREFIX(
+        PREFIX,
+        "cloudEvents:",
+        choice(&cloudevents::Prefix::NAMES)
+    ),
+    /// With the format `cloudevents`: the attribute `source`, a URI reference
+    cloudevents_source: Option<String> = CDC_CLOUDEVENTS_SOURCE(
+        URI,
+        "/mongodb/ and the change's database" / "https://shop.example/orders",
+        optional(uri_reference())
+    ),
 } }
 
 settings! { "Declarations" Declarations {
@@ -215,6 +242,7 @@ pub(super) struct Settings {
     pub(super) rabbit: Rabbit,
     pub(super) servers: Servers,
     pub(super) messages: Messages,
+    pub(super) formats: Formats,
     pub(super) declarations: Declarations,
     pub(super) engine: Engine,
 }
@@ -237,6 +265,7 @@ impl Settings {
             rabbit: Rabbit::checked(input),
             servers: Servers::read(input),
             messages: Messages::read(input),
+            formats: Formats::read(input),
             declarations: Declarations::read(input),
             engine: Engine::read(input),
         }

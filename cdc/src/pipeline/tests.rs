@@ -16,7 +16,7 @@ use super::{
     scripted::{Saved, Store},
 };
 use crate::{
-    encode::{self, Format, JsonMode, RoutingKey},
+    encode::{self, JsonMode, RoutingKey},
     event::ChangeEvent,
     health::Health,
     message::MessageId,
@@ -148,7 +148,7 @@ impl Run {
         let stages = Stages {
             source: Source::scripted(chunks),
             encode: encode::Config {
-                format: Format::DOCUMENT,
+                shape: Arc::new(encode::document::Document),
                 mode: JsonMode::Relaxed,
                 routing_key: RoutingKey::default(),
                 exchange: String::new(),
