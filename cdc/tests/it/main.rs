@@ -12,6 +12,7 @@ mod faults_broker;
 mod faults_checkpoint;
 mod faults_engine;
 mod faults_mongo;
+mod formats;
 mod json_log;
 mod lost_queue;
 mod mongo_privileges;
