@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use bson::Document;
-use lapin::message::Delivery;
+use lapin::{message::Delivery, types::AMQPValue};
 use tokio::time::Instant;
 
 use crate::{
@@ -57,7 +57,7 @@ impl Book {
 
     /// Notes a message that arrived at `moment`.
     pub(super) fn received(&mut self, message: &Delivery, moment: Instant) {
-        let Some(body) = self.style.read(&message.data) else {
+        let Some(body) = self.style.read(&message.data, namespace(message)) else {
             return;
         };
         let copy = Copy {
@@ -128,5 +128,14 @@ impl Book {
             "the first is {} {}, {difference}",
             arrived.collection, arrived.id
         )
+    }
+}
+
+/// What the message says of where the change happened.
+fn namespace(message: &Delivery) -> Option<&str> {
+    let headers = message.properties.headers().as_ref()?.inner();
+    match headers.get("cdc-namespace")? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        _ => None,
     }
 }
