@@ -37,12 +37,12 @@ pub use self::{
 use self::{
     kind::number,
     setting::Input,
-    settings::{Declarations, Engine, Messages, Mongo, Rabbit, Servers, Settings},
+    settings::{Declarations, Engine, Formats, Messages, Mongo, Rabbit, Servers, Settings},
 };
 use crate::{
     amqp::{Broker, Needs, Permission, Queue},
     checkpoint::{self, Target},
-    encode::{self, RoutingKey, Shape},
+    encode::{self, Compression, RoutingKey, Shape},
     lease,
     pipeline::{self, Policies},
     sink,
@@ -159,7 +159,7 @@ impl Config {
             &engine,
             &mut faults,
         );
-        let encode = encode(&rabbit, messages, shape, &mut faults);
+        let encode = encode(&rabbit, messages, (shape, &formats), &mut faults);
         let config = Self {
             publish,
             pipeline: pipeline(&engine),
@@ -249,7 +249,7 @@ fn checkpoint_scope(scope: &Scope, encode: &encode::Config) -> checkpoint::Scope
 fn encode(
     rabbit: &Rabbit,
     messages: Messages,
-    shape: Arc<dyn Shape>,
+    (shape, formats): (Arc<dyn Shape>, &Formats),
     faults: &mut Faults,
 ) -> encode::Config {
     let by_queue = RoutingKey::constant(&rabbit.queue);
@@ -268,6 +268,10 @@ fn encode(
     let routing_key = messages.routing_key.unwrap_or(by_queue);
     encode::Config {
         shape,
+        compression: Compression {
+            algorithm: formats.compression,
+            min_bytes: formats.compression_min_bytes,
+        },
         mode: messages.json_mode,
         routing_key,
         exchange: messages.exchange,

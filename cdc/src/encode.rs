@@ -2,6 +2,7 @@
 //! a clear error, and nothing here waits.
 
 pub mod cloudevents;
+pub mod compression;
 pub mod debezium;
 pub mod document;
 pub mod event;
@@ -15,6 +16,7 @@ mod shape;
 use std::sync::Arc;
 
 pub use self::{
+    compression::Compression,
     routing_key::RoutingKey,
     shape::{Format, Options, Shape, Written},
 };
@@ -32,6 +34,8 @@ pub struct Config {
     pub shape: Arc<dyn Shape>,
     /// Dialect of Extended JSON.
     pub mode: JsonMode,
+    /// Which bodies are compressed.
+    pub compression: Compression,
     /// Routing key of every message.
     pub routing_key: RoutingKey,
     /// Exchange that messages are meant for, which those that are parked tell.
@@ -110,7 +114,7 @@ pub fn poison(event: &ChangeEvent, config: &Config, error: &Error) -> Message {
     let message = Message {
         document_key: document_key(event).unwrap_or_default(),
         content_type: raw_event::BSON,
-        ..envelope(event, key.unwrap_or_default(), event.raw().to_vec())
+        ..envelope(event, config, key.unwrap_or_default(), event.raw().to_vec())
     };
     message.park(ParkReason::Poison, chain(error), &config.exchange)
 }
@@ -159,7 +163,7 @@ fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Messag
         document_key: document_key(event)?,
         content_type: config.shape.content_type(),
         more_headers: config.shape.headers(event)?,
-        ..envelope(event, key, body)
+        ..envelope(event, config, key, body)
     })
 }
 
@@ -174,7 +178,8 @@ fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_jso
     Ok(Some(DocumentKey::new(text)))
 }
 
-fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Message {
+fn envelope(event: &ChangeEvent, config: &Config, routing_key: Arc<str>, body: Vec<u8>) -> Message {
+    let (body, content_encoding) = config.compression.apply(body);
     Message {
         message_id: MessageId::from_token(event.token()),
         target: Target::Main(routing_key),
@@ -185,6 +190,7 @@ fn envelope(event: &ChangeEvent, routing_key: Arc<str>, body: Vec<u8>) -> Messag
         document_key: None,
         replaces_fields: false,
         content_type: "",
+        content_encoding,
         more_headers: Vec::new(),
         body,
     }

@@ -28,6 +28,8 @@ pub struct Message {
     pub document_key: Option<DocumentKey>,
     /// Media type of the body.
     pub content_type: &'static str,
+    /// What the body is compressed with, if it is.
+    pub content_encoding: Option<&'static str>,
     /// Headers beside those that every message has; see [`Message::headers`].
     pub more_headers: Vec<Header>,
     /// Whether fields of the document gave way to others of the same names in the body.

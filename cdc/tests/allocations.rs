@@ -8,7 +8,7 @@ mod documents;
 use std::sync::Arc;
 
 use cdc::encode::{
-    self, Config, JsonMode, RoutingKey, Shape, debezium::Debezium, document::Document,
+    self, Compression, Config, JsonMode, RoutingKey, Shape, debezium::Debezium, document::Document,
     event::Event, extended_json, raw_event::RawEvent,
 };
 
@@ -89,6 +89,7 @@ fn a_message_allocates_its_parts_once() {
                 let config = Config {
                     shape: Arc::clone(&shape),
                     mode,
+                    compression: Compression::default(),
                     routing_key: RoutingKey::parse("test_queue").expect("a constant"),
                     exchange: String::new(),
                 };

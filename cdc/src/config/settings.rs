@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     amqp::{Arguments, Declare, QueueType},
-    encode::{Format, JsonMode, RoutingKey, cloudevents},
+    encode::{Format, JsonMode, RoutingKey, cloudevents, compression::Algorithm},
     event::Operation,
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
@@ -157,6 +157,14 @@ settings! { "Formats" Formats {
         "/mongodb/ and the change's database" / "https://shop.example/orders",
         optional(uri_reference())
     ),
+    /// What bodies are compressed with, in every format
+    ///
+    /// The property `content_encoding` tells, and the largest message that the broker takes is compared with what is left.
+    compression: Option<Algorithm> = CDC_COMPRESSION(ALGORITHM, "none", choice(&Algorithm::NAMES)),
+    /// Smallest body that is compressed, in bytes
+    ///
+    /// One that would not get smaller stays as it is.
+    compression_min_bytes: usize = CDC_COMPRESSION_MIN_BYTES(BYTES, "1024", number(0..=4 << 30)),
 } }
 
 settings! { "Declarations" Declarations {

@@ -16,7 +16,7 @@ use super::{
     scripted::{Saved, Store},
 };
 use crate::{
-    encode::{self, JsonMode, RoutingKey},
+    encode::{self, Compression, JsonMode, RoutingKey},
     event::ChangeEvent,
     health::Health,
     message::MessageId,
@@ -150,6 +150,7 @@ impl Run {
             encode: encode::Config {
                 shape: Arc::new(encode::document::Document),
                 mode: JsonMode::Relaxed,
+                compression: Compression::default(),
                 routing_key: RoutingKey::default(),
                 exchange: String::new(),
             },

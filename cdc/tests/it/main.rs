@@ -6,6 +6,7 @@ mod admin;
 mod bad_input;
 mod catching_up;
 mod check;
+mod compression;
 mod crash;
 mod delivery;
 mod faults_broker;

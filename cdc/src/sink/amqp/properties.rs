@@ -16,14 +16,18 @@ pub(super) fn of(message: &Message) -> BasicProperties {
     for (name, value) in message.headers() {
         headers.insert(name.into(), amqp(value));
     }
-    BasicProperties::default()
+    let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type(message.content_type.into())
         .with_message_id(message.message_id.to_string().into())
         .with_timestamp(message.seconds())
         .with_type(ShortString::from(message.operation.as_str()))
         .with_app_id("cdc".into())
-        .with_headers(headers)
+        .with_headers(headers);
+    match message.content_encoding {
+        Some(encoding) => properties.with_content_encoding(encoding.into()),
+        None => properties,
+    }
 }
 
 fn amqp(value: Value<'_>) -> AMQPValue {

@@ -3,9 +3,10 @@
 use std::{ops::Range, time::Duration};
 
 use bson::Document;
-use lapin::{message::Delivery, types::AMQPValue};
+use lapin::message::Delivery;
 use tokio::time::Instant;
 
+use super::message;
 use crate::{
     body::{self, Body, DocumentKey, Fingerprint, Style},
     checker::{Arrival, Checker, Copy, MessageId},
@@ -57,7 +58,10 @@ impl Book {
 
     /// Notes a message that arrived at `moment`.
     pub(super) fn received(&mut self, message: &Delivery, moment: Instant) {
-        let Some(body) = self.style.read(&message.data, namespace(message)) else {
+        let Some(data) = message::data(message) else {
+            return;
+        };
+        let Some(body) = self.style.read(&data, message::namespace(message)) else {
             return;
         };
         let copy = Copy {
@@ -69,7 +73,7 @@ impl Book {
         match self.checker.received(copy) {
             Arrival::First(index) => {
                 let latency = self.latency.arrived(index, moment);
-                self.show(&body, latency, &message.data);
+                self.show(&body, latency, &data);
             }
             Arrival::Altered(index) if self.difference.is_none() => {
                 self.difference = Some(self.difference(index, &body));
@@ -128,14 +132,5 @@ impl Book {
             "the first is {} {}, {difference}",
             arrived.collection, arrived.id
         )
-    }
-}
-
-/// What the message says of where the change happened.
-fn namespace(message: &Delivery) -> Option<&str> {
-    let headers = message.properties.headers().as_ref()?.inner();
-    match headers.get("cdc-namespace")? {
-        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
-        _ => None,
     }
 }
