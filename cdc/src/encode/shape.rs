@@ -1,5 +1,8 @@
 //! What a body looks like: one file a shape, and one line in [`Format::NAMES`].
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, sync::Arc};
 
 use super::{
