@@ -7,7 +7,7 @@ mod documents;
 
 use std::{hint::black_box, time::Duration};
 
-use cdc::encode::{Format, JsonMode, extended_json};
+use cdc::encode::{Format, JsonMode, Options, extended_json};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use self::documents::SIZES;
@@ -47,7 +47,7 @@ fn format(criterion: &mut Criterion) {
         let insert = change_events::insert(&documents::document(bytes));
         group.throughput(Throughput::Bytes(bytes as u64));
         for (name, format) in Format::NAMES {
-            let (shape, mut out) = (format.shape(), Vec::new());
+            let (shape, mut out) = (format.shape(&Options::default()), Vec::new());
             group.bench_function(BenchmarkId::new(name, bytes), |bencher| {
                 bencher.iter(|| {
                     out.clear();

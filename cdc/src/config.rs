@@ -8,6 +8,7 @@ mod documents;
 mod effective;
 mod faults;
 mod fields;
+mod formats;
 mod given;
 mod kind;
 mod log;
@@ -22,7 +23,7 @@ mod settings;
 mod tls;
 mod topology;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use self::{
     documents::{env_example, reference},
@@ -39,11 +40,13 @@ pub use self::{
 use self::{
     kind::number,
     setting::Input,
-    settings::{Declarations, Engine, Messages, Rabbit, Servers, Settings},
+    settings::{Declarations, Engine, Formats, Messages, Rabbit, Servers, Settings},
 };
 use crate::{
     amqp::{Broker, Needs, Permission, Queue},
-    checkpoint, encode, lease,
+    checkpoint,
+    encode::{self, Compression, Shape},
+    lease,
     pipeline::{self, Policies},
     sink,
     source::{self, FullDocument},
@@ -131,6 +134,7 @@ impl Config {
             servers,
             messages,
             fields,
+            formats,
             declarations,
             engine,
         } = Settings::read(&mut input);
@@ -138,6 +142,14 @@ impl Config {
         let mut faults = input.faults;
         let notes = mongo.notes();
         let scope = scope::scope(&mongo, &mut faults);
+        let operations = &mongo.operations;
+        let shape = formats::shape(
+            &messages,
+            &formats,
+            &engine.pipeline,
+            operations,
+            &mut faults,
+        );
         let doubts = [of_database, scope::doubt(&scope), routing::doubt(&messages)];
         let broker = rabbit.broker(&mut faults);
         let broker = broker.connect_within(servers.startup_timeout);
@@ -148,7 +160,7 @@ impl Config {
             &mut faults,
         );
         let looks_up = scope.images.after == FullDocument::Lookup;
-        let encode = encode(&rabbit, messages, looks_up, &mut faults);
+        let encode = encode(&rabbit, messages, (shape, &formats), looks_up, &mut faults);
         let config = Self {
             publish,
             pipeline: pipeline::Config {
@@ -222,11 +234,16 @@ impl TailConfig {
 fn encode(
     rabbit: &Rabbit,
     messages: Messages,
+    (shape, formats): (Arc<dyn Shape>, &Formats),
     looks_up: bool,
     faults: &mut Faults,
 ) -> encode::Config {
     encode::Config {
-        format: messages.format,
+        shape,
+        compression: Compression {
+            algorithm: formats.compression,
+            min_bytes: formats.compression_min_bytes,
+        },
         mode: messages.json_mode,
         routing_key: routing::key(rabbit, &messages, faults),
         partitions: routing::partitions(&messages),

@@ -1,12 +1,18 @@
 //! Turns a change event into a message: identity, routing key, body. Pure and total: every input gives a message or
 //! a clear error, and nothing here waits.
 
+pub mod cloudevents;
+pub mod compression;
+pub mod debezium;
 pub mod document;
 pub mod event;
 pub mod extended_json;
 mod headers;
 mod partitions;
+pub mod raw_event;
 mod routing_key;
+#[cfg(test)]
+mod samples;
 mod shape;
 mod template;
 mod transaction;
@@ -14,10 +20,11 @@ mod transaction;
 use std::sync::Arc;
 
 pub use self::{
+    compression::Compression,
     headers::Headers,
     partitions::Partitions,
     routing_key::RoutingKey,
-    shape::{Format, Shape, Written},
+    shape::{Format, Options, Shape, Written},
     template::TemplateError,
 };
 use crate::{
@@ -33,9 +40,11 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Form of the body.
-    pub format: Format,
+    pub shape: Arc<dyn Shape>,
     /// Dialect of Extended JSON.
     pub mode: JsonMode,
+    /// Which bodies are compressed.
+    pub compression: Compression,
     /// Routing key of every message.
     pub routing_key: RoutingKey,
     /// Exchange that messages are meant for, which those that are parked tell.
@@ -64,13 +73,17 @@ pub enum Error {
     /// The document is not valid BSON.
     #[error("the document cannot be written as Extended JSON")]
     Json(#[from] extended_json::Error),
+    /// The shape of bodies knows no change of this kind.
+    #[error("there is no body of this format for the operation `{0}`")]
+    Untold(Operation),
 }
 
 /// Documents to the default exchange with an empty routing key.
 impl Default for Config {
     fn default() -> Self {
         Self {
-            format: Format::DOCUMENT,
+            shape: Arc::new(document::Document),
+            compression: Compression::default(),
             mode: JsonMode::Relaxed,
             routing_key: RoutingKey::default(),
             exchange: String::new(),
@@ -92,8 +105,8 @@ impl JsonMode {
 /// # Errors
 /// An event that cannot be told faithfully is an error, never a message with something left out.
 pub fn encode(event: &ChangeEvent, config: &Config) -> Result<Message, Error> {
-    let shape = config.format.shape();
-    let mut body = room_for(shape.bytes(event));
+    let shape = &config.shape;
+    let mut body = Vec::with_capacity(shape.room(event));
     let written = shape.write(event, config.mode, &mut body)?;
     let mut message = message(event, config, body)?;
     message.replaces_fields = written == Written::FieldsReplaced;
@@ -111,7 +124,7 @@ pub fn trimmed(
     untrimmed_bytes: usize,
 ) -> Result<Message, Error> {
     let mut body = Vec::new();
-    let shape = config.format.shape();
+    let shape = &config.shape;
     shape.write_trimmed(event, config.mode, &mut body)?;
     let mut message = message(event, config, body)?;
     let bytes = i64::try_from(untrimmed_bytes).unwrap_or(i64::MAX);
@@ -132,11 +145,12 @@ pub fn poison(
     let key = routing_key(event, config, partition);
     let message = Message {
         document_key: document_key(event).unwrap_or_default(),
-        content_type: "application/bson",
+        content_type: raw_event::BSON,
         own_headers: config.headers.render(event).unwrap_or_default(),
         partition,
         ..envelope(
             event,
+            config,
             Target::Main(key.unwrap_or_default()),
             event.raw().to_vec(),
         )
@@ -167,14 +181,6 @@ fn list(paths: &[String]) -> String {
     serde_json::Value::from(shown).to_string()
 }
 
-/// An empty body for so many bytes of BSON.
-///
-/// Relaxed Extended JSON of a document is rarely more than a third longer than its BSON, and then there are the
-/// collection and the id. More would only be memory in flight.
-fn room_for(bytes: usize) -> Vec<u8> {
-    Vec::with_capacity(bytes + bytes / 3 + 64)
-}
-
 /// What its `Display` writes, in one allocation.
 fn namespace(
     Namespace {
@@ -200,11 +206,12 @@ fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Messag
     });
     let mut message = Message {
         document_key: document_key(event)?,
-        content_type: config.format.shape().content_type(),
+        content_type: config.shape.content_type(),
+        more_headers: config.shape.headers(event)?,
         own_headers: config.headers.render(event)?,
         partition,
         further: further.collect::<Result<_, Error>>()?,
-        ..envelope(event, Target::Main(key), body)
+        ..envelope(event, config, Target::Main(key), body)
     };
     message.more_headers.extend(image(event, config));
     message.more_headers.extend(transaction::headers(event));
@@ -242,7 +249,8 @@ fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_jso
     Ok(Some(DocumentKey::new(text)))
 }
 
-fn envelope(event: &ChangeEvent, target: Target, body: Vec<u8>) -> Message {
+fn envelope(event: &ChangeEvent, config: &Config, target: Target, body: Vec<u8>) -> Message {
+    let (body, content_encoding) = config.compression.apply(body);
     Message {
         message_id: MessageId::from_token(event.token()),
         target,
@@ -253,6 +261,7 @@ fn envelope(event: &ChangeEvent, target: Target, body: Vec<u8>) -> Message {
         document_key: None,
         replaces_fields: false,
         content_type: "",
+        content_encoding,
         more_headers: Vec::new(),
         own_headers: Vec::new(),
         partition: None,

@@ -251,6 +251,12 @@ impl ChangeEvent {
         self.wall_time_ms
     }
 
+    /// When it happened, in milliseconds since 1970, by the cluster time where the server tells no wall time.
+    pub fn millis(&self) -> i64 {
+        let seconds = i64::from(self.cluster_time.time);
+        self.wall_time_ms.unwrap_or(seconds * 1000)
+    }
+
     /// `_id` and shard key of the document; absent for operations on a collection or a database.
     pub fn document_key(&self) -> Option<&RawDocument> {
         self.document_key.map(|span| self.document(span))

@@ -28,6 +28,8 @@ pub struct Message {
     pub document_key: Option<DocumentKey>,
     /// Media type of the body.
     pub content_type: &'static str,
+    /// What the body is compressed with, if it is.
+    pub content_encoding: Option<&'static str>,
     /// Headers beside those that every message has; see [`Message::headers`].
     pub more_headers: Vec<Header>,
     /// Headers that a user wants.
@@ -210,6 +212,12 @@ impl DocumentKey {
         } else {
             Self::Digest(format!("{:x}", Sha256::digest(text)))
         }
+    }
+
+    /// The text, or the digits of the digest.
+    pub fn as_str(&self) -> &str {
+        let (Self::Whole(text) | Self::Digest(text)) = self;
+        text
     }
 
     fn header(&self) -> (&'static str, Value<'_>) {

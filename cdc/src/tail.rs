@@ -4,6 +4,7 @@
 //! back to its place in the queue, however this ends: a signal, a closed pipe, a kill.
 
 mod consumer;
+mod content;
 mod headers;
 mod json;
 mod output;

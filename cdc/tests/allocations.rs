@@ -5,7 +5,12 @@ mod change_events;
 #[path = "../benches/documents.rs"]
 mod documents;
 
-use cdc::encode::{self, Config, Format, JsonMode, RoutingKey, extended_json};
+use std::sync::Arc;
+
+use cdc::encode::{
+    self, Compression, Config, JsonMode, RoutingKey, Shape, debezium::Debezium, document::Document,
+    event::Event, extended_json, raw_event::RawEvent,
+};
 
 use self::documents::SIZES;
 
@@ -16,6 +21,16 @@ const MODES: [JsonMode; 2] = [JsonMode::Relaxed, JsonMode::Canonical];
 const PARTS: u64 = 3;
 /// How often a body at most grows that turns out longer than expected: canonical text may.
 const GROWTHS_MAX: [(JsonMode, u64); 2] = [(JsonMode::Relaxed, 0), (JsonMode::Canonical, 1)];
+
+/// The shapes whose bodies are all that they make.
+fn shapes() -> [Arc<dyn Shape>; 4] {
+    [
+        Arc::new(Document),
+        Arc::new(Event),
+        Arc::new(Debezium::new(&encode::debezium::Options::default())),
+        Arc::new(RawEvent),
+    ]
+}
 
 /// How often `run` allocates in this thread; a reallocation counts as one.
 fn allocations(run: impl FnOnce()) -> u64 {
@@ -56,9 +71,8 @@ fn a_warm_body_allocates_nothing() {
     for bytes in SIZES {
         let insert = change_events::insert(&documents::document(bytes));
         for mode in MODES {
-            for format in [Format::DOCUMENT, Format::EVENT] {
-                check(&format!("{format:?}, {bytes} bytes, {mode:?}"), |out| {
-                    let shape = format.shape();
+            for shape in shapes() {
+                check(&format!("{shape:?}, {bytes} bytes, {mode:?}"), |out| {
                     shape.write(&insert, mode, out).expect("it is BSON");
                 });
             }
@@ -70,11 +84,12 @@ fn a_warm_body_allocates_nothing() {
 fn a_message_allocates_its_parts_once() {
     for bytes in SIZES {
         let insert = change_events::insert(&documents::document(bytes));
-        for format in [Format::DOCUMENT, Format::EVENT] {
+        for shape in shapes() {
             for (mode, growths) in GROWTHS_MAX {
                 let config = Config {
-                    format,
+                    shape: Arc::clone(&shape),
                     mode,
+                    compression: Compression::default(),
                     routing_key: RoutingKey::parse("test_queue").expect("a constant"),
                     ..Config::default()
                 };
@@ -83,7 +98,7 @@ fn a_message_allocates_its_parts_once() {
                 });
                 assert!(
                     (PARTS..=PARTS + growths).contains(&count),
-                    "{format:?}, {mode:?}, {bytes} bytes: {count} allocations"
+                    "{shape:?}, {mode:?}, {bytes} bytes: {count} allocations"
                 );
             }
         }

@@ -51,7 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("admin", &["health", "metrics"]),
-    ("tail", &["amqp", "config", "retry", "signals"]),
+    ("tail", &["amqp", "config", "encode", "retry", "signals"]),
     (
         "config",
         &[

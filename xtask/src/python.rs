@@ -7,12 +7,18 @@ use anyhow::Result;
 use crate::{progress::Progress, project::Project, servers::native::install::Packages};
 
 const PACKAGES: Packages = Packages {
-    what: "pymongo 4.20.0 and pika 1.4.4 from the Python packages of these names: 1 MB to download, 9 MB",
+    what: "pymongo 4.20.0, pika 1.4.4, cloudevents 2.2.0 and python-dateutil 4.0.0 from the Python packages of these \
+           names: 2 MB to download, 10 MB",
     otherwise: "or install nothing and use `cargo test`",
     requirements: "xtask/requirements/python.txt",
     options: &[],
 };
-const INSTALLED: [&str; 2] = ["pymongo-4.20.0.dist-info", "pika-1.4.4.dist-info"];
+const INSTALLED: [&str; 4] = [
+    "pymongo-4.20.0.dist-info",
+    "pika-1.4.4.dist-info",
+    "cloudevents-2.2.0.dist-info",
+    "python_dateutil-4.0.0.dist-info",
+];
 
 /// The folder to put on `PYTHONPATH`, filling it unless an earlier run has.
 pub(crate) fn packages(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {

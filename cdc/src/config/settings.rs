@@ -9,6 +9,7 @@ use super::{
     amqp_uri::{Uri, amqp_uri},
     arguments::{exchange_arguments, queue_arguments},
     fields::key,
+    formats::uri_reference,
     kind::{
         address, aggregation, choice, database, databases, list, millis, number, operations,
         optional, sequence, short, start, text,
@@ -22,7 +23,9 @@ use super::{
 };
 use crate::{
     amqp::{Arguments, Declare, QueueType},
-    encode::{Format, Headers, JsonMode, Partitions, RoutingKey},
+    encode::{
+        Format, Headers, JsonMode, Partitions, RoutingKey, cloudevents, compression::Algorithm,
+    },
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
     source::{Aggregation, FullDocument, FullDocumentBefore, HistoryLost, Operations},
@@ -179,7 +182,8 @@ settings! { "Messages" Messages {
     priority: Option<u8> = CDC_MESSAGE_PRIORITY(N, "none" / "5", optional(number(0..=255))),
     /// What the body is
     ///
-    /// `document` is the document with its collection and its id, `event` the whole change event.
+    /// `document` is the document with its collection and its id, `event` the whole change event, `debezium` the envelope
+    /// of Debezium's connector for MongoDB, `cloudevents` CloudEvents 1.0, `bson` the whole change event as BSON.
     format: Format = CDC_FORMAT(FORMAT, "document", choice(&Format::NAMES)),
     /// Dialect of Extended JSON v2
     json_mode: JsonMode = CDC_JSON_MODE(MODE, "relaxed", choice(&JsonMode::NAMES)),
@@ -205,6 +209,39 @@ settings! { "Fields of documents" Fields {
         "none" / "what-openssl-rand-hex-32-writes",
         key()
     ),
+} }
+
+settings! { "Formats" Formats {
+    /// With the format `debezium`: `source.name`, for Debezium its topic prefix
+    debezium_name: Option<String> = CDC_DEBEZIUM_NAME(NAME, "the pipeline's name" / "shop", optional(short(255))),
+    /// With the format `debezium`: whether each body has its Kafka Connect schema, as `{"schema":…,"payload":…}`
+    debezium_schema: bool = CDC_DEBEZIUM_SCHEMA(SWITCH, "off", choice(&[("off", false), ("on", true)])),
+    /// With the format `cloudevents`: where the attributes are, in the body or in headers
+    cloudevents_mode: cloudevents::Mode = CDC_CLOUDEVENTS_MODE(
+        MODE,
+        "structured",
+        choice(&cloudevents::Mode::NAMES)
+    ),
+    /// With the format `cloudevents` and the mode `binary`: what the names of these headers begin with
+    cloudevents_prefix: cloudevents::Prefix = CDC_CLOUDEVENTS_PREFIX(
+        PREFIX,
+        "cloudEvents:",
+        choice(&cloudevents::Prefix::NAMES)
+    ),
+    /// With the format `cloudevents`: the attribute `source`, a URI reference
+    cloudevents_source: Option<String> = CDC_CLOUDEVENTS_SOURCE(
+        URI,
+        "/mongodb/ and the change's database" / "https://shop.example/orders",
+        optional(uri_reference())
+    ),
+    /// What bodies are compressed with, in every format
+    ///
+    /// The property `content_encoding` tells, and the largest message that the broker takes is compared with what is left.
+    compression: Option<Algorithm> = CDC_COMPRESSION(ALGORITHM, "none", choice(&Algorithm::NAMES)),
+    /// Smallest body that is compressed, in bytes
+    ///
+    /// One that would not get smaller stays as it is.
+    compression_min_bytes: usize = CDC_COMPRESSION_MIN_BYTES(BYTES, "1024", number(0..=4 << 30)),
 } }
 
 settings! { "Declarations" Declarations {
@@ -293,6 +330,7 @@ pub(super) struct Settings {
     pub(super) servers: Servers,
     pub(super) messages: Messages,
     pub(super) fields: Fields,
+    pub(super) formats: Formats,
     pub(super) declarations: Declarations,
     pub(super) engine: Engine,
 }
@@ -316,6 +354,7 @@ impl Settings {
             servers: Servers::read(input),
             messages: Messages::read(input),
             fields: Fields::read(input),
+            formats: Formats::read(input),
             declarations: Declarations::read(input),
             engine: Engine::read(input),
         }

@@ -1,11 +1,7 @@
 mod routing;
 
 use super::*;
-use crate::{
-    encode::{Format, JsonMode},
-    event::Operation,
-    source::Operations,
-};
+use crate::{encode::JsonMode, event::Operation, source::Operations};
 
 fn given(values: &[(&'static str, &str)]) -> Given {
     let typed = values.iter().map(|(variable, text)| {
@@ -41,9 +37,10 @@ fn nothing_set_means_the_documented_defaults() {
         config.encode.routing_key,
         encode::RoutingKey::parse("test_queue").unwrap()
     );
+    let shape = format!("{:?}", config.encode.shape);
     assert_eq!(
-        (config.encode.format, config.encode.mode),
-        (Format::DOCUMENT, JsonMode::Relaxed)
+        (shape.as_str(), config.encode.mode),
+        ("Document", JsonMode::Relaxed)
     );
     assert_eq!(config.startup_timeout, Duration::from_secs(30));
     assert_eq!(
@@ -324,4 +321,84 @@ fn a_queue_that_is_declared_with_its_exchange_is_bound_by_what_is_published() {
         text.contains("RABBITMQ_ROUTING_KEY: a direct exchange"),
         "{text}"
     );
+}
+
+/// The shape that `values` choose, as its `Debug` shows it.
+fn shape(values: &[(&'static str, &str)]) -> String {
+    let (config, _) = config(values);
+    format!("{:?}", config.encode.shape)
+}
+
+#[test]
+fn each_format_has_its_shape_with_its_own_settings() {
+    for (format, wanted) in [
+        ("event", "Event"),
+        ("bson", "RawEvent"),
+        (
+            "debezium",
+            r#"Debezium(Options { name: "orders", has_schema: false })"#,
+        ),
+        (
+            "cloudevents",
+            "CloudEvents(Options { mode: Structured, prefix: Colon, source: None })",
+        ),
+    ] {
+        let values = [("CDC_FORMAT", format), ("CDC_PIPELINE", "orders")];
+        assert_eq!(shape(&values), wanted);
+    }
+    let debezium = shape(&[
+        ("CDC_FORMAT", "debezium"),
+        ("CDC_DEBEZIUM_NAME", "shop"),
+        ("CDC_DEBEZIUM_SCHEMA", "on"),
+    ]);
+    assert_eq!(
+        debezium,
+        r#"Debezium(Options { name: "shop", has_schema: true })"#
+    );
+    let cloudevents = shape(&[
+        ("CDC_FORMAT", "cloudevents"),
+        ("CDC_CLOUDEVENTS_MODE", "binary"),
+        ("CDC_CLOUDEVENTS_PREFIX", "ce-"),
+        ("CDC_CLOUDEVENTS_SOURCE", "/shop"),
+    ]);
+    assert_eq!(
+        cloudevents,
+        r#"CloudEvents(Options { mode: Binary, prefix: Dash, source: Some("/shop") })"#
+    );
+}
+
+#[test]
+fn an_operation_that_the_format_has_no_body_for_is_a_fault() {
+    let documents = "insert,update,replace,delete";
+    let values = |operations| [("CDC_FORMAT", "debezium"), ("CDC_OPERATIONS", operations)];
+    config(&values(documents));
+    let text = faults(&values("insert,rename,drop"));
+    for operation in ["rename", "drop"] {
+        let part = format!("has no body for `{operation}`");
+        assert!(text.contains(&part), "no `{part}` in:\n{text}");
+    }
+    config(&[
+        ("CDC_FORMAT", "cloudevents"),
+        ("CDC_OPERATIONS", "insert,rename,drop"),
+    ]);
+}
+
+#[test]
+fn settings_of_a_format_are_checked_whatever_the_format() {
+    let text = faults(&[
+        ("CDC_FORMAT", "avro"),
+        ("CDC_DEBEZIUM_SCHEMA", "yes"),
+        ("CDC_CLOUDEVENTS_MODE", "batched"),
+        ("CDC_CLOUDEVENTS_PREFIX", "ce"),
+        ("CDC_CLOUDEVENTS_SOURCE", "a b"),
+    ]);
+    for part in [
+        "CDC_FORMAT: `avro` is not one of document, event, debezium, cloudevents, bson",
+        "CDC_DEBEZIUM_SCHEMA: `yes` is not one of off, on",
+        "CDC_CLOUDEVENTS_MODE: `batched` is not one of structured, binary",
+        "CDC_CLOUDEVENTS_PREFIX: `ce` is not one of cloudEvents:, cloudEvents_, ce-",
+        "CDC_CLOUDEVENTS_SOURCE: `a b` is no URI reference: ` ` has to be percent-encoded",
+    ] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
 }

@@ -8,8 +8,10 @@ use bson::{RawDocument, spec::ElementType};
 use super::{
     JsonMode, Shape, Written,
     extended_json::{Object, all_or_nothing},
+    shape::grown,
 };
 use crate::{
+    encode,
     event::ChangeEvent,
     raw_bson::{Cursor, Error, Field},
 };
@@ -25,10 +27,9 @@ const DESCRIPTIONS: [&str; 2] = ["to", "operationDescription"];
 pub struct Document;
 
 impl Shape for Document {
-    fn bytes(&self, event: &ChangeEvent) -> usize {
-        event
-            .full_document()
-            .map_or(0, |document| document.as_bytes().len())
+    fn room(&self, event: &ChangeEvent) -> usize {
+        let document = event.full_document();
+        grown(document.map_or(0, |document| document.as_bytes().len()))
     }
 
     fn write(
@@ -36,8 +37,8 @@ impl Shape for Document {
         event: &ChangeEvent,
         mode: JsonMode,
         body: &mut Vec<u8>,
-    ) -> Result<Written, Error> {
-        write_event(event, event.full_document(), mode, body)
+    ) -> Result<Written, encode::Error> {
+        Ok(write_event(event, event.full_document(), mode, body)?)
     }
 
     fn write_trimmed(
@@ -45,8 +46,9 @@ impl Shape for Document {
         event: &ChangeEvent,
         mode: JsonMode,
         body: &mut Vec<u8>,
-    ) -> Result<(), Error> {
-        write_event(event, None, mode, body).map(drop)
+    ) -> Result<(), encode::Error> {
+        write_event(event, None, mode, body)?;
+        Ok(())
     }
 }
 

@@ -1,21 +1,19 @@
 //! Format `event`: the change event as the server sent it.
 
 use super::{
-    JsonMode, Shape, Written,
-    extended_json::{self, Error, Object},
+    Error, JsonMode, Shape, Written,
+    extended_json::{self, Object},
+    shape::{grown, is_whole_document},
 };
 use crate::{event::ChangeEvent, raw_bson::Cursor};
-
-/// Fields that hold a document as a whole.
-const WHOLE_DOCUMENTS: [&str; 2] = ["fullDocument", "fullDocumentBeforeChange"];
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct Event;
 
 impl Shape for Event {
-    fn bytes(&self, event: &ChangeEvent) -> usize {
-        event.raw().len()
+    fn room(&self, event: &ChangeEvent) -> usize {
+        grown(event.raw().len())
     }
 
     fn write(
@@ -38,10 +36,7 @@ impl Shape for Event {
             let mut object = Object::open(mode, out);
             let mut cursor = Cursor::of_bytes(event.raw())?;
             while let Some(field) = cursor.field()? {
-                let is_whole = WHOLE_DOCUMENTS
-                    .iter()
-                    .any(|name| field.name.as_bytes() == name.as_bytes());
-                if is_whole {
+                if is_whole_document(field.name.as_bytes()) {
                     object.skip(&field, &mut cursor)?;
                 } else {
                     object.element(&field, &mut cursor)?;

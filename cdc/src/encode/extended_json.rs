@@ -22,7 +22,7 @@ use bson::{RawDocument, spec::ElementType};
 use super::JsonMode;
 use crate::raw_bson::Cursor;
 
-pub use self::object::Object;
+pub use self::object::{Array, Object};
 pub use crate::raw_bson::Error;
 
 /// Writes `document` to the end of `out`.
@@ -76,6 +76,12 @@ pub fn write_text(
         _ => write_value(kind, from, mode, out)?,
     }
     Ok(())
+}
+
+/// A moment by RFC 3339, such as `2012-12-24T12:15:30.501Z`, from its milliseconds since 1970; none outside of the years
+/// 1970 to 9999.
+pub fn moment(milliseconds: i64) -> Option<String> {
+    date::text(milliseconds)
 }
 
 /// Runs `write`, and takes back what it wrote if it fails.

@@ -1,9 +1,23 @@
 //! What a body looks like: one file a shape, and one line in [`Format::NAMES`].
 
-use std::fmt;
+#[cfg(test)]
+mod tests;
 
-use super::{JsonMode, document, event, extended_json::Error};
-use crate::event::ChangeEvent;
+use std::{fmt, sync::Arc};
+
+use super::{
+    Error, JsonMode,
+    cloudevents::{self, CloudEvents},
+    debezium::{self, Debezium},
+    document, event, raw_event,
+};
+use crate::{
+    event::{ChangeEvent, Operation},
+    message::Header,
+};
+
+/// Media type of a body that is JSON.
+pub(super) const JSON: &str = "application/json";
 
 /// What became of the document in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +29,25 @@ pub enum Written {
 }
 
 /// A shape of bodies. Pure and total: every event gives a body or an error that names the place.
-pub trait Shape: Sync {
+pub trait Shape: fmt::Debug + Send + Sync {
     /// Media type of the body.
     fn content_type(&self) -> &'static str {
-        "application/json"
+        JSON
     }
 
-    /// Bytes of BSON that the body tells of, by which its size is guessed.
-    fn bytes(&self, event: &ChangeEvent) -> usize;
+    /// Whether there is a body for changes of this kind.
+    fn tells_of(&self, _operation: &Operation) -> bool {
+        true
+    }
+
+    /// Bytes that the body will have, about: rather more than fewer, since it then grows.
+    fn room(&self, event: &ChangeEvent) -> usize;
 
     /// Writes the body for `event` to the end of `body`.
     ///
     /// # Errors
-    /// Fails if a byte of the event is not as BSON demands; `body` is then as it was.
+    /// Fails if a byte of the event is not as BSON demands, or if there is no body for its operation; `body` is then as
+    /// it was.
     fn write(
         &self,
         event: &ChangeEvent,
@@ -45,47 +65,63 @@ pub trait Shape: Sync {
         mode: JsonMode,
         body: &mut Vec<u8>,
     ) -> Result<(), Error>;
+
+    /// Headers of the message beside those that every message has.
+    ///
+    /// # Errors
+    /// Fails if a byte of what they tell is not as BSON demands.
+    fn headers(&self, _event: &ChangeEvent) -> Result<Vec<Header>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// What shapes are told beside the event.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// For [`Debezium`].
+    pub debezium: debezium::Options,
+    /// For [`CloudEvents`].
+    pub cloudevents: cloudevents::Options,
 }
 
 /// A shape that users can choose.
-#[derive(Clone, Copy)]
-pub struct Format {
-    name: &'static str,
-    shape: &'static dyn Shape,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct Format(fn(&Options) -> Arc<dyn Shape>);
 
 impl Format {
-    /// The document, its collection and its id.
-    pub const DOCUMENT: Self = Self {
-        name: "document",
-        shape: &document::Document,
-    };
-    /// The whole change event.
-    pub const EVENT: Self = Self {
-        name: "event",
-        shape: &event::Event,
-    };
-
     /// The shapes and their names; the first is the default.
-    pub const NAMES: [(&'static str, Self); 2] = [
-        (Self::DOCUMENT.name, Self::DOCUMENT),
-        (Self::EVENT.name, Self::EVENT),
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("document", Self(|_| Arc::new(document::Document))),
+        ("event", Self(|_| Arc::new(event::Event))),
+        (
+            "debezium",
+            Self(|all| Arc::new(Debezium::new(&all.debezium))),
+        ),
+        (
+            "cloudevents",
+            Self(|all| Arc::new(CloudEvents::new(&all.cloudevents))),
+        ),
+        ("bson", Self(|_| Arc::new(raw_event::RawEvent))),
     ];
 
     /// The shape.
-    pub fn shape(self) -> &'static dyn Shape {
-        self.shape
+    pub fn shape(self, options: &Options) -> Arc<dyn Shape> {
+        (self.0)(options)
     }
 }
 
-impl PartialEq for Format {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
+/// Fields of an event that hold a document as a whole, which a trimmed body is without.
+const WHOLE_DOCUMENTS: [&str; 2] = ["fullDocument", "fullDocumentBeforeChange"];
+
+/// Whether the field of an event called `name` holds a document as a whole.
+pub(super) fn is_whole_document(name: &[u8]) -> bool {
+    WHOLE_DOCUMENTS.iter().any(|one| one.as_bytes() == name)
 }
 
-impl fmt::Debug for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
+/// Bytes of Extended JSON for so many bytes of BSON.
+///
+/// Relaxed Extended JSON of a document is rarely more than a third longer than its BSON, and then there are the
+/// collection and the id. More would only be memory in flight.
+pub(super) fn grown(bytes: usize) -> usize {
+    bytes + bytes / 3 + 64
 }

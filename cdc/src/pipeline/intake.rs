@@ -340,7 +340,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        encode::Format,
         message::Target,
         projection::{Action, Rule},
     };
@@ -354,7 +353,7 @@ mod tests {
             on_oversize: OnOversize::Stop,
         };
         let encode = encode::Config {
-            format: Format::EVENT,
+            shape: Arc::new(encode::event::Event),
             ..encode::Config::default()
         };
         let projection = Projection::new(vec![Rule { path, action }]);

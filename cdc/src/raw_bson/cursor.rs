@@ -48,6 +48,16 @@ impl<'a> Cursor<'a> {
         Self::of_bytes(document.as_bytes())
     }
 
+    /// Before `document`, as if it were a value.
+    pub(crate) fn at_document(document: &'a RawDocument) -> Self {
+        let bytes = document.as_bytes();
+        Cursor {
+            whole: bytes,
+            bytes,
+            position: 0,
+        }
+    }
+
     /// Before the first element of the document that `bytes` are.
     pub(crate) fn of_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut outside = Cursor {

@@ -7,11 +7,14 @@ use lapin::{
 };
 use serde_json::value::RawValue;
 
+use super::content;
+
 /// Adds the line of `delivery` to `out`.
 ///
 /// A body that is JSON stays as it is, with its order of fields and its numbers; only line breaks become spaces and
 /// control characters that JSON would allow become `\u` escapes, so that a line is a line and harmless to a terminal.
-/// Another text becomes a string, and what is not UTF-8 an object with the one field `base64`.
+/// BSON becomes canonical Extended JSON, another text a string, and what is not UTF-8 an object with the one field
+/// `base64`.
 pub(super) fn write(delivery: &Delivery, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"properties\":");
     properties(delivery, out);
@@ -21,7 +24,7 @@ pub(super) fn write(delivery: &Delivery, out: &mut Vec<u8>) {
         None => out.extend_from_slice(b"{}"),
     }
     out.extend_from_slice(b",\"body\":");
-    body(&delivery.data, out);
+    body(&content::readable(delivery), out);
     out.extend_from_slice(b"}\n");
 }
 

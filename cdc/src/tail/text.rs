@@ -9,7 +9,7 @@ use lapin::{message::Delivery, types::ShortString};
 use serde_json::value::RawValue;
 
 use self::row::Row;
-use super::headers;
+use super::{content, headers};
 
 const DIMMED: Style = Style::new().dimmed();
 const PLAIN: Style = Style::new();
@@ -36,7 +36,8 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
         .or(delivery.properties.kind().as_ref().map(ShortString::as_str))
         .unwrap_or(UNKNOWN);
     let namespace = headers::text(delivery, "cdc-namespace").unwrap_or(UNKNOWN);
-    let id = id(delivery);
+    let body = content::readable(delivery);
+    let id = id(delivery, &body);
     let id = id.as_deref().unwrap_or(UNKNOWN);
     let lag =
         wall_time.map(|at| Duration::from_millis(now.saturating_sub(at).max(0).unsigned_abs()));
@@ -51,16 +52,32 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
         DIMMED,
     );
     row.column(&lag.map_or(UNKNOWN.to_owned(), human), 5, of_lag(lag));
-    row.rest(&delivery.data);
+    row.rest(&body);
     row.end(out);
 }
 
-/// The document's id where the body has it as `entry_id`, otherwise the message id.
-fn id(delivery: &Delivery) -> Option<String> {
-    let fields = serde_json::from_slice::<HashMap<String, &RawValue>>(&delivery.data).ok();
-    let entry_id =
-        fields.and_then(|fields| serde_json::from_str(fields.get("entry_id")?.get()).ok());
-    entry_id.or_else(|| Some(delivery.properties.message_id().as_ref()?.to_string()))
+/// The document's id, from the header that has its key or from the body's `entry_id`; otherwise the message id.
+fn id(delivery: &Delivery, body: &[u8]) -> Option<String> {
+    let key = headers::text(delivery, "cdc-document-key");
+    let id = key.and_then(|key| field(key.as_bytes(), "_id").map(plain));
+    let id = id.or_else(|| serde_json::from_str(field(body, "entry_id")?.get()).ok());
+    id.or_else(|| Some(delivery.properties.message_id().as_ref()?.to_string()))
+}
+
+/// The field called `name` of the JSON object that `json` is.
+fn field<'a>(json: &'a [u8], name: &str) -> Option<&'a RawValue> {
+    let mut fields = serde_json::from_slice::<HashMap<String, &RawValue>>(json).ok()?;
+    fields.remove(name)
+}
+
+/// A value as a person writes it: an `ObjectId`, a number or a string without what canonical Extended JSON puts around it.
+fn plain(value: &RawValue) -> String {
+    let text = value.get();
+    let wrapped = serde_json::from_str::<HashMap<String, String>>(text).ok();
+    let wrapped = wrapped.filter(|fields| fields.len() == 1);
+    let bare = wrapped.and_then(|fields| fields.into_values().next());
+    let bare = bare.or_else(|| serde_json::from_str(text).ok());
+    bare.unwrap_or_else(|| text.to_owned())
 }
 
 /// Begin and end of a long id: both tell ids apart.

@@ -1,6 +1,6 @@
 //! `cdc tail`: shows messages, and loses none, whatever ends it.
 
-mod harness;
+pub(crate) mod harness;
 mod peek;
 
 use std::{

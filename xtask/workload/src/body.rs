@@ -75,21 +75,27 @@ impl Style {
         }
     }
 
-    /// Reads an arrived body; `None` if it is not of this format.
-    pub fn read(self, bytes: &[u8]) -> Option<Body> {
-        let mut value: Value = serde_json::from_slice(bytes).ok()?;
+    /// Reads an arrived body of a change in `namespace`, as its header tells; `None` if it is not of this format.
+    pub fn read(self, bytes: &[u8], namespace: Option<&str>) -> Option<Body> {
+        if self.format == Format::Bson {
+            return read_event(&self.decode(bytes)?);
+        }
+        let value: Value = serde_json::from_slice(bytes).ok()?;
         match self.format {
             Format::Document => Some(Body {
                 collection: value.get("type")?.as_str()?.to_owned(),
                 id: value.get("entry_id")?.as_str()?.to_owned(),
                 content: value,
             }),
-            Format::Event => Some(Body {
-                collection: value.pointer("/ns/coll")?.as_str()?.to_owned(),
-                id: id_text(value.pointer("/documentKey/_id")?),
-                content: value.get_mut("fullDocument")?.take(),
-            }),
+            Format::Debezium => read_envelope(value.get("payload").unwrap_or(&value)),
+            Format::CloudEvents => read_cloud_event(&value, namespace),
+            Format::Event | Format::Bson => read_event(&value),
         }
+    }
+
+    fn decode(self, bytes: &[u8]) -> Option<Value> {
+        let document = Document::from_reader(bytes).ok()?;
+        Some(self.json(&document.into()))
     }
 
     /// Extended JSON of the types that our documents are made of.
@@ -117,9 +123,42 @@ impl Style {
                 .map(|(name, value)| (name.clone(), self.json(value)))
                 .collect::<Map<_, _>>()
                 .into(),
-            other => unreachable!("no document of ours holds a {:?}", other.element_type()),
+            // No document of ours holds another.
+            other => format!("{other:?}").into(),
         }
     }
+}
+
+/// Reads a change event.
+fn read_event(event: &Value) -> Option<Body> {
+    Some(Body {
+        collection: event.pointer("/ns/coll")?.as_str()?.to_owned(),
+        id: id_text(event.pointer("/documentKey/_id")?),
+        content: event.get("fullDocument")?.clone(),
+    })
+}
+
+/// Reads Debezium's envelope, whose documents are strings.
+fn read_envelope(envelope: &Value) -> Option<Body> {
+    let content: Value = serde_json::from_str(envelope.get("after")?.as_str()?).ok()?;
+    Some(Body {
+        collection: envelope.pointer("/source/collection")?.as_str()?.to_owned(),
+        id: id_text(content.get("_id")?),
+        content,
+    })
+}
+
+/// Reads a cloud event: structured, it tells the collection beside its data; binary, it is the data.
+fn read_cloud_event(value: &Value, namespace: Option<&str>) -> Option<Body> {
+    let (collection, data) = match (value.get("specversion"), namespace) {
+        (Some(_), _) => (value.get("collection")?.as_str()?, value.get("data")?),
+        (None, namespace) => (namespace?.split_once('.')?.1, value),
+    };
+    Some(Body {
+        collection: collection.to_owned(),
+        id: id_text(data.pointer("/documentKey/_id")?),
+        content: data.get("fullDocument")?.clone(),
+    })
 }
 
 /// One line on the first field, by name, in which two bodies differ.
@@ -215,7 +254,7 @@ mod tests {
             "finished":{"$date":"2024-01-01T00:00:01Z"},"at":{"row":3,"tiles":["A",{"blank":false}]},
             "type":"games","entry_id":"65a0f0c8e4b0a1b2c3d4e5f6"}"#;
         let read = style(Format::Document, JsonMode::Relaxed)
-            .read(arrived)
+            .read(arrived, None)
             .unwrap();
         assert_eq!(body, read);
         assert_eq!(
@@ -234,16 +273,42 @@ mod tests {
         let id = ObjectId::parse_str("65a0f0c8e4b0a1b2c3d4e5f6").unwrap();
         let document = doc! { "_id": id, "n": 1_i32, "d": 2.0, "t": DateTime::from_millis(-5) };
         assert_eq!(
-            style.read(arrived).unwrap(),
+            style.read(arrived, None).unwrap(),
             style.expected("games", &document)
         );
     }
 
     #[test]
+    fn each_format_is_compared_by_its_full_document() {
+        let document = doc! { "_id": "x", "n": 1_i32, "at": DateTime::from_millis(5) };
+        let relaxed = r#"{"_id":"x","n":1,"at":{"$date":"1970-01-01T00:00:00.005Z"}}"#;
+        let escaped = relaxed.replace('"', "\\\"");
+        let data = format!(r#"{{"fullDocument":{relaxed},"documentKey":{{"_id":"x"}}}}"#);
+        let envelope = format!(r#"{{"after":"{escaped}","source":{{"collection":"games"}}}}"#);
+        let structured = format!(r#"{{"specversion":"1.0","collection":"games","data":{data}}}"#);
+        let event = doc! { "ns": { "coll": "games" }, "documentKey": { "_id": "x" }, "fullDocument": document.clone() };
+        let bson = event.to_vec().unwrap();
+        for (format, arrived) in [
+            (Format::Debezium, envelope.clone().into_bytes()),
+            (
+                Format::Debezium,
+                format!(r#"{{"schema":{{}},"payload":{envelope}}}"#).into_bytes(),
+            ),
+            (Format::CloudEvents, structured.into_bytes()),
+            (Format::CloudEvents, data.into_bytes()),
+            (Format::Bson, bson),
+        ] {
+            let style = style(format, JsonMode::Relaxed);
+            let read = style.read(&arrived, Some("scrabble.games"));
+            assert_eq!(read, Some(style.expected("games", &document)), "{format:?}");
+        }
+    }
+
+    #[test]
     fn a_body_of_another_format_is_not_read() {
         let style = style(Format::Document, JsonMode::Relaxed);
-        assert_eq!(style.read(b"hello"), None);
-        assert_eq!(style.read(br#"{"type":"games"}"#), None);
+        assert_eq!(style.read(b"hello", None), None);
+        assert_eq!(style.read(br#"{"type":"games"}"#, None), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It looks without taking: every message is still in the queue afterwards.
 
 mod book;
+mod message;
 mod run;
 
 use std::{cell::RefCell, time::Duration};

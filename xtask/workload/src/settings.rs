@@ -92,6 +92,13 @@ pub enum Format {
     Document,
     /// The whole change event.
     Event,
+    /// Debezium's envelope.
+    Debezium,
+    /// CloudEvents 1.0, in either mode.
+    #[value(name = "cloudevents")]
+    CloudEvents,
+    /// The whole change event as BSON.
+    Bson,
 }
 
 /// Extended JSON mode.

@@ -25,6 +25,18 @@ pub(super) fn date(milliseconds: i64, mode: JsonMode, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// The text of a date that relaxed Extended JSON has one for, without quotes.
+pub(super) fn text(milliseconds: i64) -> Option<String> {
+    let since_epoch = u64::try_from(milliseconds).ok()?;
+    if RELAXED_MILLISECONDS_MAX < since_epoch {
+        return None;
+    }
+    let mut quoted = Vec::with_capacity(26);
+    iso_8601(since_epoch, &mut quoted);
+    let quoted = String::from_utf8(quoted).ok()?;
+    Some(quoted.trim_matches('"').to_owned())
+}
+
 /// Writes `"2012-12-24T12:15:30.501Z"`, quotes included; milliseconds only if there are any.
 fn iso_8601(since_epoch: u64, out: &mut Vec<u8>) {
     let (year, month, day) = civil(since_epoch / MILLISECONDS_PER_DAY);

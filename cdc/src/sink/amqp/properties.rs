@@ -33,6 +33,10 @@ pub(super) fn of(message: &Message, marks: &Marks) -> BasicProperties {
         .with_type(ShortString::from(message.operation.as_str()))
         .with_app_id("cdc".into())
         .with_headers(headers);
+    let properties = match message.content_encoding {
+        Some(encoding) => properties.with_content_encoding(encoding.into()),
+        None => properties,
+    };
     match message.target {
         Target::Main(_) => marks.put_on(properties),
         Target::Parked => properties,

@@ -136,12 +136,36 @@ fn no_row_is_wider_than_the_terminal() {
 
 #[test]
 fn an_id_is_found_in_the_body_or_else_is_the_messages_own() {
-    let check = |body: &str, expected: &str| assert_eq!(id(&delivery(body)).unwrap(), expected);
+    let check = |body: &str, expected: &str| {
+        let found = id(&delivery(body), body.as_bytes());
+        assert_eq!(found.unwrap(), expected);
+    };
     check(r#"{"n":1,"entry_id":"a\"b"}"#, "a\"b");
     check(r#"{"entry_id":null}"#, "0123456789abcdef0123456789abcdef");
     check(r#"{"entry_id":7}"#, "0123456789abcdef0123456789abcdef");
     check("[1]", "0123456789abcdef0123456789abcdef");
     check("no json", "0123456789abcdef0123456789abcdef");
+}
+
+#[test]
+fn an_id_is_found_in_the_documents_key_whatever_the_body() {
+    for (key, expected) in [
+        (
+            r#"{"_id":{"$oid":"65a1f0c2deadbeef00000001"}}"#,
+            "65a1f0c2deadbeef00000001",
+        ),
+        (r#"{"shard":"eu","_id":{"$numberInt":"7"}}"#, "7"),
+        (r#"{"_id":"a\"b"}"#, "a\"b"),
+        (r#"{"_id":{"a":"x","b":"y"}}"#, r#"{"a":"x","b":"y"}"#),
+        (r#"{"_id":true}"#, "true"),
+        ("no json", "0123456789abcdef0123456789abcdef"),
+    ] {
+        let mut delivery = delivery("");
+        let mut headers = FieldTable::default();
+        headers.insert("cdc-document-key".into(), AMQPValue::LongString(key.into()));
+        delivery.properties = delivery.properties.with_headers(headers);
+        assert_eq!(id(&delivery, b"{}").unwrap(), expected, "{key}");
+    }
 }
 
 #[test]

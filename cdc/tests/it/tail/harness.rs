@@ -14,14 +14,14 @@ use lapin::{
 use crate::support::{DEADLINE, Engine, Finished, Scenario, amqp_uri, eventually};
 
 /// A running `cdc tail` and the reading end of its standard output.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     pub(super) child: Engine,
     /// Away while a line is waited for.
     lines: Option<BufReader<PipeReader>>,
 }
 
 impl Tail {
-    pub(super) fn start(scenario: &Scenario, arguments: &[&str]) -> Self {
+    pub(crate) fn start(scenario: &Scenario, arguments: &[&str]) -> Self {
         Self::start_with(&settings(scenario, amqp_uri()), arguments)
     }
 
@@ -59,7 +59,7 @@ impl Tail {
     }
 
     /// All lines up to the end.
-    pub(super) async fn rest(self) -> (Vec<i64>, Finished) {
+    pub(crate) async fn rest(self) -> (Vec<i64>, Finished) {
         let lines = self.lines.unwrap();
         let read = || lines.lines().map(|line| number(&line.unwrap())).collect();
         let numbers = blocking(read).await;

@@ -117,10 +117,13 @@ fn main_tasks(settings: &Settings) -> Vec<Task> {
         for subject in [Subject::Sink, Subject::SinkBare, Subject::Engine] {
             tasks.push(task(subject, Some(queue)));
         }
-        let mut event = task(Subject::Engine, Some(queue));
-        event.key.format = Some("event".to_owned());
-        tasks.push(event);
     }
+    let others = OTHER_FORMATS.map(|(format, queue)| {
+        let mut other = task(Subject::Engine, Some(queue));
+        other.key.format = Some(format.to_owned());
+        other
+    });
+    tasks.extend(others);
     let [connection, confirm, batch] = if settings.quick {
         QUICK_PYTHON_EVENTS
     } else {
@@ -175,6 +178,14 @@ fn bytes_blocks(settings: &Settings) -> impl Iterator<Item = Vec<Task>> + use<> 
 
 /// The body format that is the engine's default.
 pub(super) const DOCUMENT: &str = "document";
+/// The other ones, and the queue that each is measured with.
+const OTHER_FORMATS: [(&str, Queue); 5] = [
+    ("event", Queue::Classic),
+    ("event", Queue::Quorum),
+    ("debezium", Queue::Classic),
+    ("cloudevents", Queue::Classic),
+    ("bson", Queue::Classic),
+];
 
 #[cfg(test)]
 mod tests {
@@ -191,7 +202,7 @@ mod tests {
     fn each_sample_measures_the_same_and_begins_elsewhere() {
         let samples: Vec<_> = (0..3).map(|sample| blocks(&SETTINGS, sample)).collect();
         let main: Vec<_> = samples.iter().map(|blocks| &blocks[0]).collect();
-        assert_eq!(main[0].len(), 14);
+        assert_eq!(main[0].len(), 17);
         assert_ne!(main[0][0], main[1][0]);
         assert_ne!(main[1][0], main[2][0]);
         for tasks in &main {

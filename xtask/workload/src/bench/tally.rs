@@ -6,6 +6,10 @@ use super::{
     document::{self, Shape},
     report::Delivery,
 };
+use crate::{
+    body::Style,
+    settings::{Format, JsonMode},
+};
 
 /// What has arrived so far.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl Tally {
         }
     }
 
-    /// Which document a body of either format tells of, unaltered.
+    /// Which document a body of any format tells of, unaltered.
     fn index(&mut self, body: &[u8]) -> Option<usize> {
         self.index_of_bytes(body)
             .or_else(|| self.index_of_value(body))
@@ -85,16 +89,29 @@ impl Tally {
     }
 
     fn index_of_value(&self, body: &[u8]) -> Option<usize> {
-        let mut value: Value = serde_json::from_slice(body).ok()?;
-        let full = value.get_mut("fullDocument").map(Value::take);
-        let (found, expect): (_, fn(&Shape, u64) -> Value) = match full {
+        let (found, expect): (_, fn(&Shape, u64) -> Value) = match full_document(body) {
             Some(full) => (full, Shape::expected_full),
-            None => (value, Shape::expected),
+            None => (serde_json::from_slice(body).ok()?, Shape::expected),
         };
         let number = found["number"].as_u64()?;
         let index = usize::try_from(number).ok()?;
         (found == expect(&self.shape, number)).then_some(index)
     }
+}
+
+/// The full document in a body of another format than `document`.
+fn full_document(body: &[u8]) -> Option<Value> {
+    let formats = [
+        Format::Event,
+        Format::Debezium,
+        Format::CloudEvents,
+        Format::Bson,
+    ];
+    let read = |format| {
+        let mode = JsonMode::Relaxed;
+        Style { format, mode }.read(body, None)
+    };
+    Some(formats.into_iter().find_map(read)?.content)
 }
 
 #[cfg(test)]
@@ -159,7 +176,9 @@ mod tests {
     fn a_change_event_is_known_by_its_document() {
         let mut tally = tally(&[]);
         let full = tally.shape.expected_full(2);
-        let event = serde_json::json!({ "operationType": "insert", "fullDocument": full });
+        let event = serde_json::json!({
+            "ns": { "coll": "games" }, "documentKey": { "_id": full["_id"] }, "fullDocument": full,
+        });
         tally.add(event.to_string().as_bytes());
         assert_eq!(counts(&tally), [1, 3, 0, 0]);
         assert_eq!(tally.bytes, event.to_string().len() as u64);

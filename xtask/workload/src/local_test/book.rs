@@ -6,6 +6,7 @@ use bson::Document;
 use lapin::message::Delivery;
 use tokio::time::Instant;
 
+use super::message;
 use crate::{
     body::{self, Body, DocumentKey, Fingerprint, Style},
     checker::{Arrival, Checker, Copy, MessageId},
@@ -57,7 +58,10 @@ impl Book {
 
     /// Notes a message that arrived at `moment`.
     pub(super) fn received(&mut self, message: &Delivery, moment: Instant) {
-        let Some(body) = self.style.read(&message.data) else {
+        let Some(data) = message::data(message) else {
+            return;
+        };
+        let Some(body) = self.style.read(&data, message::namespace(message)) else {
             return;
         };
         let copy = Copy {
@@ -69,7 +73,7 @@ impl Book {
         match self.checker.received(copy) {
             Arrival::First(index) => {
                 let latency = self.latency.arrived(index, moment);
-                self.show(&body, latency, &message.data);
+                self.show(&body, latency, &data);
             }
             Arrival::Altered(index) if self.difference.is_none() => {
                 self.difference = Some(self.difference(index, &body));
