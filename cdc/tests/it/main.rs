@@ -10,6 +10,7 @@ mod check;
 mod compression;
 mod crash;
 mod delivery;
+mod faithful;
 mod faults_broker;
 mod faults_checkpoint;
 mod faults_engine;

@@ -14,7 +14,7 @@ use super::{
 
 /// JSON as it stands in the text.
 #[derive(Debug)]
-pub(in crate::encode) enum Json {
+pub(crate) enum Json {
     Null,
     Boolean(bool),
     /// Only timestamps, minimum and maximum keys have a bare number in canonical text.
@@ -25,7 +25,7 @@ pub(in crate::encode) enum Json {
 }
 
 /// The fields of the document that `text` is.
-pub(in crate::encode) fn read(text: &str) -> Fields {
+pub(crate) fn read(text: &str) -> Fields {
     let json = serde_json::from_str(text).expect("the writer writes json");
     let Json::Object(fields) = json else {
         panic!("not an object: {text}")

@@ -10,7 +10,7 @@ use proptest::{
 
 /// A value, in a form that BSON has exactly one encoding for.
 #[derive(Debug, Clone)]
-pub(in crate::encode) enum Node {
+pub(crate) enum Node {
     Double(f64),
     String(String),
     Document(Fields),
@@ -34,10 +34,10 @@ pub(in crate::encode) enum Node {
     MaxKey,
 }
 
-pub(in crate::encode) type Fields = Vec<(String, Node)>;
+pub(crate) type Fields = Vec<(String, Node)>;
 
 /// Documents of a few dozen values, nested a few levels.
-pub(in crate::encode) fn documents() -> impl Strategy<Value = Fields> {
+pub(crate) fn documents() -> impl Strategy<Value = Fields> {
     let node = leaves().prop_recursive(4, 48, 8, |inner| {
         prop_oneof![
             fields(inner.clone()).prop_map(Node::Document),
@@ -160,9 +160,7 @@ fn decimals() -> impl Strategy<Value = [u8; 16]> {
 }
 
 /// The BSON of a document.
-pub(in crate::encode) fn encode<'a>(
-    fields: impl IntoIterator<Item = (&'a str, &'a Node)>,
-) -> Vec<u8> {
+pub(crate) fn encode<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Node)>) -> Vec<u8> {
     let mut elements = Vec::new();
     for (name, node) in fields {
         let (kind, value) = encode_node(node);
@@ -174,7 +172,7 @@ pub(in crate::encode) fn encode<'a>(
 }
 
 /// The BSON of `fields`.
-pub(in crate::encode) fn encode_fields(fields: &Fields) -> Vec<u8> {
+pub(crate) fn encode_fields(fields: &Fields) -> Vec<u8> {
     encode(fields.iter().map(|(name, node)| (name.as_str(), node)))
 }
 
