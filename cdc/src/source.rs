@@ -15,6 +15,7 @@ mod patience;
 mod reader;
 mod scope;
 mod split;
+mod stages;
 mod stream;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{Document, RawDocumentBuf, Timestamp, doc};
+use bson::{Document, Timestamp, doc};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use mongodb::{
@@ -17,9 +17,10 @@ use super::{
     pace::Pace,
     patience::{Overdue, Patience},
     split::Assembly,
+    stages,
 };
 use crate::{
-    event::{self, ChangeEvent, Operation},
+    event::{self, ChangeEvent},
     mongo::{self, Mongo},
     position::Position,
     raw_bson,
@@ -31,8 +32,6 @@ const BATCH_EVENTS: u32 = 1_000;
 /// Longest wait of the server for new events in one read.
 const AWAIT_TIME: Duration = Duration::from_secs(1);
 
-/// Cuts an event over 16 MB into parts. From MongoDB 6.0.9 on, and from 7.0 on, but not in 6.1 to 6.3.
-const SPLIT: &str = "$changeStreamSplitLargeEvent";
 /// What a server answers that does not know a stage.
 const UNKNOWN_STAGE: i32 = 40324;
 /// What a server answers that does not know an expression: `$tsIncrement` is there from MongoDB 5.1 on.
@@ -109,7 +108,7 @@ impl Stream {
         let (mut splits, mut with_sample) = (true, pace.is_skimming());
         let primary = mongo.primary().now();
         let replies = loop {
-            let stages = stages(scope, position, with_sample, splits);
+            let stages = stages::at(position, scope, with_sample, splits);
             let outcome = tokio::select! {
                 outcome = watch(mongo, scope.databases.stream(), stages, pace) => outcome,
                 () = mongo.primary().moved(primary.as_ref()) => return Err(moved(database)),
@@ -270,8 +269,7 @@ pub(super) async fn check_options(mongo: &Mongo, scope: &Scope) -> Result<(), Er
     if scope.is_plain() {
         return Ok(());
     }
-    let mut stages = vec![doc! { "$changeStream": options(scope) }];
-    stages.extend_from_slice(scope.aggregation.stages());
+    let stages = stages::anywhere(scope);
     let opened = watch(mongo, scope.databases.stream(), stages, Pace::default()).await;
     let Err(error) = opened else {
         return Ok(());
@@ -287,38 +285,6 @@ pub(super) async fn check_options(mongo: &Mongo, scope: &Scope) -> Result<(), Er
             source,
         },
     })
-}
-
-/// <https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/>.
-fn options(scope: &Scope) -> Document {
-    let mut options = Document::new();
-    if scope.databases.one().is_none() {
-        options.insert("allChangesForCluster", true);
-    }
-    if scope.operations.are_expanded() {
-        options.insert("showExpandedEvents", true);
-    }
-    let has_updates = scope.operations.contains(&Operation::Update);
-    scope.images.ask(has_updates, &mut options);
-    options
-}
-
-fn stages(scope: &Scope, position: &Position, with_sample: bool, splits: bool) -> Vec<Document> {
-    let mut stream = match position {
-        Position::At(time) => doc! { "startAtOperationTime": *time },
-        // `startAfter` does what `resumeAfter` does and also works after an invalidate.
-        Position::After { token, .. } => doc! { "startAfter": resume_token(token) },
-    };
-    stream.extend(options(scope));
-    let mut stages = vec![
-        doc! { "$changeStream": stream },
-        doc! { "$match": scope.filter(with_sample) },
-    ];
-    stages.extend_from_slice(scope.aggregation.stages());
-    if splits {
-        stages.push(doc! { SPLIT: {} });
-    }
-    stages
 }
 
 /// The command is our own because the driver takes one size for the first batch and the others. To skim is to have an
@@ -349,10 +315,6 @@ async fn watch(
         opening = opening.selection_criteria(criteria.clone());
     }
     opening.batch().await
-}
-
-fn resume_token(token: &RawDocumentBuf) -> Document {
-    Document::try_from(&**token).expect("a token comes from an event or from a checked checkpoint")
 }
 
 fn moved(database: &str) -> Error {
