@@ -70,6 +70,9 @@ pub(crate) struct Chaos {
     /// Type of the queue [default: classic, and quorum with several nodes]
     #[arg(long, value_parser = ["classic", "quorum"])]
     queue_type: Option<String>,
+    /// Over how many queues the engine spreads the changes
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    partitions: u16,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -93,6 +96,7 @@ impl Chaos {
             engines: None,
             brokers: 1,
             queue_type: None,
+            partitions: 1,
             json: false,
             release: false,
             offline,
@@ -152,11 +156,13 @@ impl Chaos {
         let queue_type = self.queue_type.clone();
         let quorum = (1 < self.brokers).then(|| "quorum".to_owned());
         let faults = (!self.faults.is_empty()).then(|| self.faults.join(","));
+        let partitions = (1 < self.partitions).then(|| self.partitions.to_string());
         let options = [
             ("seed", self.seed.map(|seed| seed.to_string())),
             ("faults", faults),
             ("engines", self.engines.map(|engines| engines.to_string())),
             ("queue-type", queue_type.or(quorum)),
+            ("partitions", partitions),
         ];
         let options = options.into_iter();
         let options = options.filter_map(|(name, value)| Some(format!("--{name}={}", value?)));
@@ -208,9 +214,16 @@ mod tests {
 
     #[test]
     fn only_what_was_said_is_passed_on() {
-        let line = Line::parse_from(["xtask", "--minutes=2", "--faults=net-cut", "--json"]);
-        let options = line.chaos.options();
-        assert_eq!(options, ["--minutes=2", "--faults=net-cut", "--json"]);
+        let said = [
+            "--minutes=2",
+            "--faults=net-cut",
+            "--partitions=8",
+            "--json",
+        ];
+        for said in [&said[..], &["--minutes=5"]] {
+            let line = Line::parse_from(["xtask"].iter().chain(said));
+            assert_eq!(line.chaos.options(), said);
+        }
     }
 
     #[test]

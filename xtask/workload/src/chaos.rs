@@ -57,6 +57,9 @@ pub struct Args {
     /// Type of the queue
     #[arg(long, default_value = "classic")]
     pub queue_type: QueueType,
+    /// Over how many queues the engine spreads the changes
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub partitions: u16,
     /// Program of the engine
     #[arg(long, env = "CDC_CHAOS_ENGINE")]
     pub engine: PathBuf,

@@ -28,6 +28,8 @@ pub enum Operation {
     Replace,
     /// The end of a document; its `_id` is never used again.
     Delete,
+    /// The end of a collection that is called as a document would be, and that nothing else was done to.
+    Drop,
 }
 
 impl Operation {
@@ -38,14 +40,20 @@ impl Operation {
             Self::Update => "update",
             Self::Replace => "replace",
             Self::Delete => "delete",
+            Self::Drop => "drop",
         }
     }
 
     /// The operation of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Insert, Self::Update, Self::Replace, Self::Delete]
-            .into_iter()
-            .find(|operation| operation.name() == name)
+        let all = [
+            Self::Insert,
+            Self::Update,
+            Self::Replace,
+            Self::Delete,
+            Self::Drop,
+        ];
+        all.into_iter().find(|operation| operation.name() == name)
     }
 }
 
@@ -76,9 +84,9 @@ pub struct Change {
     pub operation: Operation,
     /// Index into [`COLLECTIONS`].
     pub collection: u8,
-    /// To which document.
+    /// To which document, or to which collection.
     pub document: DocumentId,
-    /// [`fingerprint`] of the new content; 0 for a delete.
+    /// [`fingerprint`] of the new content; 0 where there is none.
     pub content: u64,
 }
 

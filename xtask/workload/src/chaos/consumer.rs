@@ -23,10 +23,15 @@ const RETRY: Duration = Duration::from_millis(50);
 /// Longest wait for an acknowledgement to leave: where the connection breaks meanwhile, it never does.
 const ACK_LIMIT: Duration = Duration::from_secs(1);
 
-/// Records everything that arrives until the run is over.
-pub(super) async fn consume(record: Rc<Record>, queue: Queue, database: String) -> Result<()> {
+/// Records everything that arrives in one of the queues until the run is over.
+pub(super) async fn consume(
+    record: Rc<Record>,
+    queue: Queue,
+    partition: u16,
+    database: String,
+) -> Result<()> {
     while !record.is_over() {
-        let Ok((connection, mut deliveries)) = queue.consume().await else {
+        let Ok((connection, mut deliveries)) = queue.consume(partition).await else {
             sleep(RETRY).await;
             continue;
         };
@@ -34,7 +39,7 @@ pub(super) async fn consume(record: Rc<Record>, queue: Queue, database: String) 
             match timeout(LISTEN, deliveries.next()).await {
                 Err(_) => {}
                 Ok(Some(Ok(delivery))) => {
-                    note(&record, &delivery, &database);
+                    note(&record, &delivery, partition, &database);
                     let ack = delivery.ack(BasicAckOptions::default());
                     if !matches!(timeout(ACK_LIMIT, ack).await, Ok(Ok(_))) {
                         break;
@@ -48,7 +53,7 @@ pub(super) async fn consume(record: Rc<Record>, queue: Queue, database: String) 
     Ok(())
 }
 
-fn note(record: &Record, delivery: &Delivery, database: &str) {
+fn note(record: &Record, delivery: &Delivery, partition: u16, database: &str) {
     let properties = &delivery.properties;
     let text =
         |value: &Option<ShortString>| value.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -58,6 +63,7 @@ fn note(record: &Record, delivery: &Delivery, database: &str) {
         body: &delivery.data,
         id: &id,
         operation: &operation,
+        partition,
         redelivered: delivery.redelivered,
     };
     let now = record.now();

@@ -19,6 +19,8 @@ pub(super) struct Raw<'a> {
     pub(super) id: &'a str,
     /// `type`.
     pub(super) operation: &'a str,
+    /// Number of the queue that it was in.
+    pub(super) partition: u16,
     /// Whether the broker delivered it before.
     pub(super) redelivered: bool,
 }
@@ -43,6 +45,20 @@ fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Message> {
     }
     let operation = Operation::parse(operation)?;
     let collection = event["ns"]["coll"].as_str()?;
+    if operation == Operation::Drop {
+        let dropped = DocumentId::parse(collection)?;
+        return Some(Message {
+            operation,
+            collection: 0,
+            document: dropped,
+            number: Some(dropped.0.number),
+            content: 0,
+            cluster_time: cluster_time(&event["clusterTime"])?,
+            id: raw.id.to_owned(),
+            partition: raw.partition,
+            redelivered: raw.redelivered,
+        });
+    }
     let collection = COLLECTIONS.iter().position(|name| *name == collection)?;
     // An updated document is read late and may be a later one: only what was set tells of this change.
     let fields = match operation {
@@ -61,6 +77,7 @@ fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Message> {
         content,
         cluster_time: cluster_time(&event["clusterTime"])?,
         id: raw.id.to_owned(),
+        partition: raw.partition,
         redelivered: raw.redelivered,
     })
 }
@@ -86,6 +103,7 @@ mod tests {
             body: body.as_bytes(),
             id: "m",
             operation: "update",
+            partition: 2,
             redelivered: false,
         };
         decode(raw, "chaos")
@@ -104,9 +122,29 @@ mod tests {
             content: change::fingerprint("new"),
             cluster_time: (7, 2),
             id: "m".to_owned(),
+            partition: 2,
             redelivered: false,
         };
         assert_eq!(read(UPDATE), Ok(expected));
+    }
+
+    #[test]
+    fn a_drop_is_known_by_the_collections_name() {
+        let body = r#"{"operationType": "drop", "clusterTime": {"$timestamp": {"t": 7, "i": 2}},
+            "ns": {"db": "chaos", "coll": "w5-3"}}"#;
+        let raw = Raw {
+            body: body.as_bytes(),
+            id: "m",
+            operation: "drop",
+            partition: 1,
+            redelivered: false,
+        };
+        let message = decode(raw, "chaos").unwrap();
+        assert_eq!(
+            (message.operation, message.number),
+            (Operation::Drop, Some(3))
+        );
+        assert_eq!(message.document.text(), "w5-3");
     }
 
     #[test]

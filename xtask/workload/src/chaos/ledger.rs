@@ -3,6 +3,9 @@
 //! Pure: it knows what was acknowledged to the writers and what a consumer received, and nothing of
 //! the engine between them. A change whose answer was lost may have happened or not, but never twice.
 //!
+//! Over several partitions each has its order, a document has one partition, and what is about no document arrives in
+//! every one.
+//!
 //! What is known of the order: a writer is sequential, so a change that was acknowledged comes before
 //! every later change of its writer; changes of one transaction or batch keep their order even if the
 //! answer was lost; and the cluster's clock never goes back from one change to the next.
@@ -33,7 +36,10 @@ pub struct Ledger {
     deletes: HashMap<DocumentId, u32>,
     messages: HashMap<String, ChangeId>,
     groups: u32,
-    order: Order,
+    /// Of each partition.
+    orders: Vec<Order>,
+    /// The partitions of documents.
+    homes: HashMap<DocumentId, u16>,
     received: u64,
     tally: Tally,
     violations: Vec<Violation>,
@@ -47,11 +53,13 @@ struct Record {
     together: Together,
     answer: Answer,
     sent: Duration,
-    arrived: Option<Arrived>,
+    /// One copy for each partition in which it arrived.
+    arrived: Vec<Arrived>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Arrived {
+    partition: u16,
     /// Place of the copy that counts for the order among all that were received.
     place: u64,
     cluster_time: (u32, u32),
@@ -66,12 +74,21 @@ impl Ledger {
             deletes: HashMap::new(),
             messages: HashMap::new(),
             groups: 0,
-            order: Order::new(writers),
+            orders: vec![Order::new(writers)],
+            homes: HashMap::new(),
             received: 0,
             tally: Tally::default(),
             violations: Vec::new(),
             outstanding: 0,
         }
+    }
+
+    /// The same for messages in so many partitions.
+    #[must_use]
+    pub fn over(mut self, partitions: u16) -> Self {
+        let orders = (0..partitions).map(|_| Order::new(self.writers.len()));
+        self.orders = orders.collect();
+        self
     }
 
     /// Notes changes that are about to be sent in one go, and returns their numbers.
@@ -98,7 +115,7 @@ impl Ledger {
                 together,
                 answer: Answer::Pending,
                 sent,
-                arrived: None,
+                arrived: Vec::new(),
             });
         }
         self.tally.written += changes.len();
@@ -108,18 +125,18 @@ impl Ledger {
     /// Notes the database's answer to changes that were sent.
     pub fn answered(&mut self, writer: WriterId, numbers: Range<u32>, answer: Answer) {
         for number in numbers {
-            let record = self.record_mut(ChangeId { writer, number });
-            record.answer = answer;
+            let id = ChangeId { writer, number };
+            self.record_mut(id).answer = answer;
             match answer {
                 // A message may be faster than the acknowledgement of its change.
-                Answer::Acknowledged if record.arrived.is_none() => self.outstanding += 1,
+                Answer::Acknowledged if !self.is_whole(self.record(id)) => self.outstanding += 1,
                 Answer::Unknown => self.tally.unknown += 1,
                 _ => {}
             }
         }
     }
 
-    /// Takes one message; returns when its change was sent if this is its first copy.
+    /// Takes one message; returns when its change was sent if that has arrived now, in all partitions where it has to.
     pub fn received(&mut self, message: &Message, at: Duration) -> Option<Duration> {
         self.received += 1;
         let Some(id) = self.find(message) else {
@@ -127,17 +144,24 @@ impl Ledger {
             return None;
         };
         self.check_name(id, message, at);
+        self.check_home(message, at);
+        let partition = message.partition;
         let arrived = Arrived {
+            partition,
             place: self.received,
             cluster_time: message.cluster_time,
         };
-        let judged = self.judged;
+        let (judged, was_whole) = (self.judged, self.is_whole(self.record(id)));
         let record = self.record_mut(id);
         let is_altered = record.change.content != message.content;
         let sent = record.sent;
-        let is_first = record.arrived.is_none();
-        if is_first || judged == Copies::Last {
-            record.arrived = Some(arrived);
+        let mut copies = record.arrived.iter_mut();
+        let copy = copies.find(|copy| copy.partition == partition);
+        let is_first = copy.is_none();
+        match copy {
+            Some(copy) if judged == Copies::Last => *copy = arrived,
+            Some(_) => {}
+            None => record.arrived.push(arrived),
         }
         if is_altered {
             self.violation(Flaw::Altered, at, message.to_string());
@@ -146,12 +170,15 @@ impl Ledger {
             self.tally.replayed += usize::from(!message.redelivered);
             return None;
         }
+        if judged == Copies::First {
+            self.judge_order(id, partition, message.cluster_time, at);
+        }
+        if was_whole || !self.is_whole(self.record(id)) {
+            return None;
+        }
         self.tally.delivered += 1;
         let is_awaited = self.record(id).answer == Answer::Acknowledged;
         self.outstanding -= usize::from(is_awaited);
-        if judged == Copies::First {
-            self.judge_order(id, message.cluster_time, at);
-        }
         Some(sent)
     }
 
@@ -175,7 +202,7 @@ impl Ledger {
                 .filter(|record| record.answer == Answer::Acknowledged);
             acknowledged
                 .next()
-                .is_none_or(|newest| newest.arrived.is_some())
+                .is_none_or(|newest| self.is_whole(newest))
         })
     }
 
@@ -209,6 +236,30 @@ impl Ledger {
         &mut self.writers[usize::from(id.writer)][id.number as usize]
     }
 
+    /// Whether it has arrived wherever it has to.
+    fn is_whole(&self, record: &Record) -> bool {
+        let copies = match record.change.operation {
+            Operation::Drop => self.orders.len(),
+            _ => 1,
+        };
+        copies <= record.arrived.len()
+    }
+
+    /// All changes of a document are in one partition.
+    fn check_home(&mut self, message: &Message, at: Duration) {
+        if message.operation == Operation::Drop {
+            return;
+        }
+        let home = *self
+            .homes
+            .entry(message.document)
+            .or_insert(message.partition);
+        if home != message.partition {
+            let what = format!("{message}, and its document was in partition {home}");
+            self.violation(Flaw::OutOfOrder, at, what);
+        }
+    }
+
     /// The change that a message tells of: same document, collection and operation, sent already.
     fn find(&self, message: &Message) -> Option<ChangeId> {
         let writer = message.document.0.writer;
@@ -229,7 +280,7 @@ impl Ledger {
 
     /// One change, one `message_id`: the same for each copy, and nobody else's.
     fn check_name(&mut self, id: ChangeId, message: &Message, at: Duration) {
-        let is_first = self.record(id).arrived.is_none();
+        let is_first = self.record(id).arrived.is_empty();
         let is_well_named = !message.id.is_empty()
             && match self.messages.entry(message.id.clone()) {
                 Entry::Occupied(owner) => *owner.get() == id,
@@ -243,11 +294,17 @@ impl Ledger {
         }
     }
 
-    fn judge_order(&mut self, id: ChangeId, cluster_time: (u32, u32), at: Duration) {
+    fn judge_order(
+        &mut self,
+        id: ChangeId,
+        partition: u16,
+        cluster_time: (u32, u32),
+        at: Duration,
+    ) {
         let record = self.record(id);
-        let is_final = record.answer == Answer::Acknowledged;
-        let disorder = self.order.next(id, record.group, is_final, cluster_time);
-        if let Some(disorder) = disorder {
+        let (group, is_final) = (record.group, record.answer == Answer::Acknowledged);
+        let order = &mut self.orders[usize::from(partition)];
+        if let Some(disorder) = order.next(id, group, is_final, cluster_time) {
             self.violation(Flaw::OutOfOrder, at, disorder);
         }
     }

@@ -1,4 +1,4 @@
-//! The queue that the engine publishes to, and the exchange in front of it.
+//! The queues that the engine publishes to, and the exchange in front of it.
 
 use std::time::Duration;
 
@@ -26,25 +26,42 @@ const CONSUME_LIMIT: Duration = Duration::from_secs(3);
 /// Longest wait for a farewell.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
-/// The queue, and the exchange that leads to it.
+/// The queues, and the exchange that leads to them.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     /// Of each node.
     pub(super) uris: Vec<AMQPUri>,
+    /// Of the queue, or what each partition's name begins with.
     pub(super) name: String,
-    /// Empty if the engine publishes straight to the queue.
+    /// How many queues there are.
+    pub(super) partitions: u16,
+    /// Empty if the engine publishes straight to the queues.
     pub(super) exchange: String,
     pub(super) arguments: FieldTable,
 }
 
 impl Queue {
+    /// The name of a partition's queue.
+    pub(super) fn of(&self, partition: u16) -> String {
+        if self.partitions == 1 {
+            return self.name.clone();
+        }
+        format!("{}.{partition}", self.name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        (0..self.partitions).map(|partition| self.of(partition))
+    }
+
     /// Makes what the engine needs to find.
     pub(super) async fn declare(&self) -> Result<()> {
         let (connection, channel) = self.open().await?;
         let durable = QueueDeclareOptions::durable();
-        let name = self.name.as_str().into();
-        let declaring = channel.queue_declare(name, durable, self.arguments.clone());
-        declaring.await.context("declare the queue")?;
+        for name in self.names() {
+            let name = name.as_str().into();
+            let declaring = channel.queue_declare(name, durable, self.arguments.clone());
+            declaring.await.context("declare the queue")?;
+        }
         if !self.exchange.is_empty() {
             let options = ExchangeDeclareOptions {
                 durable: true,
@@ -64,23 +81,26 @@ impl Queue {
     /// From now on what the engine publishes goes nowhere.
     pub(super) async fn unbind(&self) -> Result<()> {
         let (connection, channel) = self.open().await?;
-        let (queue, exchange) = (self.name.as_str(), self.exchange.as_str());
-        let arguments = FieldTable::default();
-        let unbinding =
-            channel.queue_unbind(queue.into(), exchange.into(), queue.into(), arguments);
-        unbinding.await.context("unbind the queue")?;
+        for queue in self.names() {
+            let (queue, exchange) = (queue.as_str(), self.exchange.as_str());
+            let arguments = FieldTable::default();
+            let unbinding =
+                channel.queue_unbind(queue.into(), exchange.into(), queue.into(), arguments);
+            unbinding.await.context("unbind the queue")?;
+        }
         close(connection).await;
         Ok(())
     }
 
-    /// Leads what is published to the exchange to the queue.
+    /// Leads what is published to the exchange to the queue that the key names.
     pub(super) async fn bind(&self) -> Result<()> {
         let (connection, channel) = self.open().await?;
-        let (queue, exchange) = (self.name.as_str().into(), self.exchange.as_str().into());
-        let key = self.name.as_str().into();
-        let options = QueueBindOptions::default();
-        let binding = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
-        binding.await.context("bind the queue")?;
+        for name in self.names() {
+            let (queue, key) = (name.as_str().into(), name.as_str().into());
+            let (exchange, options) = (self.exchange.as_str().into(), QueueBindOptions::default());
+            let binding = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
+            binding.await.context("bind the queue")?;
+        }
         close(connection).await;
         Ok(())
     }
@@ -90,13 +110,14 @@ impl Queue {
         let Ok((connection, channel)) = self.open().await else {
             return;
         };
-        let name = self.name.as_str();
-        let _ = channel
-            .queue_delete(name.into(), QueueDeleteOptions::default())
-            .await;
+        for name in self.names() {
+            let options = QueueDeleteOptions::default();
+            let _ = channel.queue_delete(name.as_str().into(), options).await;
+        }
         if !self.exchange.is_empty() {
             let options = ExchangeDeleteOptions::default();
-            let _ = channel.exchange_delete(name.into(), options).await;
+            let name = self.exchange.as_str().into();
+            let _ = channel.exchange_delete(name, options).await;
         }
         close(connection).await;
     }
@@ -115,14 +136,15 @@ impl Queue {
         outcome
     }
 
-    /// Starts to take from it. A node that is cut off from the queue would keep us waiting.
-    pub(super) async fn consume(&self) -> Result<(Connection, Deliveries)> {
+    /// Starts to take from a partition's queue. A node that is cut off from it would keep us waiting.
+    pub(super) async fn consume(&self, partition: u16) -> Result<(Connection, Deliveries)> {
         let (connection, channel) = self.open().await?;
+        let name = self.of(partition);
         let consuming = async {
             let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
             qos.await.context("set the prefetch")?;
             let consuming = channel.basic_consume(
-                self.name.as_str().into(),
+                name.as_str().into(),
                 "".into(),
                 BasicConsumeOptions::default(),
                 FieldTable::default(),

@@ -30,6 +30,8 @@ use crate::hint::Hinted;
 
 /// Writers beside the pulse.
 const WRITERS: WriterId = 4;
+/// Who drops collections, over several partitions.
+const DROPPER: WriterId = WRITERS + 1;
 /// Longest wait for an engine to work.
 const ENGINE_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for everything that was acknowledged to arrive.
@@ -55,7 +57,7 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
     } else {
         Copies::First
     };
-    let ledger = Ledger::new(usize::from(WRITERS) + 1, judged);
+    let ledger = Ledger::new(usize::from(DROPPER) + 1, judged).over(args.partitions);
     let record = Rc::new(Record::new(ledger));
     let run = Run {
         engines: setup::engines(args, &names, &queue, &record).await?,
@@ -99,13 +101,7 @@ impl Run<'_> {
         }
         self.make_collections().await?;
         self.wait_for_engine().await?;
-        let mut consumer = JoinSet::new();
-        let database = self.names.database.clone();
-        consumer.spawn_local(consumer::consume(
-            Rc::clone(&self.record),
-            self.queue.clone(),
-            database,
-        ));
+        let mut consumer = self.start_consumers();
         let mut writers = self.start_writers().await?;
         let injector = Injector::new(
             Rc::clone(&self.record),
@@ -157,18 +153,34 @@ impl Run<'_> {
         bail!(Hinted::new("no engine works", format!("look at {log}")))
     }
 
+    /// One for each queue.
+    fn start_consumers(&self) -> JoinSet<Result<()>> {
+        let mut consumers = JoinSet::new();
+        for partition in 0..self.args.partitions {
+            let (record, queue) = (Rc::clone(&self.record), self.queue.clone());
+            let database = self.names.database.clone();
+            consumers.spawn_local(consumer::consume(record, queue, partition, database));
+        }
+        consumers
+    }
+
     async fn start_writers(&self) -> Result<JoinSet<Result<()>>> {
         let mut writers = JoinSet::new();
-        for number in 0..=WRITERS {
+        let last = if self.args.partitions == 1 {
+            WRITERS
+        } else {
+            DROPPER
+        };
+        for number in 0..=last {
             let record = Rc::clone(&self.record);
             let uri = &self.args.mongo_uri;
             let database = &self.names.database;
             let writer = Writer::connect(number, uri, database, self.seed, record).await?;
-            if number == 0 {
-                writers.spawn_local(writer.pulse());
-            } else {
-                writers.spawn_local(writer.write());
-            }
+            match number {
+                0 => writers.spawn_local(writer.pulse()),
+                DROPPER => writers.spawn_local(writer.drop_collections()),
+                _ => writers.spawn_local(writer.write()),
+            };
         }
         Ok(writers)
     }

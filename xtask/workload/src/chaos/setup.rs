@@ -97,6 +97,7 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
     Ok(Queue {
         uris: amqp_uris(args)?,
         name: names.queue.clone(),
+        partitions: args.partitions,
         exchange: if uses_exchange {
             names.queue.clone()
         } else {
@@ -152,9 +153,13 @@ fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, Str
         ("CDC_QUEUE_TYPE", args.queue_type.name().to_owned()),
         ("RABBITMQ_QUEUE_NAME", names.queue.clone()),
     ];
+    if 1 < args.partitions {
+        let operations = "insert,update,replace,delete,drop".to_owned();
+        settings.push(("CDC_OPERATIONS", operations));
+        settings.push(("CDC_PARTITIONS", args.partitions.to_string()));
+    }
     if !queue.exchange.is_empty() {
         settings.push(("RABBITMQ_EXCHANGE", queue.exchange.clone()));
-        settings.push(("RABBITMQ_ROUTING_KEY", queue.name.clone()));
         settings.push(("CDC_ON_UNROUTABLE", "retry".to_owned()));
     }
     settings

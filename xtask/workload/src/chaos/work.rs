@@ -73,6 +73,11 @@ impl Work {
         self.write(Operation::Insert, 0, None, PULSE_LENGTH)
     }
 
+    /// A collection to make and drop.
+    pub(super) fn drop_collection(&mut self) -> Write {
+        self.write(Operation::Drop, 0, None, 0)
+    }
+
     /// What to do in one go. The documents it touches are taken out until [`Work::keep`].
     pub(super) fn choose(&mut self, rng: &mut StdRng, batch: usize) -> (Vec<Write>, Together) {
         match rng.random_range(0..10) {
@@ -96,7 +101,7 @@ impl Work {
     pub(super) fn keep(&mut self, changes: &[Change]) {
         let living = changes
             .iter()
-            .filter(|change| change.operation != Operation::Delete);
+            .filter(|change| !matches!(change.operation, Operation::Delete | Operation::Drop));
         self.documents
             .extend(living.map(|change| (change.collection, change.document)));
     }
@@ -135,11 +140,11 @@ impl Work {
         };
         self.next += 1;
         let content = match operation {
-            Operation::Delete => String::new(),
+            Operation::Delete | Operation::Drop => String::new(),
             _ => change::content(id, length),
         };
         let fingerprint = match operation {
-            Operation::Delete => 0,
+            Operation::Delete | Operation::Drop => 0,
             _ => change::fingerprint(&content),
         };
         Write {

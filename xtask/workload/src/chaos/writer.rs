@@ -24,6 +24,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const PULSE_LIMIT: Duration = Duration::from_secs(2);
 /// Time between two writes of the pulse.
 const PULSE: Duration = Duration::from_millis(50);
+/// Time between two collections that are dropped.
+const DROPS: Duration = Duration::from_millis(300);
 /// Longest wait for a primary.
 const SELECTION_LIMIT: Duration = Duration::from_secs(10);
 /// Pause after a failure.
@@ -68,6 +70,20 @@ impl Writer {
             let write = self.work.pulse();
             self.perform(&[write], Together::Batch, PULSE_LIMIT).await;
             sleep(PULSE).await;
+        }
+        Ok(())
+    }
+
+    /// Makes and drops one collection after the other: changes that are about no document.
+    pub(super) async fn drop_collections(mut self) -> Result<()> {
+        while self.record.is_running() {
+            let write = self.work.drop_collection();
+            let name = write.change.document.text();
+            let creating = self.database.create_collection(&name);
+            // Where that fails, so does the drop.
+            let _ = timeout(ANSWER_LIMIT, creating).await;
+            self.perform(&[write], Together::Batch, ANSWER_LIMIT).await;
+            sleep(DROPS).await;
         }
         Ok(())
     }
@@ -167,8 +183,13 @@ impl Writer {
                 let deleting = collection.delete_one(filter);
                 deleting.session(session).await?.deleted_count
             }
+            Operation::Drop => {
+                let drop = doc! { "drop": write.change.document.text(), "writeConcern": { "w": "majority" } };
+                self.database.run_command(drop).await?;
+                1
+            }
         };
-        // The document is ours alone and was acknowledged, so it must be there.
+        // It is ours alone and was acknowledged, so it must be there.
         (touched == 1).then_some(()).context("the document is gone")
     }
 }

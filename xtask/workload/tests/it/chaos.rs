@@ -124,6 +124,25 @@ fn the_engine_passes() {
 }
 
 #[test]
+fn the_engine_passes_over_partitions() {
+    let flags = [
+        "--minutes=0.5",
+        "--seed=3",
+        "--partitions=4",
+        "--faults=engine-kill,engine-stop,net-cut",
+    ];
+    let Run {
+        code,
+        report,
+        stderr,
+    } = run("partitions", "", &flags);
+    assert_eq!(code, Some(0), "{stderr}\n{report}");
+    assert_eq!(report["violations"], serde_json::json!([]));
+    assert!(300 < count(&report, "delivered"), "{report}");
+    assert!(0 < count(&report, "faults_total"), "{report}");
+}
+
+#[test]
 fn faults_of_servers_that_are_not_ours_are_refused() {
     let output = Command::new(env!("CARGO_BIN_EXE_workload"))
         .args(["chaos", "--faults=broker-kill", "--engine=x", "--folder=x"])

@@ -11,9 +11,9 @@ use crate::chaos::{schedule::Fault, servers::Broker};
 const USUAL: &str = "pause_minority";
 
 impl Injector {
-    /// Kills the node that leads the queue, or a classic queue's only one.
+    /// Kills the node that leads the queue, the first one where there are several, or a classic queue's only one.
     pub(in crate::chaos) async fn kill_queue_node(&self, fault: Fault) -> Result<Return> {
-        let node = self.broker()?.node_of(&self.queue.name).await?;
+        let node = self.broker()?.node_of(&self.queue.of(0)).await?;
         self.kill_node(node, fault).await
     }
 

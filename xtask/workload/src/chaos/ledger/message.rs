@@ -33,14 +33,16 @@ pub struct Message {
     pub collection: u8,
     /// To which document.
     pub document: DocumentId,
-    /// The number in the document; a delete has none.
+    /// The number in the document or in the collection's name; a delete has none.
     pub number: Option<u32>,
-    /// Fingerprint of the content; 0 for a delete.
+    /// Fingerprint of the content; 0 where there is none.
     pub content: u64,
     /// The cluster's clock at the change.
     pub cluster_time: (u32, u32),
     /// Its `message_id`; empty if it has none.
     pub id: String,
+    /// Number of the queue that it was in.
+    pub partition: u16,
     /// Whether the broker says that it delivered this very message before.
     pub redelivered: bool,
 }
@@ -58,13 +60,14 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} of {} in collection {}, number {:?}, message {}, cluster time {:?}",
+            "{} of {} in collection {}, number {:?}, message {}, cluster time {:?}, partition {}",
             self.operation.name(),
             self.document.text(),
             self.collection,
             self.number,
             self.id,
-            self.cluster_time
+            self.cluster_time,
+            self.partition
         )
     }
 }

@@ -27,6 +27,7 @@ fn message(change: Change, number: u32, clock: u32) -> Message {
         content: change.content,
         cluster_time: (clock, 1),
         id: format!("{}/{number}", change.document.0.writer),
+        partition: 0,
         redelivered: false,
     }
 }
@@ -293,4 +294,83 @@ fn a_message_may_be_faster_than_the_answer() {
     receive(&mut ledger, 0);
     ledger.answered(0, sent, Answer::Acknowledged);
     assert!(ledger.is_settled());
+}
+
+/// A ledger over two partitions, with one acknowledged drop after an acknowledged insert.
+fn with_a_drop() -> (Ledger, Message, Message) {
+    let mut ledger = Ledger::new(1, Copies::First).over(2);
+    let drop = Change {
+        operation: Operation::Drop,
+        collection: 0,
+        content: 0,
+        ..insert(0, 1)
+    };
+    for (number, change) in (0..).zip([insert(0, 0), drop]) {
+        let sent = ledger.sending(0, &[change], Together::Batch, NOW);
+        assert_eq!(sent, number..number + 1);
+        ledger.answered(0, sent, Answer::Acknowledged);
+    }
+    (ledger, message(insert(0, 0), 0, 1), message(drop, 1, 2))
+}
+
+fn in_partition(message: &Message, partition: u16) -> Message {
+    Message {
+        partition,
+        ..message.clone()
+    }
+}
+
+#[test]
+fn what_is_about_no_document_arrives_in_every_partition() {
+    let (mut ledger, inserted, dropped) = with_a_drop();
+    ledger.received(&in_partition(&inserted, 1), NOW);
+    assert_eq!(ledger.received(&in_partition(&dropped, 0), NOW), None);
+    assert!(!ledger.is_settled() && !ledger.has_newest());
+    let whole = ledger.received(&in_partition(&dropped, 1), NOW);
+    assert_eq!(whole, Some(NOW));
+    assert!(ledger.is_settled() && ledger.has_newest());
+    let (tally, violations) = ledger.conclude();
+    assert_eq!((tally.delivered, tally.replayed), (2, 0));
+    assert_eq!(violations, []);
+}
+
+#[test]
+fn a_copy_that_does_not_arrive_is_missing() {
+    let (mut ledger, inserted, dropped) = with_a_drop();
+    ledger.received(&inserted, NOW);
+    ledger.received(&dropped, NOW);
+    ledger.received(&dropped, NOW);
+    assert_eq!(flaws(ledger), only(Flaw::Missing, 1));
+}
+
+#[test]
+fn each_partition_has_an_order_and_a_document_one_partition() {
+    let (mut ledger, inserted, dropped) = with_a_drop();
+    for message in [
+        in_partition(&dropped, 0),
+        in_partition(&inserted, 1),
+        in_partition(&dropped, 1),
+    ] {
+        ledger.received(&message, NOW);
+    }
+    assert_eq!(flaws(ledger), Tally::default());
+    let (mut ledger, inserted, dropped) = with_a_drop();
+    for message in [
+        in_partition(&dropped, 0),
+        in_partition(&dropped, 1),
+        in_partition(&inserted, 1),
+    ] {
+        ledger.received(&message, NOW);
+    }
+    assert_eq!(flaws(ledger), only(Flaw::OutOfOrder, 1));
+    let (mut ledger, inserted, dropped) = with_a_drop();
+    for message in [
+        in_partition(&inserted, 0),
+        in_partition(&inserted, 1),
+        in_partition(&dropped, 0),
+        in_partition(&dropped, 1),
+    ] {
+        ledger.received(&message, NOW);
+    }
+    assert_eq!(flaws(ledger), only(Flaw::OutOfOrder, 1));
 }

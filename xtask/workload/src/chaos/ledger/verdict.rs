@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Answer, Copies, Ledger, Order, Record, Together};
-use crate::chaos::change::{ChangeId, WriterId};
+use crate::chaos::change::{ChangeId, Operation, WriterId};
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flaw {
-    /// An acknowledged change never arrived, or only part of a transaction.
+    /// An acknowledged change never arrived, not in every partition where it has to, or only part of a transaction.
     Missing,
-    /// A change arrived after one that happened later.
+    /// A change arrived after one that happened later, or in another partition than its document's changes before.
     OutOfOrder,
     /// A message that no change of ours explains.
     Unexpected,
@@ -107,10 +107,12 @@ impl Ledger {
         let mut missing = Vec::new();
         for (writer, records) in self.writers.iter().enumerate() {
             for transaction in records.chunk_by(|one, next| one.group == next.group) {
-                let has_happened = transaction.iter().any(|record| record.arrived.is_some())
-                    && transaction[0].together == Together::Transaction;
+                let is_one = transaction[0].together == Together::Transaction
+                    || transaction[0].change.operation == Operation::Drop;
+                let has_happened =
+                    is_one && transaction.iter().any(|record| !record.arrived.is_empty());
                 let must_arrive = |record: &&Record| {
-                    record.arrived.is_none()
+                    !self.is_whole(record)
                         && (record.answer == Answer::Acknowledged || has_happened)
                 };
                 missing.extend(transaction.iter().filter(must_arrive).map(|record| {
@@ -120,7 +122,7 @@ impl Ledger {
                         record.change.document.text(),
                         match record.answer {
                             Answer::Acknowledged => "acknowledged",
-                            _ => "in a transaction of which a part arrived",
+                            _ => "of which a part arrived, or of its transaction",
                         }
                     );
                     (record.sent, what)
@@ -134,16 +136,18 @@ impl Ledger {
         let mut arrivals = Vec::new();
         for (writer, records) in (WriterId::MIN..).zip(&self.writers) {
             for (number, record) in (0..).zip(records) {
-                if let Some(arrived) = record.arrived {
+                for arrived in &record.arrived {
                     let id = ChangeId { writer, number };
                     let is_final = record.answer == Answer::Acknowledged;
-                    arrivals.push((arrived, id, record.group, is_final, record.sent));
+                    arrivals.push((*arrived, id, record.group, is_final, record.sent));
                 }
             }
         }
         arrivals.sort_unstable_by_key(|(arrived, ..)| arrived.place);
-        let mut order = Order::new(self.writers.len());
+        let orders = self.orders.iter().map(|_| Order::new(self.writers.len()));
+        let mut orders: Vec<Order> = orders.collect();
         for (arrived, id, group, is_final, sent) in arrivals {
+            let order = &mut orders[usize::from(arrived.partition)];
             if let Some(disorder) = order.next(id, group, is_final, arrived.cluster_time) {
                 self.violation(Flaw::OutOfOrder, sent, disorder);
             }

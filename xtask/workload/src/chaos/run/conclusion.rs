@@ -78,12 +78,13 @@ impl Run<'_> {
     fn command_to_repeat(&self) -> String {
         let faults: Vec<_> = self.kinds.iter().map(|kind| kind.name()).collect();
         format!(
-            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --brokers {} --queue-type {} --faults {}`",
+            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --brokers {} --queue-type {} --partitions {} --faults {}`",
             self.args.minutes,
             self.seed,
             self.args.engines,
             self.queue.uris.len(),
             self.args.queue_type.name(),
+            self.args.partitions,
             faults.join(",")
         )
     }
