@@ -269,3 +269,6 @@ fn envelope(event: &ChangeEvent, config: &Config, target: Target, body: Vec<u8>)
         body,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,7 @@ impl Message {
         Self {
             target: Target::Main(address.routing_key),
             partition: Some(address.partition),
+            further: Vec::new(),
             ..self.clone()
         }
     }

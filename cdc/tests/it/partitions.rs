@@ -273,6 +273,25 @@ async fn a_copy_that_matches_no_queue_is_parked_and_the_others_are_not() {
     assert_eq!(engine.stop().await.code, Some(0));
 }
 
+#[tokio::test]
+async fn a_partitions_queue_that_is_gone_is_declared_again_and_gets_every_copy() {
+    let mut scenario = spread("copies_retried", 4).await;
+    scenario.set("CDC_ON_UNROUTABLE", "retry");
+    let engine = scenario.start().await;
+    scenario.delete_queue(&scenario.partition(2)).await;
+    scenario.drop_collection("end").await;
+    eventually("the queue is there again", async || {
+        scenario.try_ready(&scenario.partition(2)).await.is_some()
+    })
+    .await;
+    let partitions = scenario.take_partitions(4).await;
+    let ids = partitions
+        .iter()
+        .map(|deliveries| deliveries[0].message_id());
+    assert_eq!(ids.collect::<HashSet<_>>().len(), 1);
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
 /// The engine behind an exchange that it declares, with `settings`: each partition has its own and every drop.
 async fn behind_an_exchange(kind: &str, settings: &[(&str, &str)]) {
     let mut scenario = spread(&format!("partitions_{kind}"), 3).await;

@@ -126,6 +126,15 @@ fn generator(args: &Args, settings: &Settings) -> Result<Generator> {
         );
         return Err(Hinted::new(message, "add `insert` for this test").into());
     }
+    if 1 < settings.cdc_partitions {
+        let message = format!(
+            "CDC_PARTITIONS={} spreads the changes over as many queues, and this test reads one",
+            settings.cdc_partitions
+        );
+        let hint =
+            "leave it out for this test; `cargo xtask chaos --partitions 8` reads every queue";
+        return Err(Hinted::new(message, hint).into());
+    }
     Generator::new(args.seed, settings).ok_or_else(|| {
         let names = Generator::collections().join(", ");
         let message = format!(

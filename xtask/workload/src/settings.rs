@@ -54,6 +54,9 @@ pub struct Settings {
     /// Type of that queue
     #[arg(long, env = "CDC_QUEUE_TYPE", default_value = "classic")]
     pub cdc_queue_type: QueueType,
+    /// Over how many queues the engine spreads the changes
+    #[arg(long, env = "CDC_PARTITIONS", default_value_t = 1)]
+    pub cdc_partitions: u16,
     /// Name of the pipeline
     #[arg(long, env = "CDC_PIPELINE", default_value = "default")]
     pub cdc_pipeline: String,

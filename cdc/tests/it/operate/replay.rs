@@ -98,3 +98,22 @@ async fn what_cannot_be_replayed_is_refused_with_the_reason_and_declares_nothing
         assert_eq!(scenario.try_ready(queue).await, None, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_replay_of_a_partitioned_pipeline_is_one_queue_in_order() {
+    let mut scenario = Scenario::new("replay_partitions").await;
+    scenario.set("CDC_PARTITIONS", "3");
+    let engine = scenario.start().await;
+    let from = rfc3339(scenario.now().await);
+    scenario.insert_numbers(0..50).await;
+    let queue = format!("{}.again", scenario.name);
+    let answer = ask(&scenario, &["replay", "--from", &from, "--queue", &queue]).await;
+    answer.check(0, &[]);
+    let again = scenario.take_from(&queue, 50).await;
+    assert_eq!(first_copies(&again), (0..50).collect::<Vec<_>>());
+    let taken = format!("{}.1", scenario.name);
+    let answer = ask(&scenario, &["replay", "--from", &from, "--queue", &taken]).await;
+    answer.check(64, &["is the engine's own"]);
+    assert_eq!(engine.stop().await.code, Some(0));
+    scenario.delete_queue(&queue).await;
+}
