@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use bson::{Bson, doc, oid::ObjectId};
 use lapin::types::FieldTable;
 
-use crate::support::{Delivery, Engine, Scenario, check, eventually, output};
+use crate::support::{Delivery, Engine, Scenario, check, eventually, output, setting};
 
 /// Documents of a busy collection.
 const DOCUMENTS: usize = 1_000;
@@ -136,12 +136,20 @@ impl Busy {
     }
 }
 
-/// One consumer for each of 8 partitions, which take what comes of `rounds` changes of each document.
-async fn spread_evenly(label: &str, rounds: i32) {
-    let mut scenario = spread(label, 8).await;
+/// How often each document changes: `CDC_TEST_PARTITION_CHANGES` in all, or 10,000.
+fn rounds() -> i32 {
+    let changes = setting("CDC_TEST_PARTITION_CHANGES");
+    let changes: usize = changes.map_or(10_000, |text| text.parse().unwrap());
+    i32::try_from(changes / DOCUMENTS).unwrap()
+}
+
+/// With one consumer for each partition.
+#[tokio::test]
+async fn eight_partitions_keep_the_order_of_each_document_and_are_evenly_loaded() {
+    let mut scenario = spread("spread", 8).await;
     scenario.set("CDC_WINDOW_EVENTS", "256");
     let engine = scenario.start().await;
-    let busy = Busy::new(rounds);
+    let busy = Busy::new(rounds());
     let write = async {
         busy.insert(&scenario).await;
         busy.replace(&scenario).await;
@@ -169,17 +177,6 @@ async fn spread_evenly(label: &str, rounds: i32) {
         0,
         &[&format!("queues {0}.0 to {0}.7", scenario.name)],
     );
-}
-
-#[tokio::test]
-async fn eight_partitions_keep_the_order_of_each_document_and_are_evenly_loaded() {
-    spread_evenly("spread", 10).await;
-}
-
-#[tokio::test]
-#[ignore = "takes a minute: 100,000 changes"]
-async fn eight_partitions_keep_the_order_of_each_document_over_100_000_changes() {
-    spread_evenly("spread_long", 100).await;
 }
 
 #[tokio::test]
