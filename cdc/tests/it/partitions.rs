@@ -4,9 +4,12 @@
 use std::collections::{HashMap, HashSet};
 
 use bson::{Bson, doc, oid::ObjectId};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Delivery, Engine, Scenario, check, eventually, output, setting};
+use crate::{
+    permissions::{command_of, words},
+    support::{Broker, Delivery, Engine, Scenario, check, eventually, mongo_uri, output, setting},
+};
 
 /// Documents of a busy collection.
 const DOCUMENTS: usize = 1_000;
@@ -38,16 +41,16 @@ impl Scenario {
         self.run(doc! { "drop": name }).await;
     }
 
-    /// All messages of each partition, up to the one that tells that the collection `end` was dropped.
+    /// All messages of each partition, up to the one that tells that the collection `end` was dropped, by a consumer
+    /// for each.
     async fn take_partitions(&self, partitions: u16) -> Vec<Vec<Delivery>> {
-        let mut all = Vec::new();
-        for number in 0..partitions {
+        let all = (0..partitions).map(|number| async move {
             let mut is_end = |deliveries: &[Delivery]| {
                 deliveries.last().is_some_and(|last| is_drop(last, "end"))
             };
-            all.push(self.take_until(&self.partition(number), &mut is_end).await);
-        }
-        all
+            self.take_until(&self.partition(number), &mut is_end).await
+        });
+        futures_util::future::join_all(all).await
     }
 }
 
@@ -155,19 +158,7 @@ async fn eight_partitions_keep_the_order_of_each_document_and_are_evenly_loaded(
         busy.replace(&scenario).await;
         scenario.drop_collection("end").await;
     };
-    let consume = async {
-        let all = (0..8).map(|number| {
-            let (scenario, queue) = (&scenario, scenario.partition(number));
-            async move {
-                let mut is_end = |deliveries: &[Delivery]| {
-                    deliveries.last().is_some_and(|last| is_drop(last, "end"))
-                };
-                scenario.take_until(&queue, &mut is_end).await
-            }
-        });
-        futures_util::future::join_all(all).await
-    };
-    let ((), partitions) = tokio::join!(write, consume);
+    let ((), partitions) = tokio::join!(write, scenario.take_partitions(8));
     let loads = busy.check(&scenario, &partitions);
     let (fullest, emptiest) = (loads.iter().max().unwrap(), loads.iter().min().unwrap());
     assert!(fullest * 10 <= emptiest * 13, "{loads:?}");
@@ -372,4 +363,73 @@ async fn a_partition_that_is_not_there_is_named_where_nothing_is_to_be_declared(
     let finished = scenario.spawn().finish().await;
     let missing = format!("queue `{}` does not exist", scenario.partition(1));
     check(&finished, 1, &[&missing, "CDC_DECLARE"]);
+}
+
+/// With queues that are published to by name, and with those that are bound to an exchange.
+#[tokio::test]
+async fn the_command_of_the_hint_grants_what_every_partition_needs() {
+    let broker = Broker::exclusive().await;
+    for declare in ["missing", "all"] {
+        let admin = broker.uri("");
+        let mut scenario = Scenario::at("partitions_granted", &mongo_uri(), &admin).await;
+        let user = scenario.name.clone();
+        let account = serde_json::json!({ "password": "secret", "tags": "" });
+        broker.put(&format!("/api/users/{user}"), &account).await;
+        let none = serde_json::json!({ "configure": "^$", "write": "^$", "read": "^$" });
+        let path = format!("/api/permissions/%2F/{user}");
+        broker.put(&path, &none).await;
+        let uri = format!("amqp://{user}:secret@{}/%2f", broker.address());
+        let exchange = format!("{user}_exchange");
+        scenario
+            .set("RABBITMQ_URI", uri)
+            .set("CDC_PARTITIONS", "2")
+            .set("CDC_DECLARE", declare);
+        if declare == "all" {
+            scenario.set("RABBITMQ_EXCHANGE", exchange);
+        }
+        let finished = scenario.spawn().finish().await;
+        broker.control(&words(&command_of(&finished))).await;
+        let engine = scenario.start().await;
+        scenario.insert_numbers(0..20).await;
+        for number in 0..2 {
+            scenario.take_from(&scenario.partition(number), 1).await;
+        }
+        assert_eq!(engine.stop().await.code, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_full_partition_holds_the_others_up_and_nothing_is_lost() {
+    let mut scenario = spread("partitions_full", 3).await;
+    scenario.set("CDC_WINDOW_EVENTS", "16");
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(5));
+    let reject = AMQPValue::LongString("reject-publish".into());
+    arguments.insert("x-overflow".into(), reject);
+    scenario.declare(&scenario.partition(1), arguments).await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..150).await;
+    scenario.drop_collection("end").await;
+    engine.is_held_up_by("nacked").await;
+    for number in [0, 2] {
+        let ready = scenario.try_ready(&scenario.partition(number)).await;
+        assert!(ready.unwrap() < 50, "partition {number} has {ready:?}");
+    }
+    let partitions = scenario.take_partitions(3).await;
+    let mut all = Vec::new();
+    for deliveries in &partitions {
+        let mut seen = HashSet::new();
+        let is_last = |delivery: &&Delivery| seen.insert(delivery.message_id());
+        let last: Vec<&Delivery> = deliveries.iter().rev().filter(is_last).collect();
+        assert!(is_drop(last[0], "end"));
+        let numbers: Vec<i32> = last[1..].iter().map(|one| one.number()).collect();
+        assert!(
+            numbers.is_sorted_by(|one, before| one > before),
+            "{numbers:?}"
+        );
+        all.extend(numbers);
+    }
+    all.sort_unstable();
+    assert_eq!(all, (0..150).collect::<Vec<_>>());
+    assert_eq!(engine.stop().await.code, Some(0));
 }

@@ -263,7 +263,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The command of a hint.
-fn command_of(finished: &Finished) -> String {
+pub(crate) fn command_of(finished: &Finished) -> String {
     let line = finished.log.lines().last().unwrap().trim();
     assert!(line.starts_with("rabbitmqctl "), "{}", finished.log);
     line.to_owned()
