@@ -300,3 +300,21 @@ async fn settings_that_would_tell_or_lose_too_much_are_refused() {
     );
     tells_nothing("the log", short.log.as_bytes());
 }
+
+/// What the server says then has the value that it could not convert.
+#[tokio::test]
+async fn a_stage_of_the_users_own_that_fails_tells_no_value() {
+    let mut scenario = masking("privacy_stage", "event").await;
+    let stage = r#"[{"$addFields": {"fullDocument.number": {"$toInt": "$fullDocument.email"}}}]"#;
+    scenario.set("CDC_AGGREGATION", stage);
+    let engine = scenario.start().await;
+    let games = scenario.collection("games");
+    games.insert_one(game(1)).await.unwrap();
+    let finished = engine.finish().await;
+    check(
+        &finished,
+        1,
+        &["Failed to parse number", "ConversionFailure"],
+    );
+    tells_nothing("the log", finished.log.as_bytes());
+}
