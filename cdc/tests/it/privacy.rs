@@ -170,6 +170,26 @@ async fn a_masked_value_is_in_no_message_no_log_and_no_page() {
 }
 
 #[tokio::test]
+async fn a_message_whose_text_was_mended_is_masked_too() {
+    let mut scenario = masking("privacy_mended", "event").await;
+    scenario
+        .set("CDC_OPERATIONS", "insert")
+        .set("CDC_ON_POISON", "replace");
+    let engine = scenario.start().await;
+    let poisoned = scenario.collection("games");
+    let poisoned = poisoned.clone_with_type::<RawDocumentBuf>();
+    poisoned.insert_one(poison()).await.unwrap();
+    let mended = scenario.take(1).await.remove(0);
+    message_tells_nothing(&mended);
+    assert_eq!(
+        mended.header("cdc-replaced-paths"),
+        r#"["fullDocument.name"]"#
+    );
+    assert_eq!(mended.json()["fullDocument"]["name"], "\u{fffd}ame 900");
+    ended_well(&engine.stop().await);
+}
+
+#[tokio::test]
 async fn what_is_not_masked_arrives_and_equal_values_have_equal_hashes() {
     let scenario = masking("privacy_shape", "event").await;
     let engine = scenario.start().await;
