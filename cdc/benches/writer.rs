@@ -7,7 +7,10 @@ mod documents;
 
 use std::{hint::black_box, time::Duration};
 
-use cdc::encode::{Format, JsonMode, Options, extended_json};
+use cdc::{
+    encode::{Format, JsonMode, Options, extended_json},
+    projection::{Action, Hasher, Mask, Projection, Rule},
+};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use self::documents::SIZES;
@@ -62,6 +65,28 @@ fn format(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What rules for fields cost before that, one rule at a time.
+fn projection(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("projection");
+    for bytes in SIZES {
+        let insert = change_events::insert(&documents::document(bytes));
+        group.throughput(Throughput::Bytes(bytes as u64));
+        let hash = Mask::Hash(Hasher::new(b"0123456789abcdef"));
+        for (name, path, action) in [
+            ("exclude", "address.street", Action::Exclude),
+            ("exclude in an array", "lines.price", Action::Exclude),
+            ("hash", "customer", Action::Mask(hash)),
+        ] {
+            let path = path.parse().expect("a path");
+            let projection = Projection::new(vec![Rule { path, action }]).expect("a rule");
+            group.bench_function(BenchmarkId::new(name, bytes), |bencher| {
+                bencher.iter(|| projection.apply(black_box(&insert)).expect("it is BSON"));
+            });
+        }
+    }
+    group.finish();
+}
+
 /// Long enough for a steady median, short enough to be run often.
 fn settings() -> Criterion {
     Criterion::default()
@@ -73,6 +98,6 @@ fn settings() -> Criterion {
 criterion_group! {
     name = writer;
     config = settings();
-    targets = extended_json, format
+    targets = extended_json, format, projection
 }
 criterion_main!(writer);

@@ -213,9 +213,18 @@ fn write_is_retriable(error: &DriverError) -> bool {
 }
 
 /// What the server said, up to the first value that it repeats: a command, a document or a resume token.
+/// What it says about an expression may have the value of a field in quotes, or behind a colon.
 pub fn without_values(message: &str) -> &str {
-    let end = message.find(" {").unwrap_or(message.len());
-    message[..end].trim_end_matches(':')
+    const EXPRESSION: &str = "xecutor error during ";
+    const CAUSE: &str = " :: caused by :: ";
+    let (mut begin, mut marks) = (0, &[" {"][..]);
+    if message.contains(EXPRESSION) {
+        begin = message.rfind(CAUSE).map_or(0, |place| place + CAUSE.len());
+        marks = &[" {", "'", "\"", ": "];
+    }
+    let ends = marks.iter().filter_map(|mark| message[begin..].find(mark));
+    let end = ends.min().map_or(message.len(), |end| begin + end);
+    message[..end].trim_end().trim_end_matches(':')
 }
 
 /// The driver's error in one line, without its labels, its sources and its picture of the whole topology.
@@ -298,6 +307,47 @@ mod tests {
         ] {
             assert_eq!(selection(message), text);
         }
+    }
+
+    #[test]
+    fn a_servers_message_ends_before_the_first_value() {
+        let getmore = "Executor error during getMore :: caused by :: ";
+        let said = |message: &str| without_values(&format!("{getmore}{message}")).to_owned();
+        for (message, rest) in [
+            (
+                "Failed to parse number 'ada' in $convert: no",
+                "Failed to parse number",
+            ),
+            (
+                "unrecognized time zone identifier: \"ada\"",
+                "unrecognized time zone identifier",
+            ),
+            (
+                "Conversion would overflow with no onError value: 7",
+                "Conversion would overflow with no onError value",
+            ),
+            (
+                "BSONObj is invalid. First element: _id: { _data: 8 }",
+                "BSONObj is invalid. First element",
+            ),
+            (
+                "cannot resume stream; the resume token was not found. {_data: \"8\"}",
+                "cannot resume stream; the resume token was not found.",
+            ),
+        ] {
+            assert_eq!(said(message), format!("{getmore}{rest}"));
+        }
+        let shard = format!(
+            "Error on remote shard a:1 :: caused by :: {getmore}Failed to parse number 'ada'"
+        );
+        assert!(without_values(&shard).ends_with("caused by :: Failed to parse number"));
+        let stage = "Unrecognized pipeline stage name: '$mach'";
+        assert_eq!(without_values(stage), stage);
+        let user = "not authorized on shop to execute command { find: \"games\" }";
+        assert_eq!(
+            without_values(user),
+            "not authorized on shop to execute command"
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Exact results of the step; [`random`] has the properties.
+//! Exact results of the step; [`random`] and [`updates`] have the properties.
 
+mod model;
 mod random;
+mod updates;
 
 use bson::{RawDocumentBuf, Timestamp, doc, rawdoc};
 

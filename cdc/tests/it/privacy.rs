@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bson::{Document, RawDocumentBuf, doc};
+use lapin::types::AMQPValue;
 
 use crate::support::{Delivery, Engine, Finished, Scenario, check, run};
 
@@ -53,8 +54,13 @@ fn tells_nothing(what: &str, bytes: &[u8]) {
 fn message_tells_nothing(delivery: &Delivery) {
     tells_nothing("a body", &delivery.body);
     tells_nothing("a routing key", delivery.routing_key.as_bytes());
-    let properties = format!("{:?}", delivery.properties);
-    tells_nothing("the properties", properties.as_bytes());
+    for (name, value) in delivery.properties.headers().as_ref().unwrap() {
+        match value {
+            AMQPValue::LongString(text) => tells_nothing(name.as_str(), text.as_bytes()),
+            AMQPValue::LongLongInt(_) => {}
+            other => panic!("{name} is {other:?}"),
+        }
+    }
 }
 
 async fn pages_tell_nothing(engine: &Engine) {
@@ -72,7 +78,8 @@ fn ended_well(finished: &Finished) {
 async fn masking(label: &str, format: &str) -> Scenario {
     let mut scenario = Scenario::new(label).await;
     scenario
-        .set("CDC_OPERATIONS", "insert,update,replace,delete,rename")
+        .set("CDC_OPERATIONS", "all")
+        .set("CDC_FULL_DOCUMENT_BEFORE", "when_available")
         .set("CDC_FORMAT", format)
         .set("CDC_FIELDS_EXCLUDE", "notes")
         .set("CDC_FIELDS_MASK", "email=hash,card,players.phone=hash")
@@ -82,8 +89,27 @@ async fn masking(label: &str, format: &str) -> Scenario {
     scenario
 }
 
-/// Changes a game in every way; gives how many messages tell of it.
-async fn change(scenario: &Scenario) -> usize {
+/// The operations of [`change`].
+const OPERATIONS: &str = "create createIndexes modify insert replace update update update update update update update \
+                          rename update delete";
+
+/// A collection that keeps documents as they were, and whose descriptions have secrets in them.
+async fn describe(scenario: &Scenario) {
+    let database = scenario.mongo.database(&scenario.name);
+    let validator = |number| doc! { "card": { "$ne": secret(number) } };
+    let index = doc! { "key": { "name": 1 }, "name": "by_name", "partialFilterExpression": { "card": secret(401) } };
+    for command in [
+        doc! { "create": "games", "changeStreamPreAndPostImages": { "enabled": true }, "validator": validator(400) },
+        doc! { "createIndexes": "games", "indexes": [index] },
+        doc! { "collMod": "games", "validator": validator(402) },
+    ] {
+        database.run_command(command).await.unwrap();
+    }
+}
+
+/// Changes a game in every way, up to its end.
+async fn change(scenario: &Scenario, told: &str) -> Vec<Delivery> {
+    describe(scenario).await;
     let (games, id) = (scenario.collection("games"), || doc! { "_id": "game" });
     games.insert_one(game(0)).await.unwrap();
     games.replace_one(id(), game(100)).await.unwrap();
@@ -96,7 +122,6 @@ async fn change(scenario: &Scenario) -> usize {
         doc! { "$set": { "email": { "parts": [secret(205)] }, "players.1": { "phone": secret(206) } } },
         doc! { "$set": { "email.parts.0": secret(207) }, "$unset": { "notes.deep": 1, "card": 1 } },
     ];
-    let mut messages = 2 + updates.len();
     for update in updates {
         games.update_one(id(), update).await.unwrap();
     }
@@ -111,50 +136,87 @@ async fn change(scenario: &Scenario) -> usize {
     let update = doc! { "$set": { "email": secret(300), "players": [] } };
     old.update_one(id(), update).await.unwrap();
     old.delete_one(id()).await.unwrap();
-    messages += 4;
-    messages
+    let count = told.split_whitespace().count();
+    let deliveries = scenario.take_distinct(count).await;
+    let operations = deliveries.iter().map(|one| one.header("cdc-operation"));
+    let operations: Vec<String> = operations.collect();
+    assert_eq!(operations.join(" "), told);
+    deliveries
 }
 
 #[tokio::test]
 async fn a_masked_value_is_in_no_message_no_log_and_no_page() {
-    for format in ["document", "event"] {
-        let scenario = masking("privacy", format).await;
+    const DOCUMENTS: &str =
+        "insert replace update update update update update update update update delete";
+    for (format, told) in [
+        ("document", OPERATIONS),
+        ("event", OPERATIONS),
+        ("debezium", DOCUMENTS),
+        ("cloudevents", OPERATIONS),
+        ("bson", OPERATIONS),
+    ] {
+        let mut scenario = masking("privacy", format).await;
+        if told == DOCUMENTS {
+            scenario.set("CDC_OPERATIONS", "insert,update,replace,delete");
+        }
         let engine = scenario.start().await;
-        let messages = change(&scenario).await;
+        let deliveries = change(&scenario, told).await;
         let poisoned = scenario
             .collection("games")
             .clone_with_type::<RawDocumentBuf>();
         poisoned.insert_one(poison()).await.unwrap();
-        let deliveries = scenario.take_distinct(messages).await;
-        let parking = format!("{}.parked", scenario.name);
-        let parked = scenario.take_from(&parking, 1).await.remove(0);
+        // What is BSON anyway needs no text that is UTF-8; its collection is told before it.
+        let is_parked = format != "bson";
+        let (parking, count) = if is_parked { (".parked", 1) } else { ("", 2) };
+        let parking = format!("{}{parking}", scenario.name);
+        let parked = scenario.take_from(&parking, count).await.remove(count - 1);
         deliveries
             .iter()
             .chain([&parked])
             .for_each(message_tells_nothing);
-        let operations = deliveries.iter().map(|one| one.header("cdc-operation"));
-        let operations: Vec<String> = operations.collect();
-        let updates = ["update"; 7].join(" ");
-        assert_eq!(
-            operations.join(" "),
-            format!("insert replace {updates} rename update delete")
-        );
         let event = RawDocumentBuf::from_bytes(parked.body.clone()).unwrap();
         let document = event.get_document("fullDocument").unwrap();
         assert_eq!(document.get_str("card").unwrap(), "***");
-        assert_eq!(parked.header("cdc-park-reason"), "poison");
+        if is_parked {
+            assert_eq!(parked.header("cdc-park-reason"), "poison");
+        }
         pages_tell_nothing(&engine).await;
         ended_well(&engine.stop().await);
     }
 }
 
 #[tokio::test]
+async fn a_message_whose_text_was_mended_is_masked_too() {
+    let mut scenario = masking("privacy_mended", "event").await;
+    scenario
+        .set("CDC_OPERATIONS", "insert")
+        .set("CDC_ON_POISON", "replace");
+    let engine = scenario.start().await;
+    let poisoned = scenario.collection("games");
+    let poisoned = poisoned.clone_with_type::<RawDocumentBuf>();
+    poisoned.insert_one(poison()).await.unwrap();
+    let mended = scenario.take(1).await.remove(0);
+    message_tells_nothing(&mended);
+    assert_eq!(
+        mended.header("cdc-replaced-paths"),
+        r#"["fullDocument.name"]"#
+    );
+    assert_eq!(mended.json()["fullDocument"]["name"], "\u{fffd}ame 900");
+    ended_well(&engine.stop().await);
+}
+
+#[tokio::test]
 async fn what_is_not_masked_arrives_and_equal_values_have_equal_hashes() {
     let scenario = masking("privacy_shape", "event").await;
     let engine = scenario.start().await;
-    let messages = change(&scenario).await;
-    let bodies = scenario.take_distinct(messages).await;
+    let bodies = change(&scenario, OPERATIONS).await;
     let bodies: Vec<_> = bodies.iter().map(Delivery::json).collect();
+    let index = &bodies[1]["operationDescription"]["indexes"][0];
+    assert_eq!(
+        index,
+        &serde_json::json!({ "v": 2, "key": { "name": 1 }, "name": "by_name" })
+    );
+    let bodies = &bodies[3..];
     let hash = |value: &serde_json::Value| {
         let text = value.as_str().unwrap().to_owned();
         assert!(
@@ -189,6 +251,9 @@ async fn what_is_not_masked_arrives_and_equal_values_have_equal_hashes() {
         truncated,
         &serde_json::json!([{ "field": "players", "newSize": 1 }])
     );
+    let before = &bodies[11]["fullDocumentBeforeChange"];
+    assert_eq!(before["email"], fields(10)["email"]);
+    assert_eq!(before["name"], "new");
     assert_eq!(bodies[11]["documentKey"]["_id"], "game");
     assert!(
         bodies[0]["_id"]["_data"].as_str().unwrap().len() > 64,
@@ -204,20 +269,21 @@ async fn only_what_is_included_arrives() {
         .unset("CDC_FIELDS_EXCLUDE")
         .set("CDC_FIELDS_INCLUDE", "name,players.nick");
     let engine = scenario.start().await;
-    let messages = change(&scenario).await;
-    let deliveries = scenario.take_distinct(messages).await;
+    let deliveries = change(&scenario, OPERATIONS).await;
     deliveries.iter().for_each(message_tells_nothing);
     let wanted = serde_json::json!({
         "name": "game 0", "players": [{ "nick": "ada" }, { "nick": "bob" }], "type": "games", "entry_id": "game",
     });
-    assert_eq!(deliveries[0].json(), wanted);
+    assert_eq!(deliveries[3].json(), wanted);
     ended_well(&engine.stop().await);
 }
 
 #[tokio::test]
 async fn a_masked_key_is_in_no_header_and_no_token_and_the_engine_goes_on_behind_it() {
     let mut scenario = masking("privacy_key", "event").await;
-    scenario.set("CDC_FIELDS_MASK", "_id=hash");
+    scenario
+        .set("CDC_OPERATIONS", "insert,delete")
+        .set("CDC_FIELDS_MASK", "_id=hash");
     let people = scenario.collection("people");
     let engine = scenario.start().await;
     people
@@ -247,6 +313,25 @@ async fn a_masked_key_is_in_no_header_and_no_token_and_the_engine_goes_on_behind
 }
 
 #[tokio::test]
+async fn a_masked_key_is_in_no_format() {
+    for format in ["document", "debezium", "cloudevents", "bson"] {
+        let mut scenario = masking("privacy_keys", format).await;
+        scenario
+            .set("CDC_OPERATIONS", "insert,update,delete")
+            .set("CDC_FIELDS_MASK", "_id=hash");
+        let people = scenario.collection("people");
+        let (engine, id) = (scenario.start().await, || doc! { "_id": secret(1) });
+        people.insert_one(id()).await.unwrap();
+        let update = doc! { "$set": { "n": 1 } };
+        people.update_one(id(), update).await.unwrap();
+        people.delete_one(id()).await.unwrap();
+        let deliveries = scenario.take_distinct(3).await;
+        deliveries.iter().for_each(message_tells_nothing);
+        ended_well(&engine.stop().await);
+    }
+}
+
+#[tokio::test]
 async fn settings_that_would_tell_or_lose_too_much_are_refused() {
     let finished = run(&[
         ("CDC_FIELDS_MASK", "email=hash,_id,players.0.phone"),
@@ -269,4 +354,22 @@ async fn settings_that_would_tell_or_lose_too_much_are_refused() {
         &["CDC_FIELDS_MASK_SECRET: 7 bytes long, at least 16"],
     );
     tells_nothing("the log", short.log.as_bytes());
+}
+
+/// What the server says then has the value that it could not convert.
+#[tokio::test]
+async fn a_stage_of_the_users_own_that_fails_tells_no_value() {
+    let mut scenario = masking("privacy_stage", "event").await;
+    let stage = r#"[{"$addFields": {"fullDocument.number": {"$toInt": "$fullDocument.email"}}}]"#;
+    scenario.set("CDC_AGGREGATION", stage);
+    let engine = scenario.start().await;
+    let games = scenario.collection("games");
+    games.insert_one(game(1)).await.unwrap();
+    let finished = engine.finish().await;
+    check(
+        &finished,
+        1,
+        &["Failed to parse number", "ConversionFailure"],
+    );
+    tells_nothing("the log", finished.log.as_bytes());
 }
