@@ -242,11 +242,7 @@ fn document_key(event: &ChangeEvent) -> Result<Option<DocumentKey>, extended_jso
     let Some(key) = event.document_key() else {
         return Ok(None);
     };
-    // An ObjectId takes twice as many bytes as text.
-    let mut text = Vec::with_capacity(2 * key.as_bytes().len());
-    extended_json::write_document(key, JsonMode::Canonical, &mut text)?;
-    let text = String::from_utf8(text).expect("the writer checks every text");
-    Ok(Some(DocumentKey::new(text)))
+    Ok(Some(DocumentKey::new(extended_json::text(key)?)))
 }
 
 fn envelope(event: &ChangeEvent, config: &Config, target: Target, body: Vec<u8>) -> Message {

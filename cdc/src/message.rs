@@ -216,7 +216,7 @@ impl DocumentKey {
     }
 
     /// The text, or the digits of the digest.
-    pub fn as_str(&self) -> &str {
+    pub fn into_text(self) -> String {
         let (Self::Whole(text) | Self::Digest(text)) = self;
         text
     }

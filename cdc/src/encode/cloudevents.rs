@@ -7,7 +7,7 @@ mod attribute;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Arguments;
+use std::borrow::Cow;
 
 use super::{
     Error, JsonMode, Shape, Written, document_key,
@@ -20,7 +20,7 @@ use crate::{
     raw_bson::{self, Cursor},
 };
 
-use self::attribute::{Attribute, Source};
+use self::attribute::Attribute;
 
 /// Bytes of an event's attributes.
 const ATTRIBUTES_BYTES: usize = 640;
@@ -87,51 +87,70 @@ impl CloudEvents {
         Self(options.clone())
     }
 
-    /// Calls `add` with every attribute of `event` and its value, beside `datacontenttype`.
+    /// Calls `add` with every attribute that `event` has, and its value.
     fn attributes(
         &self,
         event: &ChangeEvent,
-        add: &mut dyn FnMut(Attribute, Arguments<'_>),
+        mut add: impl FnMut(Attribute, Cow<'_, str>),
     ) -> Result<(), Error> {
-        let (namespace, operation) = (event.namespace(), event.operation());
-        let source = Source(self.0.source.as_deref(), namespace.database);
-        add(Attribute::SpecVersion, format_args!("1.0"));
-        add(
-            Attribute::Id,
-            format_args!("{}", MessageId::from_token(event.token())),
-        );
-        add(Attribute::Source, format_args!("{source}"));
-        add(
-            Attribute::Type,
-            format_args!("mongodb.change.{operation}.v1"),
-        );
-        if let Some(key) = document_key(event)? {
-            add(Attribute::Subject, format_args!("{}", key.as_str()));
-        }
-        if let Some(time) = extended_json::moment(event.millis()) {
-            add(Attribute::Time, format_args!("{time}"));
-        }
-        if !namespace.database.is_empty() {
-            add(Attribute::Database, format_args!("{}", namespace.database));
-        }
-        if let Some(collection) = namespace.collection {
-            add(Attribute::Collection, format_args!("{collection}"));
-        }
-        add(Attribute::Operation, format_args!("{operation}"));
-        let time = event.cluster_time();
-        add(
-            Attribute::ClusterTime,
-            format_args!("{}:{}", time.time, time.increment),
-        );
-        if let Some((lsid, number)) = event.transaction() {
-            let mut text = Vec::new();
-            extended_json::write_document(lsid, JsonMode::Canonical, &mut text)?;
-            let text = String::from_utf8_lossy(&text);
-            add(Attribute::Lsid, format_args!("{text}"));
-            // A number would have 32 bits.
-            add(Attribute::TxnNumber, format_args!("{number}"));
+        for attribute in Attribute::ALL {
+            if let Some(value) = self.value(attribute, event)? {
+                add(attribute, value);
+            }
         }
         Ok(())
+    }
+
+    fn value<'e>(
+        &'e self,
+        attribute: Attribute,
+        event: &'e ChangeEvent,
+    ) -> Result<Option<Cow<'e, str>>, Error> {
+        let (namespace, operation) = (event.namespace(), event.operation());
+        Ok(match attribute {
+            Attribute::SpecVersion => Some("1.0".into()),
+            Attribute::Id => Some(MessageId::from_token(event.token()).to_string().into()),
+            Attribute::Source => Some(self.source(namespace.database)),
+            Attribute::Type => Some(format!("mongodb.change.{operation}.v1").into()),
+            Attribute::Subject => document_key(event)?.map(|key| key.into_text().into()),
+            Attribute::Time => extended_json::moment(event.millis()).map(Cow::from),
+            Attribute::Database => {
+                (!namespace.database.is_empty()).then(|| namespace.database.into())
+            }
+            Attribute::Collection => namespace.collection.map(Cow::from),
+            Attribute::Operation => Some(operation.as_str().into()),
+            Attribute::ClusterTime => {
+                let time = event.cluster_time();
+                Some(format!("{}:{}", time.time, time.increment).into())
+            }
+            Attribute::Lsid => match event.transaction() {
+                Some((lsid, _)) => Some(extended_json::text(lsid)?.into()),
+                None => None,
+            },
+            // As a number it would have 32 bits.
+            Attribute::TxnNumber => event
+                .transaction()
+                .map(|(_, number)| number.to_string().into()),
+        })
+    }
+
+    /// The one that was chosen, else the database, each byte that a path may not have percent-encoded.
+    fn source(&self, database: &str) -> Cow<'_, str> {
+        if let Some(chosen) = &self.0.source {
+            return chosen.into();
+        }
+        let mut source = "/mongodb".to_owned();
+        if !database.is_empty() {
+            source.push('/');
+        }
+        for byte in database.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                source.push(byte.into());
+            } else {
+                source.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+        source.into()
     }
 
     fn write_body(
@@ -146,8 +165,8 @@ impl CloudEvents {
             if self.0.mode == Mode::Binary {
                 return Ok(write_data(event, is_trimmed, object)?);
             }
-            self.attributes(event, &mut |attribute, text| {
-                object.display(attribute.name(), text);
+            self.attributes(event, |attribute, value| {
+                object.string(attribute.name(), &value);
             })?;
             object.string("datacontenttype", JSON);
             write_data(event, is_trimmed, object.object("data"))?;
@@ -195,13 +214,18 @@ impl Shape for CloudEvents {
     fn headers(&self, event: &ChangeEvent) -> Result<Vec<Header>, Error> {
         let mut headers = Vec::new();
         if self.0.mode == Mode::Binary {
-            self.attributes(event, &mut |attribute, text| {
-                let value = Value::Text(text.to_string().into());
+            self.attributes(event, |attribute, value| {
+                let value = Value::Text(value.into_owned().into());
                 headers.push((attribute.header(self.0.prefix), value));
             })?;
         }
         Ok(headers)
     }
+}
+
+/// A hexadecimal digit.
+fn digit(half_a_byte: u8) -> char {
+    char::from(b"0123456789ABCDEF"[usize::from(half_a_byte)])
 }
 
 /// Writes the fields of `event` that are not told elsewhere.

@@ -37,6 +37,17 @@ pub fn write_document(
     write_bytes(document.as_bytes(), mode, out)
 }
 
+/// The canonical text of `document`.
+///
+/// # Errors
+/// As [`write_document`].
+pub(super) fn text(document: &RawDocument) -> Result<String, Error> {
+    // An ObjectId takes twice as many bytes as text.
+    let mut text = Vec::with_capacity(2 * document.as_bytes().len());
+    write_document(document, JsonMode::Canonical, &mut text)?;
+    Ok(String::from_utf8(text).expect("the writer checks every text"))
+}
+
 /// Writes the document that `bytes` are, all of them, to the end of `out`.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ mod sdk;
 use bson::{Bson, DateTime, Document, Regex, Timestamp, doc, oid::ObjectId, raw::cstr};
 use serde_json::Value;
 
-use crate::support::{Delivery, Engine, Scenario};
+use crate::support::{Delivery, Engine, MongoServer, Scenario, amqp_uri, mongo_uri};
 
 const DOCUMENTS: &str = "insert,update,replace,delete";
 const ALL: &str = "insert,update,replace,delete,rename,drop";
@@ -61,8 +61,8 @@ struct Story {
 }
 
 impl Story {
-    async fn start(format: &str, settings: &[(&str, &str)]) -> Self {
-        let mut scenario = Scenario::new(format).await;
+    async fn start(mongo: &str, format: &str, settings: &[(&str, &str)]) -> Self {
+        let mut scenario = Scenario::at(format, mongo, &amqp_uri()).await;
         scenario
             .set("CDC_FORMAT", format)
             .set("CDC_OPERATIONS", DOCUMENTS);
@@ -121,10 +121,9 @@ impl Story {
     }
 }
 
-/// What arrives in `format`, in one mode.
-async fn told(format: &str, mode: &str, settings: &[(&str, &str)]) -> (String, Vec<Delivery>) {
-    let mode = [("CDC_JSON_MODE", mode)];
-    let mut story = Story::start(format, &[&mode, settings].concat()).await;
+/// What arrives in `format` from the server at `mongo`, with the name of its database.
+async fn told(mongo: &str, format: &str, settings: &[(&str, &str)]) -> (String, Vec<Delivery>) {
+    let mut story = Story::start(mongo, format, settings).await;
     story.documents_change().await;
     if settings.contains(&("CDC_OPERATIONS", ALL)) {
         story.collections_change().await;
@@ -135,9 +134,20 @@ async fn told(format: &str, mode: &str, settings: &[(&str, &str)]) -> (String, V
 
 /// Compares what arrives in `format`, in both modes, with what was reviewed under `name`.
 async fn check(name: &str, format: &str, settings: &[(&str, &str)]) -> Vec<Delivery> {
+    check_at(&mongo_uri(), name, format, settings).await
+}
+
+/// The same, from the server at `mongo`.
+async fn check_at(
+    mongo: &str,
+    name: &str,
+    format: &str,
+    settings: &[(&str, &str)],
+) -> Vec<Delivery> {
     let (mut text, mut all) = (String::new(), Vec::new());
     for mode in MODES {
-        let (database, deliveries) = told(format, mode, settings).await;
+        let settings = [&[("CDC_JSON_MODE", mode)], settings].concat();
+        let (database, deliveries) = told(mongo, format, &settings).await;
         for delivery in &deliveries {
             text += &[mode, " ", &normal::shown(delivery, &database), "\n"].concat();
         }
@@ -220,7 +230,7 @@ async fn debezium() {
             assert!(document["_id"].is_object() || document["_id"] == "key");
         }
     }
-    let (_, wrapped) = told("debezium", "relaxed", &[("CDC_DEBEZIUM_SCHEMA", "on")]).await;
+    let (_, wrapped) = told(&mongo_uri(), "debezium", &[("CDC_DEBEZIUM_SCHEMA", "on")]).await;
     for delivery in wrapped {
         let body = delivery.json();
         holds(&body, &["schema", "payload"]);
@@ -268,7 +278,7 @@ async fn cloudevents_binary() {
             &prefix.replace([':', '_', '-'], "")
         );
         let deliveries = if prefix == "cloudEvents_" {
-            told("cloudevents", "relaxed", &settings).await.1
+            told(&mongo_uri(), "cloudevents", &settings).await.1
         } else {
             check(&name, "cloudevents", &settings).await
         };
@@ -283,6 +293,19 @@ async fn cloudevents_binary() {
             assert_eq!(event["type"], kind);
         }
     }
+}
+
+/// The latest release of 6.0, where the other tests have an early one.
+#[tokio::test]
+async fn another_release_of_the_server_tells_the_same() {
+    let server = MongoServer::start_program("CDC_TEST_MONGOD_SPLIT", &["--replSet", "late"]).await;
+    server.initiate("late").await;
+    let uri = server.uri("replicaSet=late");
+    for format in ["document", "event", "cloudevents"] {
+        check_at(&uri, format, format, &[("CDC_OPERATIONS", ALL)]).await;
+    }
+    let settings = [("CDC_DEBEZIUM_NAME", "shop")];
+    check_at(&uri, "debezium", "debezium", &settings).await;
 }
 
 #[tokio::test]

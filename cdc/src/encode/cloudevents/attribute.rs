@@ -1,7 +1,5 @@
 //! The attributes: their names, in JSON and in headers.
 
-use std::fmt;
-
 use super::Prefix;
 
 /// An attribute, but `datacontenttype`. Names of extensions are lower-case letters and digits, at most 20.
@@ -53,6 +51,22 @@ const NAMES: [Names; 12] = names!(
 );
 
 impl Attribute {
+    /// All of them, in their order in an event.
+    pub(super) const ALL: [Self; 12] = [
+        Self::SpecVersion,
+        Self::Id,
+        Self::Source,
+        Self::Type,
+        Self::Subject,
+        Self::Time,
+        Self::Database,
+        Self::Collection,
+        Self::Operation,
+        Self::ClusterTime,
+        Self::Lsid,
+        Self::TxnNumber,
+    ];
+
     /// Its name.
     pub(super) fn name(self) -> &'static str {
         NAMES[self as usize][0]
@@ -66,28 +80,5 @@ impl Attribute {
             Prefix::Dash => 3,
         };
         NAMES[self as usize][column]
-    }
-}
-
-/// The attribute `source`: the one that was chosen, else the database, each byte that a path may not have percent-encoded.
-pub(super) struct Source<'a>(pub(super) Option<&'a str>, pub(super) &'a str);
-
-impl fmt::Display for Source<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(chosen, database) = self;
-        if let Some(source) = chosen {
-            return f.write_str(source);
-        }
-        f.write_str("/mongodb")?;
-        if database.is_empty() {
-            return Ok(());
-        }
-        f.write_str("/")?;
-        database.bytes().try_for_each(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                write!(f, "{}", char::from(byte))
-            }
-            _ => write!(f, "%{byte:02X}"),
-        })
     }
 }

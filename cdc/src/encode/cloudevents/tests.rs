@@ -222,7 +222,7 @@ fn a_source_is_a_uri_reference_whatever_the_database_is_called() {
         ("a%b[c]", "/mongodb/a%25b%5Bc%5D"),
         ("", "/mongodb"),
     ] {
-        assert_eq!(Source(None, database).to_string(), expected);
+        assert_eq!(shape(Mode::Binary).source(database), expected);
     }
 }
 

@@ -63,11 +63,12 @@ fn subjects(report: &Report) -> BTreeMap<(Subject, Option<Queue>), usize> {
 fn every_subject_delivers_everything_and_floor_and_engine_publish_the_same() {
     let report = run("main", 600, &["--parts=main", "--no-python"]);
     let mut expected = BTreeMap::from([((Subject::Source, None), 1)]);
-    for queue in [Queue::Classic, Queue::Quorum] {
+    // Each format in a classic queue, the first two in a quorum queue.
+    for (queue, formats) in [(Queue::Classic, 5), (Queue::Quorum, 2)] {
         let subjects = [
             (Subject::Sink, 1),
             (Subject::SinkBare, 1),
-            (Subject::Engine, 2),
+            (Subject::Engine, formats),
         ];
         expected.extend(subjects.map(|(subject, runs)| ((subject, Some(queue)), runs)));
     }
