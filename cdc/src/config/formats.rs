@@ -48,10 +48,13 @@ pub(super) fn shape(
         Operations::All => &Operation::ALL[..],
         Operations::Some(operations) => operations,
     };
-    for operation in chosen.iter().filter(|one| !shape.tells_of(one)) {
+    let untold = chosen.iter().filter(|one| !shape.tells_of(one));
+    let untold: Vec<&str> = untold.map(Operation::as_str).collect();
+    if !untold.is_empty() {
         let fault = format!(
-            "the format that CDC_FORMAT chooses has no body for `{operation}`; leave it out, or choose another format for \
-             all or for a second pipeline"
+            "the format that CDC_FORMAT chooses has no body for {}; leave them out, or choose another format for all or for a \
+             second pipeline",
+            untold.join(", ")
         );
         faults.add("CDC_OPERATIONS", fault);
     }

@@ -315,16 +315,6 @@ async fn an_operation_without_a_body_is_refused_at_the_start() {
         .set("CDC_FORMAT", "debezium")
         .set("CDC_OPERATIONS", ALL);
     let finished = scenario.spawn().finish().await;
-    assert_eq!(finished.code, Some(64), "{}", finished.log);
-    for part in [
-        "CDC_OPERATIONS",
-        "has no body for `rename`",
-        "has no body for `drop`",
-    ] {
-        assert!(
-            finished.log.contains(part),
-            "no `{part}` in:\n{}",
-            finished.log
-        );
-    }
+    let part = "CDC_OPERATIONS: the format that CDC_FORMAT chooses has no body for drop, rename";
+    crate::support::check(&finished, 64, &[part]);
 }
