@@ -75,13 +75,21 @@ pub enum Error {
         limit: usize,
     },
     /// The drain took longer than it may.
-    #[error("not drained within {} ms: {unconfirmed} messages unconfirmed", .grace.as_millis())]
+    #[error("not drained within {} ms: {}", .grace.as_millis(), undrained(*.unconfirmed))]
     NotDrained {
         /// Messages without a confirm.
         unconfirmed: usize,
         /// The time that was allowed.
         grace: Duration,
     },
+}
+
+/// What was left to do.
+fn undrained(unconfirmed: usize) -> String {
+    match unconfirmed {
+        0 => "all is confirmed, and the checkpoint could not be saved in time".to_owned(),
+        _ => format!("{unconfirmed} messages unconfirmed"),
+    }
 }
 
 impl Error {
