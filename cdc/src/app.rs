@@ -21,7 +21,7 @@ use crate::{
     pipeline::{self, Outcome},
     retry::Disposition,
     signals::Signals,
-    source, start,
+    sink, source, start,
 };
 
 /// Why the engine stopped or never started.
@@ -42,6 +42,9 @@ pub enum Error {
     /// RabbitMQ cannot be used.
     #[error(transparent)]
     Publish(#[from] amqp::Error),
+    /// A sink of the program's own cannot be used.
+    #[error(transparent)]
+    Sink(#[from] sink::Error),
     /// The running pipeline failed.
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
@@ -85,6 +88,20 @@ pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), E
     }
 }
 
+/// Runs the engine until `shutdown` is cancelled, within a program that has signals, log and environment to itself.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn embedded(
+    config: Config,
+    (metrics, health): (Metrics, Health),
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let admin = Admin::bind(config.admin).await?;
+    let _serving = admin.serve(metrics.clone(), health.clone());
+    Box::pin(engine(Sessions::new(config, metrics, health), shutdown)).await
+}
+
 async fn engine(mut sessions: Sessions, shutdown: CancellationToken) -> Result<(), Error> {
     loop {
         let pipeline = tokio::select! {
@@ -112,6 +129,7 @@ impl Error {
             Self::Start(error) => error.disposition(),
             Self::Source(error) => error.disposition(),
             Self::Publish(error) => error.disposition(),
+            Self::Sink(error) => error.disposition(),
             Self::Pipeline(_) | Self::Admin(_) | Self::Interrupted | Self::Signals(_) => {
                 Disposition::Halt
             }
@@ -124,6 +142,7 @@ impl Error {
             Self::Mongo(_) | Self::Start(_) | Self::Source(_) => Some(Cause::Mongodb),
             Self::Checkpoint(_) => Some(Cause::Checkpoint),
             Self::Publish(_) => Some(Cause::Rabbitmq),
+            Self::Sink(_) => Some(Cause::Sink),
             _ => None,
         }
     }

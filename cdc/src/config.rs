@@ -6,6 +6,7 @@ mod amqp_uri;
 mod arguments;
 mod documents;
 mod effective;
+mod embedded;
 mod faults;
 mod fields;
 mod formats;
@@ -28,6 +29,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 pub use self::{
     documents::{env_example, reference},
     effective::{Effective, effective},
+    embedded::Embedded,
     faults::Faults,
     given::{Given, Origin, Value},
     log::{LogConfig, LogFilter, LogFormat},
@@ -70,6 +72,8 @@ pub struct Config {
     pub encode: encode::Config,
     /// Where messages go.
     pub publish: sink::amqp::Config,
+    /// A sink of the program's own, in the place of RabbitMQ.
+    pub own_sink: Option<sink::own::Target>,
     /// Where the checkpoint lies.
     pub checkpoint: checkpoint::Config,
     /// Bounds and intervals of the loop.
@@ -163,6 +167,7 @@ impl Config {
         let encode = encode(&rabbit, messages, (shape, &formats), looks_up, &mut faults);
         let config = Self {
             publish,
+            own_sink: None,
             pipeline: pipeline::Config {
                 projection: fields.projection(&mut faults),
                 ..pipeline(&engine)
@@ -193,6 +198,12 @@ impl Config {
 }
 
 impl Config {
+    /// Sends messages to a sink of the program's own, in the place of RabbitMQ.
+    pub fn send_to(&mut self, sink: sink::own::Target) {
+        self.own_sink = Some(sink);
+        self.checkpoint.scope.target = checkpoint::Target::Own;
+    }
+
     /// What the user of RabbitMQ needs to be allowed.
     pub fn needs(&self) -> &Needs {
         self.publish.broker.needs()
@@ -280,6 +291,7 @@ fn pipeline(engine: &Engine) -> pipeline::Config {
         shutdown_grace: engine.shutdown_grace,
         policies: policies(engine),
         projection: None,
+        filter: None,
     }
 }
 

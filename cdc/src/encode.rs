@@ -8,6 +8,7 @@ pub mod document;
 pub mod event;
 pub mod extended_json;
 mod headers;
+pub mod own;
 mod partitions;
 pub mod raw_event;
 mod routing_key;
@@ -35,6 +36,9 @@ use crate::{
     raw_bson::Mended,
     retry::chain,
 };
+
+/// Longest reason in words that a parked message tells.
+const DETAIL_CHARACTERS_MAX: usize = 512;
 
 /// What messages look like.
 #[derive(Debug, Clone)]
@@ -76,6 +80,9 @@ pub enum Error {
     /// The shape of bodies knows no change of this kind.
     #[error("there is no body of this format for the operation `{0}`")]
     Untold(Operation),
+    /// An encoder of the program's own has no message for it.
+    #[error("the program's encoder has no message for it")]
+    Own(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Documents to the default exchange with an empty routing key.
@@ -155,7 +162,9 @@ pub fn poison(
             event.raw().to_vec(),
         )
     };
-    message.park(ParkReason::Poison, chain(error), &config.exchange)
+    // A program's own error may be of any length, and all headers have to fit into one frame.
+    let detail: String = chain(error).chars().take(DETAIL_CHARACTERS_MAX).collect();
+    message.park(ParkReason::Poison, detail, &config.exchange)
 }
 
 /// A copy of `event` in which every text is UTF-8, and the header that tells where one was not; none where something else

@@ -13,7 +13,7 @@ use crate::{
     raw_bson::{self, Cursor},
 };
 
-/// A document of the change stream, with its known fields located in one pass.
+/// A change, as the server's change event tells of it: <https://www.mongodb.com/docs/manual/reference/change-events/>.
 pub struct ChangeEvent {
     /// The event, and behind it the resume token where the event has something else in its place.
     raw: Bytes,
@@ -38,6 +38,7 @@ pub struct ChangeEvent {
 
 /// What happened. The names are the server's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Operation {
     /// A document was inserted.
     Insert,
@@ -121,6 +122,7 @@ impl ChangeEvent {
     ///
     /// # Errors
     /// Only the event's own level is checked here; the document inside is checked when it is encoded.
+    #[doc(hidden)]
     pub fn parse(raw: Bytes) -> Result<Self, Error> {
         let mut operation = None;
         let mut cluster_time = None;
@@ -190,6 +192,7 @@ impl ChangeEvent {
 
     /// The same with the token of `event`, of which it is an altered copy.
     #[must_use]
+    #[doc(hidden)]
     pub fn known_as(mut self, event: &Self) -> Self {
         let token = event.token().as_bytes();
         if self.token().as_bytes() != token {
@@ -210,6 +213,7 @@ impl ChangeEvent {
     }
 
     /// The position after this event.
+    #[doc(hidden)]
     pub fn position(&self) -> Position {
         Position::After {
             token: self.token().to_owned(),
@@ -252,6 +256,7 @@ impl ChangeEvent {
     }
 
     /// When it happened, in milliseconds since 1970, by the cluster time where the server tells no wall time.
+    #[doc(hidden)]
     pub fn millis(&self) -> i64 {
         let seconds = i64::from(self.cluster_time.time);
         self.wall_time_ms.unwrap_or(seconds * 1000)
@@ -307,6 +312,7 @@ impl fmt::Debug for ChangeEvent {
 
 impl Operation {
     /// Every operation that has a name of its own here, in the order in which messages list them.
+    #[doc(hidden)]
     pub const ALL: [Self; 15] = [
         Self::Insert,
         Self::Update,

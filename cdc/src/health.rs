@@ -26,6 +26,8 @@ pub enum Cause {
     Mongodb,
     /// The broker is lost.
     Rabbitmq,
+    /// A sink of the program's own fails.
+    Sink,
     /// The broker has blocked the connection: an alarm.
     Blocked,
     /// The broker refuses messages.
@@ -172,6 +174,7 @@ impl fmt::Display for Cause {
         formatter.write_str(match self {
             Self::Mongodb => "mongodb",
             Self::Rabbitmq => "rabbitmq",
+            Self::Sink => "sink",
             Self::Blocked => "blocked",
             Self::Nacked => "nacked",
             Self::Unroutable => "unroutable",

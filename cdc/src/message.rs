@@ -216,6 +216,12 @@ impl DocumentKey {
     }
 
     /// The text, or the digits of the digest.
+    pub fn as_str(&self) -> &str {
+        let (Self::Whole(text) | Self::Digest(text)) = self;
+        text
+    }
+
+    /// The same as a text of its own.
     pub fn into_text(self) -> String {
         let (Self::Whole(text) | Self::Digest(text)) = self;
         text

@@ -10,8 +10,8 @@
 mod checkpointer;
 mod dropped;
 mod error;
+mod filter;
 mod flow;
-
 mod intake;
 mod policy;
 mod progress;
@@ -46,6 +46,7 @@ use self::{
 };
 pub use self::{
     error::Error,
+    filter::Filter,
     policy::{OnOversize, OnPoison, OnUnroutable, Policies},
     window::{Bounds, Window},
 };
@@ -82,6 +83,8 @@ pub struct Config {
     pub policies: Policies,
     /// Which fields of documents leave the process; all of them where there is none.
     pub projection: Option<Projection>,
+    /// Which changes the program wants; all of them where there is none.
+    pub filter: Option<Filter>,
 }
 
 /// How a session ends when nothing failed for good.
@@ -177,7 +180,11 @@ impl Pipeline {
             intake: Intake::new(
                 stages.source,
                 stages.encode,
-                (config.policies, config.projection.clone()),
+                (
+                    config.policies,
+                    config.projection.clone(),
+                    config.filter.clone(),
+                ),
                 stages.max_message_bytes,
                 store.sent_until(),
                 metrics.clone(),
@@ -309,7 +316,8 @@ impl Pipeline {
             warn!(
                 error = chain(&error),
                 unconfirmed = self.window.len(),
-                "rabbitmq lost"
+                "{} lost",
+                self.sink.target()
             );
         }
         self.dropped.tick();

@@ -10,22 +10,30 @@
 //!   none comes for what was sent before. The sink connects again by itself, for as
 //!   long as it takes, and says [`Event::Connected`]; then the caller sends all again that has no receipt, in order.
 //! - **End.** [`Event::Ended`] is the last event. What it means for the session stands with each [`Ending`].
-//! - **One publisher.** Whatever a sink sends, it holds the pipeline's lease; one that lost it ends.
+//! - **One publisher.** Whatever a sink sends, it holds the pipeline's lease; one that lost it ends. A sink of a program's
+//!   own has no lease: there the checkpoint alone has one writer, and an engine ends that another one takes it from.
 //! - **Cancel safety.** No receipt and no event is lost where a wait is dropped.
 
 pub mod amqp;
+pub mod own;
 #[cfg(test)]
 pub(crate) mod scripted;
 
-use std::sync::Arc;
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use crate::{amqp::Error as AmqpError, message::Message, retry::Disposition};
+
+/// Targets in words.
+const RABBITMQ: &str = "rabbitmq";
+const OWN: &str = "the sink";
 
 /// A sink, connected and ready.
 #[derive(Debug)]
 pub enum Sink {
     /// RabbitMQ by AMQP 0-9-1.
     Amqp(Box<amqp::Link>),
+    /// One of the program's own.
+    Own(Box<own::Own>),
     /// A target that does what a test wants.
     #[cfg(test)]
     Scripted(Box<scripted::Scripted>),
@@ -101,6 +109,17 @@ pub enum Error {
     /// RabbitMQ.
     #[error(transparent)]
     Amqp(#[from] AmqpError),
+    /// A sink of the program's own.
+    #[error("the sink failed")]
+    Own {
+        /// The program's words.
+        source: Box<dyn StdError + Send + Sync>,
+        /// Whether the program says that only a person can mend it.
+        is_permanent: bool,
+    },
+    /// A sink of the program's own that is too slow.
+    #[error("the sink has not answered within {} ms", .0.as_millis())]
+    Silent(Duration),
 }
 
 impl Error {
@@ -108,15 +127,38 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Amqp(error) => error.disposition(),
+            Self::Own {
+                is_permanent: true, ..
+            } => Disposition::Halt,
+            Self::Own { .. } | Self::Silent(_) => Disposition::Retry,
+        }
+    }
+
+    /// The target, in words.
+    pub fn target(&self) -> &'static str {
+        match self {
+            Self::Amqp(_) => RABBITMQ,
+            Self::Own { .. } | Self::Silent(_) => OWN,
         }
     }
 }
 
 impl Sink {
+    /// The target, in words.
+    pub fn target(&self) -> &'static str {
+        match self {
+            Self::Amqp(_) => RABBITMQ,
+            Self::Own(_) => OWN,
+            #[cfg(test)]
+            Self::Scripted(_) => RABBITMQ,
+        }
+    }
+
     /// Whether messages can be sent now.
     pub fn can_send(&self) -> bool {
         match self {
             Self::Amqp(link) => link.can_send(),
+            Self::Own(own) => own.can_send(),
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.can_send(),
         }
@@ -127,6 +169,7 @@ impl Sink {
     pub fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
         match self {
             Self::Amqp(link) => link.send(messages),
+            Self::Own(own) => own.send(messages),
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.send(messages),
         }
@@ -139,6 +182,7 @@ impl Sink {
     pub async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
         match self {
             Self::Amqp(link) => link.next(receipts).await,
+            Self::Own(own) => own.next(receipts).await,
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.next(receipts).await,
         }
@@ -148,6 +192,7 @@ impl Sink {
     pub fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
         match self {
             Self::Amqp(link) => link.sweep(receipts),
+            Self::Own(_) => {}
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.sweep(receipts),
         }
@@ -158,6 +203,7 @@ impl Sink {
     pub fn tick(&mut self) -> Option<Error> {
         match self {
             Self::Amqp(link) => link.tick().map(Error::from),
+            Self::Own(_) => None,
             #[cfg(test)]
             Self::Scripted(_) => None,
         }
@@ -167,6 +213,7 @@ impl Sink {
     pub fn check_again(&mut self) {
         match self {
             Self::Amqp(link) => link.check_again(),
+            Self::Own(_) => {}
             #[cfg(test)]
             Self::Scripted(_) => {}
         }
@@ -176,6 +223,7 @@ impl Sink {
     pub fn may_forget(&self) -> bool {
         match self {
             Self::Amqp(link) => link.may_forget(),
+            Self::Own(_) => false,
             #[cfg(test)]
             Self::Scripted(_) => false,
         }
@@ -185,6 +233,7 @@ impl Sink {
     pub async fn close(self) {
         match self {
             Self::Amqp(link) => link.close().await,
+            Self::Own(_) => {}
             #[cfg(test)]
             Self::Scripted(_) => {}
         }

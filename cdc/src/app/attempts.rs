@@ -10,10 +10,12 @@ use crate::{
 };
 
 /// Repeats `attempt` until it works, only a person can help, or the deadline has passed.
-pub(super) async fn until<T>(
+///
+/// The attempt is no `AsyncFnMut`: with one the compiler cannot tell that the engine's future may move to another thread.
+pub(super) async fn until<T, F: Future<Output = Result<T, Error>>>(
     deadline: Option<Instant>,
     health: &Health,
-    mut attempt: impl AsyncFnMut() -> Result<T, Error>,
+    mut attempt: impl FnMut() -> F,
 ) -> Result<T, Error> {
     let mut attempts = Attempts::new(deadline, health);
     loop {
@@ -48,7 +50,7 @@ impl Attempts {
     }
 
     /// It worked.
-    fn over(&mut self) {
+    pub(super) fn over(&mut self) {
         if let Some(tries) = self.failures.worked(Instant::now()) {
             info!(
                 tried = tries.count,

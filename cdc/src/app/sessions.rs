@@ -24,7 +24,7 @@ use crate::{
     position::Position,
     retry::chain,
     sabotage::{self, Point},
-    sink::{Sink, amqp::Link},
+    sink::{Sink, amqp::Link, own},
     source::{self, Source},
 };
 
@@ -72,22 +72,21 @@ impl Sessions {
         self.metrics.restart();
         self.pause().await;
         let mongo = self.mongo().await?;
-        let link = self.lead(&mongo).await?;
+        let sink = self.sink(&mongo).await?;
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
-        let (position, from) = until(self.deadline, &self.health, async || {
-            claim(&mongo, &mut store, &self.config).await
-        })
-        .await?;
+        let (position, from) = self.claim(&mongo, &mut store).await?;
         sabotage::pass(Point::AfterClaim);
-        let source = until(self.deadline, &self.health, async || {
+        let source = until(self.deadline, &self.health, || async {
             let config = self.config.source.clone();
             let vitals = (self.metrics.clone(), self.health.clone());
             Ok(Source::open(&mongo, config, position.clone(), vitals).await?)
         })
         .await?;
-        self.note_new_queues(&link.survey().new_queues, store.sent_until().is_some());
-        self.note_survey(link.survey());
+        if let Sink::Amqp(link) = &sink {
+            self.note_new_queues(&link.survey().new_queues, store.sent_until().is_some());
+            self.note_survey(link.survey());
+        }
         announce(&self.config, &from);
         (self.deadline, self.has_led) = (None, true);
         self.health.set_role(Role::Leader);
@@ -95,7 +94,7 @@ impl Sessions {
         let stages = Stages {
             source,
             encode: self.config.encode.clone(),
-            sink: Sink::Amqp(Box::new(link)),
+            sink,
             max_message_bytes: self.max_message_bytes,
             metrics: self.metrics.clone(),
             health: self.health.clone(),
@@ -103,11 +102,28 @@ impl Sessions {
         Ok(Pipeline::new(self.config.pipeline.clone(), stages, store))
     }
 
+    async fn claim(&self, mongo: &Mongo, store: &mut Store) -> Result<(Position, String), Error> {
+        let mut attempts = Attempts::new(self.deadline, &self.health);
+        loop {
+            match claim(mongo, store, &self.config).await {
+                Ok(claimed) => {
+                    attempts.over();
+                    return Ok(claimed);
+                }
+                Err(error) => attempts.after(error).await?,
+            }
+        }
+    }
+
     /// Another engine has the lock or wrote the checkpoint: the next session waits for the lock.
     ///
     /// # Errors
-    /// The checkpoint was taken again and again while nobody else had our lock: the other engine has another one.
+    /// The checkpoint was taken again and again while nobody else had our lock: the other engine has another one. Or there
+    /// is no lock, since the sink is the program's own, and the engine that took the checkpoint goes on alone.
     pub(super) fn superseded(&mut self, error: pipeline::Error) -> Result<(), Error> {
+        if self.config.own_sink.is_some() {
+            return Err(error.into());
+        }
         if matches!(
             &error,
             pipeline::Error::Checkpoint(checkpoint::Error::Taken { .. })
@@ -190,22 +206,34 @@ impl Sessions {
             return Ok(mongo.clone());
         }
         let uri = &self.config.mongo_uri.0;
-        let mongo = until(self.deadline, &self.health, async || {
+        let mongo = until(self.deadline, &self.health, || async {
             Ok(Mongo::new(uri).await?)
         })
         .await?;
-        until(self.deadline, &self.health, async || {
+        until(self.deadline, &self.health, || async {
             Ok(mongo.preflight().await?)
         })
         .await?;
         let scope = &self.config.source.scope;
         scope.look(&mongo).await?;
-        until(self.deadline, &self.health, async || {
+        until(self.deadline, &self.health, || async {
             Ok(source::check_options(&mongo, scope).await?)
         })
         .await?;
         self.mongo = Some(mongo.clone());
         Ok(mongo)
+    }
+
+    /// Where messages go: a sink of the program's own, or RabbitMQ once we lead.
+    async fn sink(&mut self, mongo: &Mongo) -> Result<Sink, Error> {
+        let Some(target) = &self.config.own_sink else {
+            return Ok(Sink::Amqp(Box::new(self.lead(mongo).await?)));
+        };
+        let limit = self.config.publish.confirm_timeout;
+        let own = until(self.deadline, &self.health, || async {
+            Ok(own::Own::open(target, limit, self.health.clone()).await?)
+        });
+        Ok(Sink::Own(Box::new(own.await?)))
     }
 
     /// Becomes the engine that publishes, at once or when the present one has ended.
@@ -296,6 +324,10 @@ fn announce(config: &Config, from: &str) {
     } else {
         format!("exchange {}", topology.exchange.name)
     };
+    let to = match &config.own_sink {
+        Some(_) => "a sink of the program's own".to_owned(),
+        None => format!("{target} at {:?}", config.publish.broker),
+    };
     info!(
         version = env!("CARGO_PKG_VERSION"),
         pipeline = config.checkpoint.pipeline,
@@ -306,7 +338,7 @@ fn announce(config: &Config, from: &str) {
             collections.join(",")
         },
         operations = operations.join(","),
-        to = format_args!("{target} at {:?}", config.publish.broker),
+        %to,
         from,
         "watching"
     );

@@ -35,6 +35,8 @@ pub enum Target {
         /// The template of routing keys.
         routing_key: String,
     },
+    /// To a sink of the program that runs the engine.
+    Own,
 }
 
 /// One thing that is not as it was.
@@ -63,6 +65,7 @@ impl Scope {
         let target = match (text("queue"), text("exchange"), text("routing_key")) {
             (Some(queue), _, _) => Target::Queue(queue),
             (None, Some(name), Some(routing_key)) => Target::Exchange { name, routing_key },
+            _ if target.get_str("sink").is_ok() => Target::Own,
             _ => return None,
         };
         Some(Self {
@@ -87,6 +90,7 @@ impl Scope {
             Target::Exchange { name, routing_key } => {
                 doc! { "exchange": name, "routing_key": routing_key }
             }
+            Target::Own => doc! { "sink": "own" },
         };
         let mut document = doc! {
             "database": &self.database,
@@ -223,6 +227,7 @@ impl std::fmt::Display for Target {
             Self::Exchange { name, routing_key } => {
                 write!(f, "exchange {name} with routing key {routing_key}")
             }
+            Self::Own => f.write_str("a sink of the program's own"),
         }
     }
 }
@@ -269,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_scope_is_read_as_it_was_written() {
-        for target in [queue(), exchange()] {
+        for target in [queue(), exchange(), Target::Own] {
             let mut scope = scope(&["games", "mo*"], &["delete", "insert"], target);
             scope.partitions = 8;
             let mut stored = scope.document();

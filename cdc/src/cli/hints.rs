@@ -28,6 +28,7 @@ impl Hint for app::Error {
             Self::Start(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
             Self::Publish(error) => return error.hint(),
+            Self::Sink(error) => return error.hint(),
             Self::Pipeline(error) => return error.hint(),
             Self::Admin(error) => return error.hint(),
             Self::Interrupted => {
@@ -59,6 +60,8 @@ impl Hint for sink::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::Amqp(error) => error.hint(),
+            // The binary has none.
+            Self::Own { .. } | Self::Silent(_) => None,
         }
     }
 }

@@ -8,6 +8,7 @@ pub struct Faults(Vec<(String, String)>);
 
 impl Faults {
     /// Adds a fault of a variable, a flag or a line of a file. The text must not hold a secret's value.
+    #[doc(hidden)]
     pub fn add(&mut self, place: impl Into<String>, text: impl fmt::Display) {
         self.0.push((place.into(), text.to_string()));
     }
@@ -28,6 +29,7 @@ impl Faults {
     ///
     /// # Errors
     /// These faults.
+    #[doc(hidden)]
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
             Ok(value)

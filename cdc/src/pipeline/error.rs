@@ -41,8 +41,8 @@ pub enum Error {
         #[source]
         source: projection::Error,
     },
-    /// The broker.
-    #[error("publish to rabbitmq")]
+    /// The broker, or a sink of the program's own.
+    #[error("publish to {}", .0.target())]
     Publish(#[from] sink::Error),
     /// The checkpoint.
     #[error(transparent)]

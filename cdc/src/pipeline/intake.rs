@@ -6,7 +6,7 @@ use bson::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
-use super::{Entry, Error, OnOversize, OnPoison, Policies};
+use super::{Entry, Error, Filter, OnOversize, OnPoison, Policies};
 use crate::{
     encode,
     event::ChangeEvent,
@@ -25,6 +25,7 @@ pub(super) struct Intake {
     encode: encode::Config,
     policies: Policies,
     projection: Option<Projection>,
+    filter: Option<Filter>,
     /// The broker takes no larger body, as far as we know.
     max_message_bytes: Option<usize>,
     /// What happened up to this cluster time may have been published before.
@@ -72,7 +73,7 @@ impl Intake {
     pub(super) fn new(
         source: Source,
         encode: encode::Config,
-        (policies, projection): (Policies, Option<Projection>),
+        (policies, projection, filter): (Policies, Option<Projection>, Option<Filter>),
         max_message_bytes: Option<usize>,
         replay_until: Option<Timestamp>,
         metrics: Metrics,
@@ -83,6 +84,7 @@ impl Intake {
             encode,
             policies,
             projection,
+            filter,
             max_message_bytes,
             replay_until,
             until: None,
@@ -156,6 +158,13 @@ impl Intake {
         Ok(match item {
             Item::Event(event) => {
                 self.metrics.events_read.inc();
+                if self
+                    .filter
+                    .as_ref()
+                    .is_some_and(|filter| !filter.wants(&event))
+                {
+                    return Ok(Taken::Idle(event.position()));
+                }
                 if self
                     .replay_until
                     .is_some_and(|until| event.cluster_time() <= until)
@@ -359,7 +368,14 @@ mod tests {
         let projection = Projection::new(vec![Rule { path, action }]);
         let source = Source::scripted(Vec::new());
         let metrics = Metrics::new("p");
-        Intake::new(source, encode, (policies, projection), None, None, metrics)
+        Intake::new(
+            source,
+            encode,
+            (policies, projection, None),
+            None,
+            None,
+            metrics,
+        )
     }
 
     /// An insert of a secret in `a.b`, the length of which is not what it should be.

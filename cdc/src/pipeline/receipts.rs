@@ -26,13 +26,15 @@ impl Pipeline {
                 self.refusal.reconnected();
                 info!(
                     messages = again,
-                    "rabbitmq connected again, publishing from the first unconfirmed message"
+                    "{} connected again, publishing from the first unconfirmed message",
+                    self.sink.target()
                 );
             }
             sink::Event::Lost(error) => warn!(
                 error = chain(&error),
                 unconfirmed = self.window.len(),
-                "rabbitmq lost"
+                "{} lost",
+                self.sink.target()
             ),
             sink::Event::Ended(ending) => return ControlFlow::Break(self.on_sink_ended(ending)),
         }

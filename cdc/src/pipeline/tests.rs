@@ -11,7 +11,7 @@ use proptest::{prelude::*, test_runner::TestCaseResult};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Config, Error, OnOversize, OnPoison, OnUnroutable, Outcome, Pipeline, Policies, Stages,
+    Config, Error, Filter, OnOversize, OnPoison, OnUnroutable, Outcome, Pipeline, Policies, Stages,
     checkpointer::Store as CheckpointStore,
     scripted::{Saved, Store},
 };
@@ -23,6 +23,7 @@ use crate::{
     property,
     sink::{
         Sink,
+        own::{Own, Target, scripted::Faulty},
         scripted::{Odds, Scripted, Took, World},
     },
     source::{Item, Source},
@@ -30,6 +31,9 @@ use crate::{
 
 /// No case takes longer, by the clock of the test.
 const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// Longest wait for an answer of the program's sink.
+const OWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// One case.
 #[derive(Debug, Clone)]
@@ -43,6 +47,10 @@ struct Case {
     failed_saves: u32,
     save_ms: u64,
     policy: OnUnroutable,
+    /// Whether the sink is the program's own, which takes what it takes in order.
+    is_own: bool,
+    /// The filter leaves out each event whose number this divides, if there is one.
+    unwanted: Option<usize>,
     /// When the engine is killed, once each.
     crashes_ms: Vec<u64>,
     seed: u64,
@@ -58,21 +66,39 @@ fn cases() -> impl Strategy<Value = Case> {
     let sizes = (1_usize..80, 1_usize..20, 1_usize..24, 1_u16..6);
     let faults = (0_u32..30, 0_u32..3, 0_u64..200);
     let crashes = prop::collection::vec(0_u64..3_000, 0..3);
-    (sizes, odds, faults, policy, crashes, any::<u64>()).prop_map(
-        |(sizes, odds, (faults, failed_saves, save_ms), policy, crashes_ms, seed)| Case {
-            events: sizes.0,
-            chunk: sizes.1,
-            window: sizes.2,
-            partitions: sizes.3,
-            odds,
-            faults,
-            failed_saves,
-            save_ms,
-            policy,
-            crashes_ms,
-            seed,
-        },
+    let program = (any::<bool>(), prop::option::of(1_usize..5));
+    (
+        sizes,
+        odds,
+        faults,
+        (policy, program),
+        crashes,
+        any::<u64>(),
     )
+        .prop_map(
+            |(
+                sizes,
+                odds,
+                (faults, failed_saves, save_ms),
+                (policy, program),
+                crashes_ms,
+                seed,
+            )| Case {
+                is_own: program.0,
+                unwanted: program.1,
+                events: sizes.0,
+                chunk: sizes.1,
+                window: sizes.2,
+                partitions: sizes.3,
+                odds,
+                faults,
+                failed_saves,
+                save_ms,
+                policy,
+                crashes_ms,
+                seed,
+            },
+        )
 }
 
 /// Every eighth is about no document.
@@ -120,12 +146,32 @@ fn messages(number: usize, partitions: u16) -> Vec<Took> {
     all
 }
 
+impl Case {
+    /// What has to be told of event `number`, if it is wanted.
+    fn messages(&self, number: usize) -> Vec<Took> {
+        match self.unwanted {
+            Some(divisor) if number.is_multiple_of(divisor) => Vec::new(),
+            _ => messages(number, self.partitions),
+        }
+    }
+
+    fn filter(&self) -> Option<Filter> {
+        let divisor = self.unwanted?;
+        Some(Filter::new(move |event| {
+            let number = event.cluster_time().increment as usize - 1;
+            !number.is_multiple_of(divisor)
+        }))
+    }
+}
+
 /// A target and a checkpoint, and the sessions of an engine between them.
 struct Run {
     case: Case,
     world: Arc<Mutex<World>>,
     saved: Arc<Mutex<Saved>>,
     sessions: u64,
+    /// The program's sink, which outlives sessions.
+    own: Target,
 }
 
 impl Run {
@@ -138,27 +184,29 @@ impl Run {
             failures_left: case.failed_saves,
             ..Saved::default()
         };
+        let world = Arc::new(Mutex::new(world));
+        let faulty = Faulty::new(Arc::clone(&world), case.odds, case.seed);
         Self {
+            own: Target::new(faulty),
             case,
-            world: Arc::new(Mutex::new(world)),
+            world,
             saved: Arc::new(Mutex::new(saved)),
             sessions: 0,
         }
     }
 
     fn messages(&self) -> Vec<Took> {
-        let each = |number| messages(number, self.case.partitions);
+        let each = |number| self.case.messages(number);
         (0..self.case.events).flat_map(each).collect()
     }
 
     /// The next session reads from the checkpoint on.
-    fn session(&mut self) -> Pipeline {
+    async fn session(&mut self) -> Pipeline {
         self.sessions += 1;
         let case = &self.case;
         let all: Vec<ChangeEvent> = (0..case.events).map(event).collect();
-        let position = |(number, event): (usize, &ChangeEvent)| {
-            (event.position(), messages(number, case.partitions))
-        };
+        let position =
+            |(number, event): (usize, &ChangeEvent)| (event.position(), case.messages(number));
         let store = Store {
             world: Arc::clone(&self.world),
             saved: Arc::clone(&self.saved),
@@ -171,15 +219,16 @@ impl Run {
         while items.peek().is_some() {
             chunks.push(items.by_ref().take(case.chunk).collect());
         }
-        let scripted = Scripted::new(
-            Arc::clone(&self.world),
-            case.odds,
-            case.seed ^ self.sessions,
-        );
+        let sink = if case.is_own {
+            Sink::Own(Box::new(self.open_own().await))
+        } else {
+            let (world, seed) = (Arc::clone(&self.world), case.seed ^ self.sessions);
+            Sink::Scripted(Box::new(Scripted::new(world, case.odds, seed)))
+        };
         let stages = Stages {
             source: Source::scripted(chunks),
             encode: encoding(case.partitions),
-            sink: Sink::Scripted(Box::new(scripted)),
+            sink,
             max_message_bytes: None,
             metrics: Metrics::new("p"),
             health: Health::default(),
@@ -195,19 +244,29 @@ impl Run {
                 on_oversize: OnOversize::Stop,
             },
             projection: None,
+            filter: case.filter(),
         };
         Pipeline::assemble(config, stages, CheckpointStore::Scripted(store))
+    }
+
+    /// The program's sink, as soon as it can be used.
+    async fn open_own(&self) -> Own {
+        loop {
+            if let Ok(own) = Own::open(&self.own, OWN_LIMIT, Health::default()).await {
+                return own;
+            }
+        }
     }
 
     /// Sessions until everything is delivered, the first ones until they are killed.
     async fn deliver(&mut self) {
         for crash_ms in self.case.crashes_ms.clone() {
-            let session = self.session().run(CancellationToken::new());
+            let session = self.session().await.run(CancellationToken::new());
             let _ = tokio::time::timeout(Duration::from_millis(crash_ms), session).await;
         }
         loop {
             let shutdown = CancellationToken::new();
-            let session = self.session().run(shutdown.clone());
+            let session = self.session().await.run(shutdown.clone());
             let saved = Arc::clone(&self.saved);
             let wanted = self.case.events;
             let watch = async {
@@ -237,6 +296,8 @@ impl Run {
             first.entry(message).or_insert(place);
             last.insert(message, place);
         }
+        let unwanted = world.queue.iter().find(|message| !all.contains(message));
+        prop_assert_eq!(unwanted, None, "it is not wanted");
         let delivered = all.iter().filter(|message| !world.parked.contains(message));
         let delivered: Vec<&Took> = delivered.collect();
         for message in &delivered {

@@ -17,6 +17,7 @@ mod faults_engine;
 mod faults_mongo;
 mod formats;
 mod json_log;
+mod library;
 mod lost_queue;
 mod mongo_privileges;
 mod mongo_tls;
