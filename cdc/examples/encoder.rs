@@ -6,10 +6,7 @@
 
 use std::error::Error;
 
-use cdc::{
-    Change, Encoder, Engine, HeaderValue,
-    bson::{Bson, Document},
-};
+use cdc::{Change, Encoder, Engine, HeaderValue, bson::Document};
 use serde_json::json;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -26,7 +23,7 @@ impl Encoder for Notice {
         let notice = json!({
             "what": change.operation().as_str(),
             "where": change.namespace().to_string(),
-            "key": key.map(|key| Bson::from(key).into_relaxed_extjson()),
+            "key": key,
         });
         Ok(serde_json::to_vec(&notice)?)
     }

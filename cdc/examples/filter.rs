@@ -6,16 +6,19 @@
 
 use std::error::Error;
 
-use cdc::{Change, Engine};
+use cdc::{Change, Engine, bson::RawBsonRef};
 
 const LARGE: f64 = 100.0;
 
 /// What tells of no total, such as a delete, is published too.
 fn is_large(change: &Change) -> bool {
-    let total = change
-        .full_document()
-        .and_then(|order| order.get_f64(cdc::bson::cstr!("total")).ok());
-    total.is_none_or(|total| LARGE <= total)
+    let order = change.full_document();
+    let total = order.and_then(|order| order.get(cdc::bson::cstr!("total")).ok().flatten());
+    match total {
+        Some(RawBsonRef::Double(total)) => LARGE <= total,
+        Some(RawBsonRef::Int32(total)) => LARGE <= f64::from(total),
+        _ => true,
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]

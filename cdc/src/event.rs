@@ -207,7 +207,9 @@ impl ChangeEvent {
         &self.raw[..self.length as usize]
     }
 
-    /// The resume token: the `_id` that the server gave the event.
+    /// The resume token: the `_id` that the server gave the event. It has the document's key in readable form, whatever is
+    /// masked.
+    #[doc(hidden)]
     pub fn token(&self) -> &RawDocument {
         self.document(self.token)
     }

@@ -137,6 +137,16 @@ impl Message {
         .chain(own)
     }
 
+    /// Bytes that it takes in memory, about: the body, and the headers that a user wants.
+    pub fn bytes(&self) -> usize {
+        let own = self.own_headers.iter();
+        let own = own.map(|(name, value)| match value {
+            Value::Text(text) => name.len() + text.len(),
+            Value::Number(_) => name.len(),
+        });
+        self.body.len() + own.sum::<usize>()
+    }
+
     /// Wall time in whole seconds since 1970; the cluster time's seconds where the server gives no wall time.
     pub fn seconds(&self) -> u64 {
         let seconds = self.wall_time_ms.map(|millis| millis.div_euclid(1000));

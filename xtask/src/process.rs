@@ -111,18 +111,25 @@ fn parse_ps_line(line: &str) -> Option<(u32, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _};
+
     use super::*;
 
-    /// A shell that keeps its own arguments and ignores being asked to end, if told so.
+    /// A shell that keeps its own arguments and ignores being asked to end, if told so. It has its name when this returns.
     fn start(marker: &str, trap: &str) -> std::process::Child {
-        let script = format!("{trap} while :; do sleep 0.05; done");
-        Command::new("sh")
+        let script = format!("{trap} echo ready; while :; do sleep 0.05; done");
+        let mut child = Command::new("sh")
             .args(["-c", &script, marker])
             .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::null())
             .spawn()
-            .unwrap()
+            .unwrap();
+        let mut line = String::new();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        output.take(6).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        child
     }
 
     #[test]
@@ -143,9 +150,6 @@ mod tests {
     fn a_process_that_will_not_end_is_killed_and_named() {
         let marker = "xtask-test-stubborn".to_owned();
         let mut child = start(&marker, "trap '' TERM;");
-        while find(&table().unwrap(), &marker).next().is_none() {
-            thread::sleep(POLL);
-        }
         let reaper = thread::spawn(move || child.wait().unwrap());
         let stubborn = end(std::slice::from_ref(&marker), Duration::from_millis(300)).unwrap();
         assert_eq!(stubborn, [marker]);

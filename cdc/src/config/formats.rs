@@ -44,6 +44,19 @@ pub(super) fn shape(
             source: formats.cloudevents_source.clone(),
         },
     });
+    if formats.cloudevents_mode == cloudevents::Mode::Binary {
+        let mut prefixes = cloudevents::Prefix::NAMES.iter();
+        let prefix = prefixes.find(|(_, prefix)| *prefix == formats.cloudevents_prefix);
+        let begin = prefix.map_or("", |(begin, _)| begin);
+        for name in messages
+            .headers
+            .names()
+            .filter(|name| name.starts_with(begin))
+        {
+            let fault = format!("`{name}`: names that begin with {begin} are those of attributes");
+            faults.add("CDC_HEADERS", fault);
+        }
+    }
     let chosen = match operations {
         Operations::All => &Operation::ALL[..],
         Operations::Some(operations) => operations,

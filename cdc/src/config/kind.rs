@@ -176,9 +176,9 @@ pub(super) fn databases() -> Kind<BTreeSet<String>> {
 /// <https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions>
 pub(super) fn database() -> Kind<String> {
     Kind::new("", |name| {
-        if name.len() > 63 || name.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
+        if name.len() > 63 || name.contains(['/', '\\', '.', ' ', '"', '$', '\0', '*', '?']) {
             return Err(format!(
-                "`{name}` is not a database name: at most 63 bytes, none of / \\ . \" $ or space"
+                "`{name}` is not a database name: at most 63 bytes, none of / \\ . \" $ * ? or space"
             ));
         }
         if SYSTEM_DATABASES.contains(&name) {

@@ -14,21 +14,6 @@ use crate::{
     sink::amqp::Marks,
 };
 
-/// Names of headers that RabbitMQ gives a meaning of its own, or sets itself; `x-stream-filter-value` and `x-delay` are for
-/// publishers.
-const RESERVED: [&str; 10] = [
-    "CC",
-    "BCC",
-    "x-death",
-    "x-first-death-",
-    "x-last-death-",
-    "x-delivery-count",
-    "x-acquired-count",
-    "x-stream-offset",
-    "x-received-from",
-    "x-shovelled",
-];
-
 /// A template for routing keys; none where nothing is set.
 pub(super) fn routing_key() -> Kind<Option<RoutingKey>> {
     optional(Kind::new("", |text| {
@@ -51,29 +36,13 @@ pub(super) fn headers() -> Kind<Headers> {
             return Err(format!("{} headers, at most {most} may be", object.len()));
         }
         for (name, value) in &object {
-            check_name(name)?;
+            if let Some(fault) = Headers::fault_of_name(name) {
+                return Err(fault);
+            }
             add(&mut headers, name, value).map_err(|fault| format!("`{name}`: {fault}"))?;
         }
         Ok(headers)
     })
-}
-
-fn check_name(name: &str) -> Result<(), String> {
-    let is = |reserved: &str| {
-        name == reserved || (reserved.ends_with('-') && name.starts_with(reserved))
-    };
-    if name.is_empty() || 255 < name.len() {
-        return Err(format!("`{name}` is not a name of 1 to 255 bytes"));
-    }
-    if name.to_ascii_lowercase().starts_with("cdc-") {
-        return Err(format!(
-            "`{name}`: names that begin with cdc- are the engine's"
-        ));
-    }
-    if RESERVED.into_iter().any(is) {
-        return Err(format!("`{name}` has a meaning of its own in RabbitMQ"));
-    }
-    Ok(())
 }
 
 fn add(headers: &mut Headers, name: &str, value: &Value) -> Result<(), String> {

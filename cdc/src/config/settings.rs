@@ -58,7 +58,9 @@ settings! { "MongoDB" Mongo {
     operations: Operations = CDC_OPERATIONS(NAMES, "insert", operations()),
     /// Stages behind those of the change stream, a JSON array of Extended JSON
     ///
-    /// `$match`, `$project`, `$addFields`, `$set`, `$unset`, `$replaceRoot` or `$replaceWith`; they see whole change events.
+    /// `$match`, `$set`, `$addFields`, `$unset`, or a `$project` that leaves fields out; they see whole change events. What
+    /// an event is known by has to stay: `_id`, `operationType`, `clusterTime`, `ns`, `to`, `documentKey` and
+    /// `operationDescription`.
     aggregation: Aggregation = CDC_AGGREGATION(
         JSON,
         "none" / "[{\"$match\": {\"fullDocument.level\": {\"$gte\": 3}}}]",

@@ -368,6 +368,23 @@ fn each_format_has_its_shape_with_its_own_settings() {
 }
 
 #[test]
+fn a_header_that_would_replace_an_attribute_is_a_fault() {
+    let values = [
+        ("CDC_FORMAT", "cloudevents"),
+        ("CDC_CLOUDEVENTS_MODE", "binary"),
+        ("CDC_CLOUDEVENTS_PREFIX", "ce-"),
+        (
+            "CDC_HEADERS",
+            r#"{"ce-id": "{key}", "cloudEvents:id": "x"}"#,
+        ),
+    ];
+    let text = faults(&values);
+    assert!(text.contains("CDC_HEADERS: `ce-id`"), "{text}");
+    assert!(!text.contains("cloudEvents:id"), "{text}");
+    config(&values[1..3]);
+}
+
+#[test]
 fn an_operation_that_the_format_has_no_body_for_is_a_fault() {
     let documents = "insert,update,replace,delete";
     let values = |operations| [("CDC_FORMAT", "debezium"), ("CDC_OPERATIONS", operations)];

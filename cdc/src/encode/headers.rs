@@ -12,6 +12,21 @@ use crate::{
     message::{OwnHeader, Value},
 };
 
+/// Names of headers that RabbitMQ gives a meaning of its own, or sets itself; `x-stream-filter-value` and `x-delay` are for
+/// publishers.
+const RESERVED: [&str; 10] = [
+    "CC",
+    "BCC",
+    "x-death",
+    "x-first-death-",
+    "x-last-death-",
+    "x-delivery-count",
+    "x-acquired-count",
+    "x-stream-offset",
+    "x-received-from",
+    "x-shovelled",
+];
+
 /// Names and values, where a text is a template over the change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Arc<str>, Form)>);
@@ -27,6 +42,29 @@ impl Headers {
     pub const COUNT_MAX: usize = 16;
     /// Longest value in bytes. A longer one is cut, and gets a hash of the rest, as a routing key does.
     pub const VALUE_BYTES_MAX: usize = 1024;
+
+    /// Why a header cannot have that name.
+    pub fn fault_of_name(name: &str) -> Option<String> {
+        let is = |reserved: &str| {
+            name == reserved || (reserved.ends_with('-') && name.starts_with(reserved))
+        };
+        if name.is_empty() || 255 < name.len() {
+            Some(format!("`{name}` is not a name of 1 to 255 bytes"))
+        } else if name.to_ascii_lowercase().starts_with("cdc-") {
+            Some(format!(
+                "`{name}`: names that begin with cdc- are the engine's"
+            ))
+        } else if RESERVED.into_iter().any(is) {
+            Some(format!("`{name}` has a meaning of its own in RabbitMQ"))
+        } else {
+            None
+        }
+    }
+
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
 
     /// Adds a text. In braces stand values of the change, as they are.
     ///

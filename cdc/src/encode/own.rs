@@ -12,8 +12,6 @@ use crate::{
 
 /// Longest name of a header and of a media type in bytes, a limit of AMQP 0-9-1.
 const SHORT_BYTES_MAX: usize = 255;
-/// What the names of the engine's own headers begin with.
-const RESERVED: &str = "cdc-";
 
 /// Makes the bodies of messages, in the place of a format.
 ///
@@ -133,19 +131,12 @@ fn fault(headers: &[Header]) -> Option<String> {
         ));
     }
     headers.iter().find_map(|(name, value)| match value {
-        _ if name.is_empty() || SHORT_BYTES_MAX < name.len() => Some(format!(
-            "the name of a header has {} bytes, and has to have 1 to {SHORT_BYTES_MAX}",
-            name.len()
-        )),
-        _ if name.starts_with(RESERVED) => Some(format!(
-            "the header `{name}`: names that begin with `{RESERVED}` are the engine's"
-        )),
         HeaderValue::Text(text) if Headers::VALUE_BYTES_MAX < text.len() => Some(format!(
             "the header `{name}` has {} bytes, where {} is the most",
             text.len(),
             Headers::VALUE_BYTES_MAX
         )),
-        _ => None,
+        _ => Headers::fault_of_name(name),
     })
 }
 
@@ -244,7 +235,8 @@ mod tests {
             .map(|number| ("n", HeaderValue::Number(number)))
             .collect();
         for (headers, fault) in [
-            (vec![("", HeaderValue::Number(1))], "has 0 bytes"),
+            (vec![("", HeaderValue::Number(1))], "1 to 255 bytes"),
+            (vec![("CC", HeaderValue::Number(1))], "in RabbitMQ"),
             (vec![("cdc-x", HeaderValue::Number(1))], "are the engine's"),
             (vec![("x", text("x".repeat(1_025)))], "1025 bytes"),
             (many, "17 headers"),

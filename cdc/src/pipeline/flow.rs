@@ -19,7 +19,7 @@ impl Pipeline {
         while self.window.room() > 0 {
             match self.intake.next() {
                 Some(Ok(Taken::Entry(entry))) => {
-                    let bytes = entry.message.body.len();
+                    let bytes = entry.message.bytes();
                     self.window.push(entry, bytes);
                 }
                 Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {

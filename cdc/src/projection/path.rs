@@ -46,6 +46,14 @@ pub enum PathError {
     /// A pattern.
     #[error("`*` stands for a whole name: write `*` in the place of `{0}`, or the name itself")]
     Pattern(String),
+    /// A collection that is a pattern.
+    #[error("`{0}` is no collection: without one before the colon, a path is of every collection")]
+    Collection(String),
+    /// A name with a character that separates.
+    #[error(
+        "the name `{0}` has a colon or an `=`, which cannot be written: `*` in its place reaches it"
+    )]
+    Separator(String),
     /// A field of the change event.
     #[error(
         "`{0}` is a field of the change event: a path begins in the document, and counts for each copy of it"
@@ -117,6 +125,9 @@ impl FromStr for Path {
         if names.is_empty() || namespace.as_deref() == Some("") {
             return Err(PathError::Halved);
         }
+        if let Some(namespace) = namespace.as_ref().filter(|text| text.contains(['*', '?'])) {
+            return Err(PathError::Collection(namespace.clone()));
+        }
         let names: Vec<String> = names.split('.').map(str::to_owned).collect();
         if let Some(holder) = HOLDERS.iter().find(|holder| names[0] == **holder) {
             return Err(PathError::Holder((*holder).to_owned()));
@@ -133,6 +144,8 @@ fn check(name: &str) -> Result<(), PathError> {
         Err(PathError::Dollar(name.to_owned()))
     } else if is_number(name.as_bytes()) {
         Err(PathError::Number(name.to_owned()))
+    } else if name.contains([':', '=']) {
+        Err(PathError::Separator(name.to_owned()))
     } else if name.contains(ANY) && name != ANY {
         Err(PathError::Pattern(name.to_owned()))
     } else {
@@ -183,6 +196,12 @@ mod tests {
             ("a.$b", PathError::Dollar(owned("$b"))),
             ("a.0.b", PathError::Number(owned("0"))),
             ("addr*", PathError::Pattern(owned("addr*"))),
+            ("games_*:email", PathError::Collection(owned("games_*"))),
+            (
+                "shop:games:email",
+                PathError::Separator(owned("games:email")),
+            ),
+            ("email=hash", PathError::Separator(owned("email=hash"))),
             ("fullDocument.a", PathError::Holder(owned("fullDocument"))),
         ] {
             assert_eq!(text.parse::<Path>(), Err(error), "{text}");

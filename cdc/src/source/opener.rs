@@ -92,7 +92,9 @@ impl Opener {
         let source = match &error {
             Error::HistoryLost { source, .. } => source,
             // It may be an event that nobody asked for.
-            Error::TooLarge { .. } if self.pace.too_large() => return Ok(()),
+            Error::TooLarge { .. } | Error::NoImage { .. } if self.pace.unsendable() => {
+                return Ok(());
+            }
             Error::Slow { .. } => {
                 warn!(error = chain(&error), "waiting longer");
                 self.patience.grow();

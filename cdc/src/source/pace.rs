@@ -60,8 +60,9 @@ impl Pace {
         true
     }
 
-    /// An event was too large to be sent. It may be one of the sample, so the next stream goes without.
-    pub(super) fn too_large(&mut self) -> bool {
+    /// The server cannot send an event: it is too large, or has no image that is required. It may be one of the sample, so
+    /// the next stream goes without.
+    pub(super) fn unsendable(&mut self) -> bool {
         let was_skimming = self.is_skimming();
         if was_skimming {
             *self = Self::Full { may_skim: false };
@@ -113,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_is_too_large_is_tried_once_without_a_sample() {
+    fn an_event_that_cannot_be_sent_is_tried_once_without_a_sample() {
         let mut pace = skimming();
-        assert!(pace.too_large());
+        assert!(pace.unsendable());
         assert!(!pace.is_skimming() && !pace.may_skim());
-        assert!(!pace.too_large(), "it is one that was asked for");
+        assert!(!pace.unsendable(), "it is one that was asked for");
         pace.arrived();
         assert!(pace.may_skim());
     }

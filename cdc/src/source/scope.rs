@@ -53,9 +53,15 @@ impl Scope {
         [Privilege::to_watch(self.databases.one())]
     }
 
+    /// Documents that the server has to be asked for.
+    pub fn images(&self) -> Images {
+        self.images
+            .asked(self.operations.contains(&Operation::Update))
+    }
+
     /// Whether every server takes it, whatever was configured.
     pub(super) fn is_plain(&self) -> bool {
-        self.aggregation.is_empty() && !self.operations.are_expanded() && !self.images.need_kept()
+        self.aggregation.is_empty() && !self.operations.are_expanded() && !self.images().need_kept()
     }
 
     /// Whether `event` is to be handed over: the filter lets others through too.

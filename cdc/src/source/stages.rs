@@ -4,7 +4,7 @@
 use bson::{Document, RawDocumentBuf, doc};
 
 use super::Scope;
-use crate::{event::Operation, position::Position};
+use crate::position::Position;
 
 /// Cuts an event over 16 MB into parts. From MongoDB 6.0.9 on, and from 7.0 on, but not in 6.1 to 6.3.
 const SPLIT: &str = "$changeStreamSplitLargeEvent";
@@ -48,8 +48,7 @@ fn options(scope: &Scope) -> Document {
     if scope.operations.are_expanded() {
         options.insert("showExpandedEvents", true);
     }
-    let has_updates = scope.operations.contains(&Operation::Update);
-    scope.images.ask(has_updates, &mut options);
+    scope.images().ask(&mut options);
     options
 }
 

@@ -269,22 +269,49 @@ pub(super) async fn check_options(mongo: &Mongo, scope: &Scope) -> Result<(), Er
     if scope.is_plain() {
         return Ok(());
     }
-    let stages = stages::anywhere(scope);
-    let opened = watch(mongo, scope.databases.stream(), stages, Pace::default()).await;
-    let Err(error) = opened else {
-        return Ok(());
+    let database = scope.databases.stream();
+    let open = doc! {
+        "aggregate": 1,
+        "pipeline": stages::anywhere(scope),
+        // Nothing is read: an event that nobody asked for may have what the stages do not take.
+        "cursor": { "batchSize": 0 },
     };
-    let refusal = Refusal::of_token(&error);
-    let source = mongo.name(error);
-    let is_about_options =
-        matches!(source, mongo::Error::Driver(_)) && source.disposition() == Disposition::Halt;
-    Err(match refusal {
-        Some(refusal) if is_about_options => Error::Options(refusal),
-        _ => Error::Mongo {
-            database: scope.databases.to_string(),
-            source,
-        },
+    let opened = mongo
+        .run("a look at the change stream", database, open)
+        .await;
+    let source = match opened {
+        Ok(reply) => {
+            forget(mongo, database, &reply).await;
+            return Ok(());
+        }
+        Err(source) => source,
+    };
+    Err(match &source {
+        mongo::Error::Driver(error) if source.disposition() == Disposition::Halt => {
+            match Refusal::of_token(error) {
+                Some(refusal) => Error::Options(refusal),
+                None => unopened(scope, source),
+            }
+        }
+        _ => unopened(scope, source),
     })
+}
+
+fn unopened(scope: &Scope, source: mongo::Error) -> Error {
+    Error::Mongo {
+        database: scope.databases.to_string(),
+        source,
+    }
+}
+
+/// Gives the cursor of `reply` back; a server forgets it by itself otherwise, minutes later.
+async fn forget(mongo: &Mongo, database: &str, reply: &Document) {
+    let cursor = reply.get_document("cursor");
+    let id = cursor.and_then(|cursor| cursor.get_i64("id"));
+    if let Ok(id) = id {
+        let kill = doc! { "killCursors": "$cmd.aggregate", "cursors": [id] };
+        let _ = mongo.run("the end of a look", database, kill).await;
+    }
 }
 
 /// The command is our own because the driver takes one size for the first batch and the others. To skim is to have an

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Delivery, Engine, MongoServer, Scenario, amqp_uri, mongo_uri};
 
 const DOCUMENTS: &str = "insert,update,replace,delete";
-const ALL: &str = "insert,update,replace,delete,rename,drop";
+const ALL: &str = "all";
 const MODES: [&str; 2] = ["relaxed", "canonical"];
 
 /// A document with a value of every type that a server stores.
@@ -104,13 +104,33 @@ impl Story {
         self.take().await;
     }
 
-    async fn collections_change(&mut self) {
-        let [from, to] = ["words", "old"].map(|name| format!("{}.{name}", self.scenario.name));
-        let admin = self.scenario.mongo.database("admin");
-        let rename = doc! { "renameCollection": from, "to": to };
-        admin.run_command(rename).await.unwrap();
+    async fn run(&mut self, database: &str, command: Document) {
+        let database = self.scenario.mongo.database(database);
+        database.run_command(command).await.unwrap();
         self.take().await;
-        self.scenario.collection("old").drop().await.unwrap();
+    }
+
+    async fn a_collection_begins(&mut self) {
+        let name = self.scenario.name.clone();
+        let index = doc! { "key": { "n": 1 }, "name": "n_1", "partialFilterExpression": { "n": { "$gt": 1 } } };
+        for command in [
+            doc! { "create": "words" },
+            doc! { "createIndexes": "words", "indexes": [index] },
+            doc! { "collMod": "words", "index": { "name": "n_1", "hidden": true } },
+            doc! { "dropIndexes": "words", "index": "n_1" },
+        ] {
+            self.run(&name, command).await;
+        }
+    }
+
+    async fn everything_ends(&mut self) {
+        let name = self.scenario.name.clone();
+        let [from, to] = ["words", "old"].map(|collection| format!("{name}.{collection}"));
+        let rename = doc! { "renameCollection": from, "to": to };
+        self.run("admin", rename).await;
+        self.run(&name, doc! { "drop": "old" }).await;
+        self.run(&name, doc! { "dropDatabase": 1 }).await;
+        // The end of the stream.
         self.take().await;
     }
 
@@ -124,9 +144,13 @@ impl Story {
 /// What arrives in `format` from the server at `mongo`, with the name of its database.
 async fn told(mongo: &str, format: &str, settings: &[(&str, &str)]) -> (String, Vec<Delivery>) {
     let mut story = Story::start(mongo, format, settings).await;
+    let is_all = settings.contains(&("CDC_OPERATIONS", ALL));
+    if is_all {
+        story.a_collection_begins().await;
+    }
     story.documents_change().await;
-    if settings.contains(&("CDC_OPERATIONS", ALL)) {
-        story.collections_change().await;
+    if is_all {
+        story.everything_ends().await;
     }
     let name = story.scenario.name.clone();
     (name, story.end().await)
@@ -174,7 +198,9 @@ async fn event() {
 #[tokio::test]
 async fn bson() {
     let deliveries = check("bson", "bson", &[("CDC_OPERATIONS", ALL)]).await;
-    let first = bson::RawDocumentBuf::from_bytes(deliveries[0].body.clone()).unwrap();
+    let is_insert = |one: &&Delivery| one.header("cdc-operation") == "insert";
+    let first = deliveries.iter().find(is_insert).unwrap();
+    let first = bson::RawDocumentBuf::from_bytes(first.body.clone()).unwrap();
     let stored = bson::RawDocumentBuf::try_from(&every_type()).unwrap();
     let document = first.get_document("fullDocument").unwrap();
     assert_eq!(

@@ -263,8 +263,10 @@ async fn collections(mongo: &Mongo, config: &Config, steps: &mut Steps) {
     };
     let databases = scope.databases.to_string();
     let is_good = survey.absent.is_empty() && survey.without_images.is_empty();
-    if survey.is_empty {
-        steps.advice(COLLECTIONS, Advice::Empty(databases));
+    if !survey.empty.is_empty() {
+        for database in survey.empty {
+            steps.advice(COLLECTIONS, Advice::Empty(database));
+        }
     } else if is_good {
         let texts: Vec<_> = scope.collections.texts().collect();
         let all = if texts.is_empty() {
@@ -277,7 +279,7 @@ async fn collections(mongo: &Mongo, config: &Config, steps: &mut Steps) {
         for absent in survey.absent {
             steps.advice(COLLECTIONS, Advice::Absent(absent));
         }
-        images(survey.without_images, scope.images.are_required(), steps);
+        images(survey.without_images, scope.images().are_required(), steps);
     }
 }
 

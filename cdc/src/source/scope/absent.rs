@@ -5,8 +5,9 @@ use std::fmt;
 use tracing::{debug, info, warn};
 
 use super::{
-    Collections, Scope,
+    Collections, Databases, Scope,
     existing::{Existing, existing},
+    temporary::is_temporary,
 };
 use crate::{
     mongo::{self, Mongo},
@@ -30,8 +31,8 @@ pub struct Absent {
 /// What there is of what is watched.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// Whether the watched databases have no collections at all.
-    pub is_empty: bool,
+    /// Databases, each watched by its name, that have no collections at all.
+    pub empty: Vec<String>,
     /// Every name and pattern that matches no collection.
     pub absent: Vec<Absent>,
     /// Watched collections that keep no images, where the scope needs them, as `database.collection`.
@@ -46,14 +47,11 @@ impl Scope {
     pub async fn look(&self, mongo: &Mongo) -> Result<(), Error> {
         let survey = self.survey_if_allowed(mongo).await;
         let databases = self.databases.to_string();
-        if survey.is_empty {
-            info!(
-                database = databases,
-                "the watched database has no collections yet"
-            );
+        for database in &survey.empty {
+            info!(database, "the watched database has no collections yet");
         }
         if let Some((database, collection)) = survey.without_images.first() {
-            if self.images.are_required() {
+            if self.images().are_required() {
                 return Err(Error::NoImages {
                     database: database.clone(),
                     collection: collection.clone(),
@@ -82,7 +80,7 @@ impl Scope {
         let is_unmet = |one: &Absent| !one.is_excluded && one.text.contains(['*', '?']);
         let mut absent = survey.absent.into_iter();
         match absent.find(is_unmet) {
-            Some(absent) if !survey.is_empty => Err(Error::Nothing {
+            Some(absent) if survey.empty.is_empty() => Err(Error::Nothing {
                 database: self.databases.to_string(),
                 pattern: absent.text,
             }),
@@ -104,19 +102,30 @@ impl Scope {
     /// The collections cannot be listed, for which a user may lack the permission.
     pub async fn survey(&self, mongo: &Mongo) -> Result<Survey, mongo::Error> {
         let has_texts = !self.collections.is_empty() || !self.excluded.is_empty();
-        if !has_texts && self.databases.one().is_none() && !self.images.need_kept() {
+        let needs_images = self.images().need_kept();
+        if !has_texts && matches!(self.databases, Databases::AllBut(_)) && !needs_images {
             return Ok(Survey::default());
         }
-        let existing = existing(mongo, &self.databases, self.images.need_kept()).await?;
+        let (existing, are_known) = match existing(mongo, &self.databases, needs_images).await {
+            // The names alone take less permission.
+            Err(mongo::Error::Denied { .. }) if needs_images => {
+                (existing(mongo, &self.databases, false).await?, false)
+            }
+            existing => (existing?, needs_images),
+        };
         let without_images = existing.iter().filter(|one| {
-            self.images.need_kept()
-                && one.is_collection()
-                && self.has(one.namespace())
-                && !one.keeps_images
+            let is_content = one.is_collection() && !is_temporary(&one.name);
+            are_known && is_content && self.has(one.namespace()) && !one.keeps_images
         });
         let without_images = without_images.map(|one| (one.database.clone(), one.name.clone()));
+        let named = match &self.databases {
+            Databases::One(name) => vec![name],
+            Databases::Several(names) => names.iter().collect(),
+            Databases::AllBut(_) => Vec::new(),
+        };
+        let is_empty = |name: &&String| existing.iter().all(|one| one.database != **name);
         Ok(Survey {
-            is_empty: existing.is_empty(),
+            empty: named.into_iter().filter(is_empty).cloned().collect(),
             without_images: without_images.collect(),
             absent: self.absent(&existing),
         })
@@ -216,7 +225,7 @@ fn nearest(text: &str, names: impl Iterator<Item = String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Aggregation, Databases, FullDocument, FullDocumentBefore, Images, Operations},
+        super::{Aggregation, FullDocument, FullDocumentBefore, Images, Operations},
         *,
     };
 

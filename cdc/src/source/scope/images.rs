@@ -73,16 +73,24 @@ impl FullDocumentBefore {
 
 impl Images {
     /// Adds what the server has to be asked for to the options of `$changeStream`.
-    pub(in crate::source) fn ask(self, with_updates: bool, options: &mut Document) {
-        let after = self.after.option().filter(|_| with_updates);
+    pub(in crate::source) fn ask(self, options: &mut Document) {
         let all = [
-            ("fullDocument", after),
+            ("fullDocument", self.after.option()),
             ("fullDocumentBeforeChange", self.before.option()),
         ];
         for (name, value) in all {
             if let Some(value) = value {
                 options.insert(name, value);
             }
+        }
+    }
+
+    /// Those that are asked for; those after an update are not where no updates are.
+    pub(in crate::source) fn asked(self, with_updates: bool) -> Self {
+        let after = Some(self.after).filter(|_| with_updates);
+        Self {
+            after: after.unwrap_or(FullDocument::Off),
+            ..self
         }
     }
 

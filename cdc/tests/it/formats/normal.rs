@@ -25,6 +25,11 @@ pub(super) fn shown(delivery: &Delivery, database: &str) -> String {
         text = text.replace(&volatile, name);
     }
     let text = blanked(&text, r#""_data":""#, "TOKEN");
+    let text = blanked(
+        &text,
+        r#""collectionUUID":{"$binary":{"base64":""#,
+        "COLLECTION",
+    );
     // Of a session, in a string or not; the documents of the tests have shorter ones.
     let text = blanked(&text, r#""uid":{"$binary":{"base64":""#, "USER");
     let text = blanked(&text, r#"\"uid\":{\"$binary\":{\"base64\":\""#, "USER");
