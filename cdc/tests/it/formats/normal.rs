@@ -30,6 +30,11 @@ pub(super) fn shown(delivery: &Delivery, database: &str) -> String {
         r#""collectionUUID":{"$binary":{"base64":""#,
         "COLLECTION",
     );
+    let text = blanked(
+        &text,
+        r#""collectionOptions":{"uuid":{"$binary":{"base64":""#,
+        "COLLECTION",
+    );
     // Of a session, in a string or not; the documents of the tests have shorter ones.
     let text = blanked(&text, r#""uid":{"$binary":{"base64":""#, "USER");
     let text = blanked(&text, r#"\"uid\":{\"$binary\":{\"base64\":\""#, "USER");
