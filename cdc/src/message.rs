@@ -80,6 +80,16 @@ pub enum Value<'a> {
     Number(i64),
 }
 
+impl Value<'_> {
+    /// The same, without a copy of the text.
+    fn borrowed(&self) -> Value<'_> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Number(number) => Value::Number(*number),
+        }
+    }
+}
+
 /// `_id` and shard key of a document, as canonical Extended JSON, which keeps their types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentKey {
@@ -121,9 +131,9 @@ impl Message {
         let wall_time = self.wall_time_ms.map(Value::Number);
         let document_key = self.document_key.as_ref().map(DocumentKey::header);
         let own = self.own_headers.iter();
-        let own = own.map(|(name, value)| (&**name, value.clone()));
+        let own = own.map(|(name, value)| (&**name, value.borrowed()));
         let more = self.more_headers.iter();
-        let more = more.map(|(name, value)| (*name, value.clone()));
+        let more = more.map(|(name, value)| (*name, value.borrowed()));
         [
             ("cdc-namespace", Value::Text(self.namespace.as_str().into())),
             ("cdc-operation", Value::Text(self.operation.as_str().into())),
