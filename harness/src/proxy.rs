@@ -193,7 +193,8 @@ impl Direction {
             }
         };
         let write = async move {
-            let moves = |mode: &Mode| !self.held_in.contains(mode);
+            // What is held when the proxy goes down is lost with the connection.
+            let moves = |mode: &Mode| *mode != Mode::Down && !self.held_in.contains(mode);
             while let Some((due, chunk)) = chunks.recv().await {
                 sleep_until(due).await;
                 if self.mode.wait_for(moves).await.is_err() || to.write_all(&chunk).await.is_err() {
@@ -251,6 +252,24 @@ mod tests {
             proxy.pass();
             client.read_exact(&mut [0]).await.unwrap();
             assert!(answers(&mut client).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_held_when_the_proxy_goes_down_is_lost() {
+        for _ in 0..20 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let target = listener.local_addr().unwrap().to_string();
+            let proxy = Proxy::start(target, Duration::ZERO).await.unwrap();
+            let mut client = TcpStream::connect(proxy.address).await.unwrap();
+            let (mut server, _) = listener.accept().await.unwrap();
+            proxy.stall();
+            client.write_all(b"held").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            proxy.down();
+            let mut got = Vec::new();
+            let _ = server.read_to_end(&mut got).await;
+            assert!(got.is_empty());
         }
     }
 
