@@ -13,19 +13,16 @@ const RABBITMQ_AWAY: &str = "is RabbitMQ running there, and is the address right
 const RABBITMQ_AWAY_HERE: &str = "is RabbitMQ running? `cargo xtask local-start` starts one here; the address of \
      another is set in RABBITMQ_HOST and RABBITMQ_PORT, or in RABBITMQ_URI";
 
-/// Stands for the command that grants them.
-const NO_PERMISSIONS: &str = "grant the user permissions on the virtual host";
-
 impl Hint for amqp::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let text = match self {
-            Self::Connect(failures) => match unconnected(failures.gravest()?) {
-                NO_PERMISSIONS => return closed(failures.gravest()?),
-                RABBITMQ_AWAY if config::are_defaults(&failures.addresses()) => {
-                    Some(RABBITMQ_AWAY_HERE)
+            Self::Connect(failures) => {
+                let text = unconnected(failures.gravest()?);
+                if text != RABBITMQ_AWAY || !config::are_defaults(&failures.addresses()) {
+                    return Some(text);
                 }
-                text => Some(text),
-            },
+                Some(RABBITMQ_AWAY_HERE)
+            }
             Self::Broker { address, .. } | Self::TimedOut { address, .. }
                 if config::are_defaults(address) =>
             {
@@ -80,20 +77,10 @@ fn granting(command: &str) -> Cow<'static, str> {
     .into()
 }
 
-/// For a virtual host that is closed to the user.
-fn closed(cause: &amqp::Cause) -> Option<Cow<'static, str>> {
-    let amqp::Cause::VhostClosed { user, vhost, needs } = cause else {
-        return None;
-    };
-    // The user that a certificate names is not known here.
-    let user = if user.contains(' ') { "USER" } else { user };
-    Some(granting(&grants::rabbitmq::all(vhost, user, needs)))
-}
-
 /// Why a node of RabbitMQ cannot be used.
-fn unconnected(cause: &amqp::Cause) -> &'static str {
+fn unconnected(cause: &amqp::Cause) -> Cow<'static, str> {
     use amqp::Cause;
-    match cause {
+    let text = match cause {
         Cause::Name(_) => {
             "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
         }
@@ -150,6 +137,11 @@ fn unconnected(cause: &amqp::Cause) -> &'static str {
         Cause::NoVhost(_) => {
             "correct RABBITMQ_VHOST or RABBITMQ_URI, or create it: rabbitmqctl add_vhost NAME"
         }
-        Cause::VhostClosed { .. } => NO_PERMISSIONS,
-    }
+        Cause::VhostClosed { user, vhost, needs } => {
+            // The user that a certificate names is not known here.
+            let user = if user.contains(' ') { "USER" } else { user };
+            return granting(&grants::rabbitmq::all(vhost, user, needs));
+        }
+    };
+    Cow::Borrowed(text)
 }

@@ -141,10 +141,16 @@ impl<'o> Object<'o> {
     ) -> Result<(), Error> {
         self.name(name);
         self.out.push(b'"');
+        self.escaped(kind, from)?;
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    /// The Extended JSON of a value, for the inside of a string.
+    fn escaped(&mut self, kind: ElementType, from: &mut Cursor<'_>) -> Result<(), Error> {
         let start = self.out.len();
         value::value(kind, from, self.mode, self.out)?;
         string::escape_tail(start, self.out);
-        self.out.push(b'"');
         Ok(())
     }
 
@@ -176,11 +182,7 @@ impl<'o> Object<'o> {
         match kind {
             ElementType::String => string::unquoted(from.string()?, self.out)?,
             ElementType::ObjectId => value::hex(from.array()?, self.out),
-            _ => {
-                let start = self.out.len();
-                value::value(kind, from, self.mode, self.out)?;
-                string::escape_tail(start, self.out);
-            }
+            _ => self.escaped(kind, from)?,
         }
         self.out.push(b'"');
         Ok(())

@@ -76,8 +76,12 @@ impl Scope {
     /// # Errors
     /// [`Error::Nothing`].
     pub async fn check_patterns(&self, mongo: &Mongo) -> Result<(), Error> {
+        let is_pattern = |text: &str| text.contains(['*', '?']);
+        if !self.collections.texts().any(|text| is_pattern(&text)) {
+            return Ok(());
+        }
         let survey = self.survey_if_allowed(mongo).await;
-        let is_unmet = |one: &Absent| !one.is_excluded && one.text.contains(['*', '?']);
+        let is_unmet = |one: &Absent| !one.is_excluded && is_pattern(&one.text);
         let mut absent = survey.absent.into_iter();
         match absent.find(is_unmet) {
             Some(absent) if survey.empty.is_empty() => Err(Error::Nothing {
