@@ -3,11 +3,14 @@
 //!
 //! Fields: <https://www.mongodb.com/docs/manual/reference/change-events/>.
 
+mod read;
+
 use std::{fmt, ops::Range, str::FromStr, sync::Arc};
 
 use bson::{RawDocument, Timestamp, spec::ElementType};
 use bytes::Bytes;
 
+pub use self::read::{Mark, Marks, Reading};
 use crate::{
     position::Position,
     raw_bson::{self, Cursor},
@@ -70,6 +73,8 @@ pub enum Operation {
     ReshardCollection,
     /// The stream ended because what it watched is gone.
     Invalidate,
+    /// A document was read by a snapshot: nothing happened to it.
+    Read,
     /// One that this version does not know, by the server's name.
     Other(Arc<str>),
 }
@@ -313,7 +318,7 @@ impl fmt::Debug for ChangeEvent {
 }
 
 impl Operation {
-    /// Every operation that has a name of its own here, in the order in which messages list them.
+    /// Every operation of a change stream that has a name of its own here, in the order in which messages list them.
     #[doc(hidden)]
     pub const ALL: [Self; 15] = [
         Self::Insert,
@@ -357,6 +362,7 @@ impl Operation {
             Self::RefineCollectionShardKey => "refineCollectionShardKey",
             Self::ReshardCollection => "reshardCollection",
             Self::Invalidate => "invalidate",
+            Self::Read => "read",
             Self::Other(name) => name,
         }
     }
@@ -372,6 +378,7 @@ impl FromStr for Operation {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
+            .chain([Self::Read])
             .find(|operation| operation.as_str() == text)
             .ok_or(UnknownOperation)
     }

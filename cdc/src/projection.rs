@@ -114,7 +114,11 @@ pub fn without_content(event: &ChangeEvent) -> ChangeEvent {
 fn is_of_document(operation: &Operation) -> bool {
     matches!(
         operation,
-        Operation::Insert | Operation::Update | Operation::Replace | Operation::Delete
+        Operation::Insert
+            | Operation::Update
+            | Operation::Replace
+            | Operation::Delete
+            | Operation::Read
     )
 }
 

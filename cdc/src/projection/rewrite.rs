@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Fields that hold no content of a document. Any that is not known, such as one that a later server adds, is left out.
-const ENVELOPE: [&str; 11] = [
+const ENVELOPE: [&str; 12] = [
     "operationType",
     "clusterTime",
     "wallTime",
@@ -24,6 +24,7 @@ const ENVELOPE: [&str; 11] = [
     "txnNumber",
     "commitTimestamp",
     "splitEvent",
+    "snapshot",
 ];
 
 /// The bytes of the new event.

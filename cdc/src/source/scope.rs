@@ -201,6 +201,7 @@ impl Reach {
             | Operation::ShardCollection
             | Operation::RefineCollectionShardKey
             | Operation::ReshardCollection
+            | Operation::Read
             | Operation::Other(_) => Self::Collection,
         }
     }
