@@ -21,6 +21,7 @@ mod scope;
 mod servers;
 mod setting;
 mod settings;
+mod snapshot;
 mod tls;
 mod topology;
 
@@ -50,7 +51,7 @@ use crate::{
     encode::{self, Compression, Shape},
     lease,
     pipeline::{self, Policies},
-    sink,
+    sink, snapshot as stage,
     source::{self, FullDocument},
     start::Start,
 };
@@ -66,6 +67,8 @@ pub struct Config {
     pub doubts: Vec<String>,
     /// What is watched.
     pub source: source::Config,
+    /// When the documents that exist are read.
+    pub snapshot: stage::Options,
     /// Where a pipeline without a checkpoint begins.
     pub start: Start,
     /// What bodies look like.
@@ -134,6 +137,7 @@ impl Config {
         let mut input = Input::new(given);
         let Settings {
             mongo,
+            snapshots,
             rabbit,
             servers,
             messages,
@@ -146,6 +150,7 @@ impl Config {
         let mut faults = input.faults;
         let notes = mongo.notes();
         let scope = scope::scope(&mongo, &mut faults);
+        let snapshot = snapshot::options(&snapshots, &mongo, &mut faults);
         let operations = &mongo.operations;
         let shape = formats::shape(
             &messages,
@@ -183,6 +188,7 @@ impl Config {
                 scope,
                 on_history_lost: mongo.on_history_lost,
             },
+            snapshot,
             start: mongo.start,
             mongo_uri: mongo.uri,
             notes,

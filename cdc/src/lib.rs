@@ -86,6 +86,8 @@ pub mod projection;
 #[cfg_attr(doc, doc(hidden))]
 pub mod sink;
 #[cfg_attr(doc, doc(hidden))]
+pub mod snapshot;
+#[cfg_attr(doc, doc(hidden))]
 pub mod source;
 #[cfg_attr(doc, doc(hidden))]
 pub mod start;

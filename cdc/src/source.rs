@@ -58,6 +58,8 @@ pub enum HistoryLost {
     Stop,
     /// Go on from now, and say what was skipped.
     Skip,
+    /// The same, and read every document that exists then.
+    Snapshot,
 }
 
 /// What the source hands over.
@@ -191,7 +193,16 @@ pub async fn rehearse(
 
 impl HistoryLost {
     /// The choices and their names.
-    pub const NAMES: [(&'static str, Self); 2] = [("stop", Self::Stop), ("skip", Self::Skip)];
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("stop", Self::Stop),
+        ("skip", Self::Skip),
+        ("snapshot", Self::Snapshot),
+    ];
+
+    /// Whether reading goes on after what was lost.
+    pub fn goes_on(self) -> bool {
+        self != Self::Stop
+    }
 }
 
 impl Item {

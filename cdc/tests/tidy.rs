@@ -13,7 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "app", "config", "encode", "event", "health", "metrics", "pipeline", "sink",
+            "app", "config", "encode", "event", "health", "metrics", "pipeline", "sink", "snapshot",
         ],
     ),
     (
@@ -33,6 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "sabotage",
             "signals",
             "sink",
+            "snapshot",
             "source",
             "start",
         ],
@@ -52,6 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "position",
             "signals",
             "sink",
+            "snapshot",
             "source",
             "start",
         ],
@@ -71,6 +73,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "position",
             "projection",
             "sink",
+            "snapshot",
             "source",
             "start",
         ],
@@ -90,7 +93,14 @@ const EDGES: &[(&str, &[&str])] = &[
             "retry",
             "sabotage",
             "sink",
+            "snapshot",
             "source",
+        ],
+    ),
+    (
+        "snapshot",
+        &[
+            "event", "health", "metrics", "mongo", "position", "raw_bson", "retry",
         ],
     ),
     (

@@ -1,6 +1,6 @@
 //! The settings, each declared once: the flag, the check, `.env.example` and `docs/configuration.md` come from here.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use lapin::uri::SASLMechanism;
 
@@ -18,6 +18,7 @@ use super::{
     routing::{headers, routing_key},
     servers::{hosts, mongo_uri},
     setting::{Input, SecretFile, Setting, settings},
+    snapshot::rate,
     tls::{AUTH, file, switch},
     topology::exchange_type,
 };
@@ -28,6 +29,7 @@ use crate::{
     },
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
+    snapshot::{OnRenameIn, When},
     source::{Aggregation, FullDocument, FullDocumentBefore, HistoryLost, Operations},
     start::Start,
 };
@@ -85,8 +87,26 @@ settings! { "MongoDB" Mongo {
     checkpoint_database: String = CDC_CHECKPOINT_DATABASE(NAME, "cdc", database()),
     /// What to do when the changes since the checkpoint have left the oplog
     ///
-    /// `skip` goes on from now, warns with the range that was skipped, and counts it.
+    /// `skip` goes on from now, warns with the range that was skipped, and counts it. `snapshot` does the same, and then
+    /// reads every document that is watched; deletions of the range stay unknown.
     on_history_lost: HistoryLost = CDC_ON_HISTORY_LOST(POLICY, "stop", choice(&HistoryLost::NAMES)),
+} }
+
+settings! { "Snapshots" Snapshots {
+    /// Whether a pipeline without a checkpoint begins with every document that exists
+    ///
+    /// With `initial` they come as messages of the operation `read`, in order with the changes.
+    when: When = CDC_SNAPSHOT(WHEN, "never", choice(&When::NAMES)),
+    /// Most documents that a snapshot reads in a second
+    rate: Option<NonZeroU32> = CDC_SNAPSHOT_RATE(
+        N,
+        "no limit" / "2000",
+        optional(rate())
+    ),
+    /// What follows where a collection comes among the watched ones by a rename
+    ///
+    /// No change tells of its documents: `event` publishes the rename alone, `snapshot` reads the documents too.
+    on_rename_in: OnRenameIn = CDC_ON_RENAME_IN(POLICY, "event", choice(&OnRenameIn::NAMES)),
 } }
 
 settings! { "RabbitMQ" Rabbit {
@@ -328,6 +348,7 @@ settings! { "Engine" Engine {
 /// What `cdc run` reads, in the order of the help and of the documents.
 pub(super) struct Settings {
     pub(super) mongo: Mongo,
+    pub(super) snapshots: Snapshots,
     pub(super) rabbit: Rabbit,
     pub(super) servers: Servers,
     pub(super) messages: Messages,
@@ -352,6 +373,7 @@ impl Settings {
     pub(super) fn read(input: &mut Input<'_>) -> Self {
         Self {
             mongo: Mongo::read(input),
+            snapshots: Snapshots::read(input),
             rabbit: Rabbit::checked(input),
             servers: Servers::read(input),
             messages: Messages::read(input),

@@ -1,7 +1,14 @@
 mod routing;
 
+use std::num::NonZeroU32;
+
 use super::*;
-use crate::{encode::JsonMode, event::Operation, source::Operations};
+use crate::{
+    encode::JsonMode,
+    event::Operation,
+    snapshot::{OnRenameIn, When},
+    source::{HistoryLost, Operations},
+};
 
 fn given(values: &[(&'static str, &str)]) -> Given {
     let typed = values.iter().map(|(variable, text)| {
@@ -421,4 +428,57 @@ fn settings_of_a_format_are_checked_whatever_the_format() {
     ] {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
+}
+
+#[test]
+fn snapshots_are_off_and_a_pipeline_may_begin_with_one() {
+    let (none, _) = config(&[]);
+    let expected = stage::Options {
+        when: When::Never,
+        rate: None,
+        on_rename_in: OnRenameIn::Event,
+    };
+    assert_eq!(none.snapshot, expected);
+    let (all, _) = config(&[
+        ("CDC_SNAPSHOT", "initial"),
+        ("CDC_SNAPSHOT_RATE", "2000"),
+        ("CDC_ON_RENAME_IN", "snapshot"),
+        ("CDC_ON_HISTORY_LOST", "snapshot"),
+    ]);
+    let expected = stage::Options {
+        when: When::Initial,
+        rate: NonZeroU32::new(2000),
+        on_rename_in: OnRenameIn::Snapshot,
+    };
+    assert_eq!(all.snapshot, expected);
+    assert_eq!(all.source.on_history_lost, HistoryLost::Snapshot);
+    let text = faults(&[("CDC_SNAPSHOT", "always"), ("CDC_SNAPSHOT_RATE", "0")]);
+    for part in [
+        "CDC_SNAPSHOT: `always` is not one of never, initial",
+        "CDC_SNAPSHOT_RATE: `0` is not a whole number from 1",
+    ] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+}
+
+#[test]
+fn what_is_read_beside_changes_does_not_go_with_stages_of_the_change_stream() {
+    let stages = ("CDC_AGGREGATION", r#"[{"$match": {"a": 1}}]"#);
+    for (variable, value) in [
+        ("CDC_SNAPSHOT", "initial"),
+        ("CDC_ON_RENAME_IN", "snapshot"),
+        ("CDC_ON_HISTORY_LOST", "snapshot"),
+    ] {
+        let text = faults(&[stages, (variable, value)]);
+        assert!(
+            text.starts_with(&format!("  {variable}: documents that are read")),
+            "{text}"
+        );
+    }
+    let (config, _) = config(&[
+        stages,
+        ("CDC_SNAPSHOT_RATE", "10"),
+        ("CDC_ON_HISTORY_LOST", "skip"),
+    ]);
+    assert!(!config.source.scope.aggregation.is_empty());
 }

@@ -97,8 +97,8 @@ impl Ladder {
         }
         match self.policy {
             HistoryLost::Stop => Step::Stop,
-            HistoryLost::Skip if self.has_skipped => Step::Exhausted,
-            HistoryLost::Skip => Step::Skip,
+            HistoryLost::Skip | HistoryLost::Snapshot if self.has_skipped => Step::Exhausted,
+            HistoryLost::Skip | HistoryLost::Snapshot => Step::Skip,
         }
     }
 

@@ -203,7 +203,7 @@ impl Opener {
         };
         match self.policy {
             HistoryLost::Stop => Err(error),
-            HistoryLost::Skip => self.skip(&error).await.map(|()| now),
+            HistoryLost::Skip | HistoryLost::Snapshot => self.skip(&error).await.map(|()| now),
         }
     }
 

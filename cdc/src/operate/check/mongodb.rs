@@ -9,7 +9,7 @@ use crate::{
     mongo::{self, Mongo, Privilege},
     operate::connect,
     position::Position,
-    source::{self, HistoryLost},
+    source,
 };
 
 const REACHABLE: &str = "reachable";
@@ -239,7 +239,7 @@ async fn watch(
         Ok(None) => steps.good(CHANGE_STREAM, format!("can be opened {place}")),
         Ok(Some(refused)) => steps.advice(CHANGE_STREAM, Advice::Token(refused)),
         Err(Error::Source(error))
-            if config.source.on_history_lost == HistoryLost::Skip && error.is_skipped() =>
+            if config.source.on_history_lost.goes_on() && error.is_skipped() =>
         {
             steps.advice(CHANGE_STREAM, Advice::Skips(error));
         }
