@@ -3,6 +3,7 @@
 mod attempts;
 mod scope;
 mod sessions;
+mod snapshots;
 mod supervisor;
 mod takings;
 

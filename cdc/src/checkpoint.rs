@@ -23,8 +23,11 @@ pub use self::edit::{Editor, FORMER_COLLECTION, Former, Record};
 
 /// Collection that holds the checkpoints, in the checkpoint database.
 pub const COLLECTION: &str = "checkpoints";
-/// Version of the document's format that this program writes, and the newest that it reads.
+/// Version of the document's format.
 const VERSION: i32 = 1;
+/// The same while a snapshot is under way: a release that knows of none must not go on without it. The newest that this
+/// program reads.
+const VERSION_WITH_SNAPSHOT: i32 = 2;
 
 /// Where the checkpoint lies.
 #[derive(Debug, Clone)]
@@ -52,7 +55,9 @@ pub enum Error {
         source: mongo::Error,
     },
     /// Written by a newer release.
-    #[error("the checkpoint {name} has format version {found}, this release reads up to {VERSION}")]
+    #[error(
+        "the checkpoint {name} has format version {found}, this release reads up to {VERSION_WITH_SNAPSHOT}"
+    )]
     Newer {
         /// Collection and `_id`.
         name: String,
@@ -99,6 +104,11 @@ pub struct Store {
     sent_until: Option<Timestamp>,
     /// The scope of the checkpoint that was loaded.
     former: Option<Scope>,
+    /// The position that was loaded or saved last.
+    position: Position,
+    /// How far snapshots are.
+    snapshot: Option<Document>,
+    version: i32,
 }
 
 impl Store {
@@ -116,6 +126,12 @@ impl Store {
             revision: 0,
             sent_until: None,
             former: None,
+            position: Position::At(Timestamp {
+                time: 0,
+                increment: 0,
+            }),
+            snapshot: None,
+            version: VERSION,
         }
     }
 
@@ -123,6 +139,26 @@ impl Store {
     /// there is a replay.
     pub fn sent_until(&self) -> Option<Timestamp> {
         self.sent_until
+    }
+
+    /// The position that was loaded or saved last.
+    pub fn position(&self) -> Position {
+        self.position.clone()
+    }
+
+    /// How far snapshots are, in the form of their own.
+    pub fn snapshot(&self) -> Option<&Document> {
+        self.snapshot.as_ref()
+    }
+
+    /// Snapshots are so far, which the next save says. With one under way no older release goes on from there.
+    pub fn keep(&mut self, snapshot: Option<Document>, is_under_way: bool) {
+        self.snapshot = snapshot;
+        self.version = if is_under_way {
+            VERSION_WITH_SNAPSHOT
+        } else {
+            VERSION
+        };
     }
 
     /// A message of this cluster time is on its way; the next save says so.
@@ -142,14 +178,17 @@ impl Store {
         };
         let version = document.get("version");
         match version.and_then(as_integer) {
-            Some(version) if version > i64::from(VERSION) => {
+            Some(version) if version > i64::from(VERSION_WITH_SNAPSHOT) => {
                 return Err(Error::Newer {
                     name: self.name(),
                     found: version.to_string(),
                 });
             }
-            Some(version) if version == i64::from(VERSION) => {}
-            _ => return Err(self.unreadable("`version` is not 1")),
+            Some(version) if version == i64::from(VERSION) => self.version = VERSION,
+            Some(version) if version == i64::from(VERSION_WITH_SNAPSHOT) => {
+                self.version = VERSION_WITH_SNAPSHOT;
+            }
+            _ => return Err(self.unreadable("`version` is neither 1 nor 2")),
         }
         let revision = document
             .get("revision")
@@ -158,10 +197,12 @@ impl Store {
         self.revision =
             revision.ok_or_else(|| self.unreadable("`revision` is not a positive integer"))?;
         self.sent_until = document.get_timestamp("sent_until").ok();
+        self.snapshot = document.get_document("snapshot").ok().cloned();
         self.former = Scope::read(&document);
         self.check_database()?;
-        let position = Position::read(&document);
-        position.map(Some).map_err(|reason| self.unreadable(reason))
+        let position = Position::read(&document).map_err(|reason| self.unreadable(reason))?;
+        self.position = position.clone();
+        Ok(Some(position))
     }
 
     /// What is not as it was when the checkpoint was saved that was loaded. The next save makes it the checkpoint's.
@@ -221,6 +262,7 @@ impl Store {
             }
         }
         self.revision += 1;
+        self.position.clone_from(position);
         Ok(())
     }
 
@@ -298,7 +340,7 @@ impl Store {
     fn document(&self, position: &Position) -> Document {
         let mut document = doc! {
             "_id": &self.config.pipeline,
-            "version": VERSION,
+            "version": self.version,
             "revision": self.revision + 1,
         };
         position.write(&mut document);
@@ -308,10 +350,14 @@ impl Store {
             "writer": self.writer,
             "scope": self.config.scope.document(),
         });
+        if let Some(snapshot) = &self.snapshot {
+            document.insert("snapshot", snapshot.clone());
+        }
         document
     }
 
-    fn unreadable(&self, reason: &'static str) -> Error {
+    /// What is wrong with the document.
+    pub fn unreadable(&self, reason: &'static str) -> Error {
         Error::Unreadable {
             name: self.name(),
             reason,

@@ -175,6 +175,7 @@ impl Config {
             own_sink: None,
             pipeline: pipeline::Config {
                 projection: fields.projection(&mut faults),
+                wants_snapshot: snapshot.when == stage::When::Initial,
                 ..pipeline(&engine)
             },
             admin: engine.admin,
@@ -298,6 +299,7 @@ fn pipeline(engine: &Engine) -> pipeline::Config {
         policies: policies(engine),
         projection: None,
         filter: None,
+        wants_snapshot: false,
     }
 }
 

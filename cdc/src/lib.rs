@@ -109,6 +109,8 @@ pub mod position;
 #[cfg_attr(doc, doc(hidden))]
 pub mod raw_bson;
 #[cfg_attr(doc, doc(hidden))]
+pub mod reply;
+#[cfg_attr(doc, doc(hidden))]
 pub mod retry;
 #[cfg_attr(doc, doc(hidden))]
 pub mod signals;

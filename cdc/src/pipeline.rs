@@ -19,6 +19,7 @@ mod receipts;
 mod refusal;
 mod returns;
 mod saver;
+mod snapshots;
 mod window;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ use self::{
     intake::Intake,
     progress::Progress,
     refusal::Refusal,
+    snapshots::Snapshots,
 };
 pub use self::{
     error::Error,
@@ -60,6 +62,7 @@ use crate::{
     retry::{chain, millis},
     sabotage::{self, Point},
     sink::Sink,
+    snapshot::{self, Reader},
     source::Source,
 };
 
@@ -85,6 +88,8 @@ pub struct Config {
     pub projection: Option<Projection>,
     /// Which changes the program wants; all of them where there is none.
     pub filter: Option<Filter>,
+    /// Whether a pipeline that has made no snapshot yet makes one.
+    pub wants_snapshot: bool,
 }
 
 /// How a session ends when nothing failed for good.
@@ -124,6 +129,7 @@ pub struct Pipeline {
     sink: Sink,
     checkpoint: Checkpointer,
     refusal: Refusal,
+    snapshots: Option<Snapshots>,
     progress: Progress,
     max_message_bytes: Option<usize>,
     drain: Option<Drain>,
@@ -149,6 +155,8 @@ pub struct Stages {
     pub encode: encode::Config,
     /// Where messages go.
     pub sink: Sink,
+    /// Reads snapshots, where there may be some, and how far they are.
+    pub snapshots: Option<(Reader, snapshot::Progress)>,
     /// Largest body that the sink takes, where an earlier session has learnt it.
     pub max_message_bytes: Option<usize>,
     /// What the engine counts.
@@ -176,7 +184,15 @@ impl Pipeline {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (metrics, health) = (stages.metrics, stages.health);
+        let progress = stages
+            .snapshots
+            .as_ref()
+            .map(|(_, progress)| progress.clone());
+        let snapshots = stages
+            .snapshots
+            .map(|(reader, progress)| Snapshots::new(reader, progress, config.wants_snapshot));
         Self {
+            snapshots,
             intake: Intake::new(
                 stages.source,
                 stages.encode,
@@ -196,9 +212,9 @@ impl Pipeline {
             sink: stages.sink,
             checkpoint: Checkpointer::new(
                 store,
+                progress,
                 config.checkpoint_interval,
-                metrics.clone(),
-                health.clone(),
+                (metrics.clone(), health.clone()),
             ),
             progress: Progress::new(metrics.clone(), health.clone()),
             max_message_bytes: stages.max_message_bytes,
@@ -257,10 +273,12 @@ impl Pipeline {
                     return Err(self.give_up());
                 }
                 _ = self.ticker.tick() => self.on_tick(),
+                () = wait_for(&mut self.snapshots) => {}
                 () = self.intake.receive(), if has_room => {}
             }
             self.advance();
             self.fill();
+            self.read_snapshots();
             self.send();
             if self.drain.is_some() && self.window.is_empty() && self.checkpoint.saver.is_clean() {
                 let reason = self.drain.take().and_then(|drain| drain.reason);
@@ -292,6 +310,9 @@ impl Pipeline {
         );
         self.health.set_role(Role::Draining);
         self.intake.close();
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.close();
+        }
         self.checkpoint.saver.hurry(Instant::now());
         self.drain = Some(Drain {
             deadline: Instant::now() + self.config.shutdown_grace,
@@ -324,6 +345,14 @@ impl Pipeline {
         let behind_seconds = self.intake.behind_seconds();
         let (in_flight, bytes) = (self.window.len(), self.window.bytes());
         self.progress.tick(in_flight, bytes, behind_seconds);
+    }
+}
+
+/// Waits for what a snapshot waits for, where there may be one.
+async fn wait_for(snapshots: &mut Option<Snapshots>) {
+    match snapshots {
+        Some(snapshots) => snapshots.wait().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -158,6 +158,17 @@ pub fn time_text(time: Timestamp) -> String {
     [seconds.format(time.time), increment.format(time.increment)].join(":")
 }
 
+/// The cluster time right before `time`.
+pub fn earlier(time: Timestamp) -> Timestamp {
+    match time.increment.checked_sub(1) {
+        Some(increment) => Timestamp { increment, ..time },
+        None => Timestamp {
+            time: time.time.saturating_sub(1),
+            increment: u32::MAX,
+        },
+    }
+}
+
 /// The digits of a token.
 fn data(token: &RawDocumentBuf) -> Option<&str> {
     token.get_str("_data").ok()

@@ -1,5 +1,17 @@
-//! Reads documents that exist and puts them into the order of the changes.
+//! Snapshots: reads the documents that there are, a chunk at a time, each as it was at one cluster time.
+//!
+//! A stage beside the source: the pipeline says what to read at which time, and puts it into its place among the changes.
 
+mod error;
+mod key;
 mod options;
+mod progress;
+mod reader;
 
-pub use self::options::{OnRenameIn, Options, When};
+pub use self::{
+    error::{Consequence, Error},
+    key::Key,
+    options::{OnRenameIn, Options, When},
+    progress::{Collection, Name, Origin, Progress, Range, Run, Step, Wish},
+    reader::{Catalog, Chunk, Listing, Piece, Reader},
+};

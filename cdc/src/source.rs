@@ -5,7 +5,6 @@
 //! It skips only what the oplog no longer holds, only where the user chose so, and says what: anything else that it
 //! cannot read ends the source with an error.
 
-mod batch;
 mod chunk;
 mod error;
 mod ladder;
@@ -28,8 +27,8 @@ pub use self::{
     chunk::Chunk,
     error::{Error, Refusal},
     scope::{
-        Absent, Aggregation, Collections, Databases, FullDocument, FullDocumentBefore, Images,
-        Operations, SYSTEM_DATABASES, Scope, Survey,
+        Absent, Aggregation, Choice, Collections, Databases, Existing, FullDocument,
+        FullDocumentBefore, Images, Operations, SYSTEM_DATABASES, Scope, Survey, Unmet,
     },
 };
 use self::{opener::Opener, reader::Reader};

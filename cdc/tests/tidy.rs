@@ -106,8 +106,12 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "source",
         &[
-            "event", "health", "metrics", "mongo", "position", "raw_bson", "retry",
+            "event", "health", "metrics", "mongo", "position", "raw_bson", "reply", "retry",
         ],
+    ),
+    (
+        "snapshot",
+        &["event", "mongo", "position", "raw_bson", "reply", "retry"],
     ),
     ("projection", &["event", "message", "raw_bson"]),
     ("encode", &["event", "message", "raw_bson", "retry"]),
@@ -127,6 +131,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("metrics", &["message"]),
     ("position", &[]),
     ("raw_bson", &[]),
+    ("reply", &["raw_bson"]),
     ("retry", &[]),
     ("signals", &[]),
     ("tls", &[]),

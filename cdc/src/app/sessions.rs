@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{
     Error,
     attempts::{Attempts, until},
-    scope,
+    scope, snapshots,
     takings::Takings,
 };
 use crate::{
@@ -91,10 +91,12 @@ impl Sessions {
         (self.deadline, self.has_led) = (None, true);
         self.health.set_role(Role::Leader);
         self.metrics.leader.set(1);
+        let snapshots = snapshots::open(&mongo, &self.config.source.scope, &store)?;
         let stages = Stages {
             source,
             encode: self.config.encode.clone(),
             sink,
+            snapshots,
             max_message_bytes: self.max_message_bytes,
             metrics: self.metrics.clone(),
             health: self.health.clone(),

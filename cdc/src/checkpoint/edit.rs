@@ -58,6 +58,8 @@ impl Record {
         let mut record = self.clone();
         if let Some(document) = &mut record.0 {
             document.remove("sent_until");
+            document.remove("snapshot");
+            document.remove("version");
         }
         record
     }
@@ -65,7 +67,9 @@ impl Record {
     /// The document that replaces `before`.
     fn stamped(&self, before: &Self, pipeline: &str) -> Option<Document> {
         let revision = 1 + self.revision().max(before.revision());
-        let mut document = doc! { "_id": pipeline, "version": VERSION, "revision": revision };
+        let version = self.field("version").and_then(as_integer);
+        let version = version.unwrap_or_else(|| VERSION.into());
+        let mut document = doc! { "_id": pipeline, "version": version, "revision": revision };
         let others = self.0.clone()?;
         let others = others
             .into_iter()

@@ -252,6 +252,7 @@ impl Hint for pipeline::Error {
                 "the change stays first in line: upgrade or report it, or set CDC_ON_POISON to park, or \
                  to replace for text that is not UTF-8",
             ),
+            Self::Document(_) => Some("report it: every document of mongodb has an `_id`"),
             Self::Project { .. } => Some(
                 "the change stays first in line: repair the document, or set CDC_ON_POISON to park, which tells of the \
                  change without its content",

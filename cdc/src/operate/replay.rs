@@ -182,6 +182,7 @@ impl Replay {
             source: Source::open(&self.mongo, source, begin, vitals).await?,
             encode: self.config.encode.clone(),
             sink: Sink::Amqp(Box::new(link)),
+            snapshots: None,
             max_message_bytes,
             metrics,
             health,

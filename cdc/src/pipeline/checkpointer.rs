@@ -14,6 +14,7 @@ use crate::{
     position::Position,
     retry::{Disposition, Repeats, chain},
     sabotage::{self, Point},
+    snapshot::{Progress, Step},
 };
 
 /// Where checkpoints are saved.
@@ -25,7 +26,7 @@ pub(super) enum Store {
     Shared(Reached),
     /// What a test looks at.
     #[cfg(test)]
-    Scripted(super::scripted::Store),
+    Scripted(Box<super::scripted::Store>),
 }
 
 /// Does what [`Saver`] says.
@@ -37,6 +38,10 @@ pub(super) struct Checkpointer {
     save: Option<Save>,
     /// Cluster time of the newest message that is on its way.
     sent_until: Option<Timestamp>,
+    /// How far snapshots are confirmed, where there may be some.
+    snapshot: Option<Progress>,
+    /// How many of their documents are, were when the save under way began, and when the last one did that worked.
+    documents: [u64; 3],
     failures: Repeats,
     metrics: Metrics,
     health: Health,
@@ -46,7 +51,7 @@ type Save = Pin<Box<dyn Future<Output = (Store, Result<(), Error>)> + Send>>;
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Turn {
     /// A save is due. The caller looks at every receipt that is there, since any may carry the return of a message that
     /// counts as confirmed, then calls [`Checkpointer::start`].
     Due,
@@ -55,10 +60,17 @@ pub(super) enum Step {
 }
 
 impl Checkpointer {
-    pub(super) fn new(store: Store, interval: Duration, metrics: Metrics, health: Health) -> Self {
+    pub(super) fn new(
+        store: Store,
+        snapshot: Option<Progress>,
+        interval: Duration,
+        (metrics, health): (Metrics, Health),
+    ) -> Self {
         Self {
-            saver: Saver::new(interval),
+            saver: Saver::new(interval, store.position()),
             sent_until: store.sent_until(),
+            snapshot,
+            documents: [0; 3],
             store: Some(store),
             save: None,
             failures: Repeats::default(),
@@ -72,6 +84,21 @@ impl Checkpointer {
         self.sent_until = Some(cluster_time);
     }
 
+    /// More of a snapshot is confirmed: these steps, and `documents` documents since the session began.
+    pub(super) fn take(&mut self, steps: Vec<Step>, documents: u64, now: Instant) {
+        let snapshot = self.snapshot.get_or_insert_default();
+        for step in steps {
+            snapshot.take(step);
+        }
+        self.documents[0] = documents;
+        self.saver.progressed(now);
+    }
+
+    /// How many documents of snapshots are saved, since the session began.
+    pub(super) fn saved_documents(&self) -> u64 {
+        self.documents[2]
+    }
+
     /// Waits until a save is due, or for the one under way.
     ///
     /// # Errors
@@ -79,17 +106,17 @@ impl Checkpointer {
     ///
     /// # Cancel safety
     /// Cancel safe: everything that is under way stays in `self`.
-    pub(super) async fn step(&mut self) -> Result<Step, Error> {
+    pub(super) async fn step(&mut self) -> Result<Turn, Error> {
         if let Some(save) = &mut self.save {
             let (store, outcome) = save.as_mut().await;
             (self.save, self.store) = (None, Some(store));
-            return self.finish(outcome).map(|()| Step::Ended);
+            return self.finish(outcome).map(|()| Turn::Ended);
         }
         match self.saver.due() {
             Some(due) => tokio::time::sleep_until(due).await,
             None => std::future::pending().await,
         }
-        Ok(Step::Due)
+        Ok(Turn::Due)
     }
 
     /// Begins the save that is due, if it still is.
@@ -102,6 +129,10 @@ impl Checkpointer {
             return;
         };
         let sent_until = self.sent_until;
+        self.documents[1] = self.documents[0];
+        if let Some(snapshot) = &self.snapshot {
+            store.keep(snapshot);
+        }
         self.save = Some(Box::pin(async move {
             let outcome = store.save(&position, sent_until).await;
             sabotage::pass(Point::DuringSave);
@@ -113,7 +144,7 @@ impl Checkpointer {
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
         self.saver.hurry(Instant::now());
         while !self.saver.is_clean() {
-            if self.step().await? == Step::Due {
+            if self.step().await? == Turn::Due {
                 self.start();
             }
         }
@@ -123,6 +154,7 @@ impl Checkpointer {
     fn finish(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         let Err(error) = outcome else {
             self.saver.saved();
+            self.documents[2] = self.documents[1];
             self.metrics.checkpoint_saved();
             self.health.clear(Cause::Checkpoint);
             if let Some(tries) = self.failures.worked(Instant::now()) {
@@ -164,6 +196,29 @@ impl Store {
             Self::Shared(_) => None,
             #[cfg(test)]
             Self::Scripted(_) => None,
+        }
+    }
+
+    /// The position from which the session reads.
+    fn position(&self) -> Position {
+        match self {
+            Self::Mongo(store) => store.position(),
+            Self::Shared(reached) => reached
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            #[cfg(test)]
+            Self::Scripted(store) => store.position(),
+        }
+    }
+
+    /// From the next save on snapshots are so far.
+    fn keep(&mut self, snapshot: &Progress) {
+        match self {
+            Self::Mongo(store) => store.keep(snapshot.document(), snapshot.is_under_way()),
+            Self::Shared(_) => {}
+            #[cfg(test)]
+            Self::Scripted(store) => store.keep(snapshot.clone()),
         }
     }
 

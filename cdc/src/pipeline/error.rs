@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     checkpoint, encode,
-    event::ChangeEvent,
+    event::{self, ChangeEvent},
     message::{Message, MessageId},
     projection, sink, source,
 };
@@ -41,6 +41,9 @@ pub enum Error {
         #[source]
         source: projection::Error,
     },
+    /// A document that a snapshot read.
+    #[error("cannot read a document of a snapshot")]
+    Document(#[source] event::Error),
     /// The broker, or a sink of the program's own.
     #[error("publish to {}", .0.target())]
     Publish(#[from] sink::Error),

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Pipeline, intake::Taken, refusal::Reason};
+use super::{
+    Entry, Error, Pipeline,
+    intake::Taken,
+    refusal::Reason,
+    snapshots::{Next, Turn, View},
+};
 use crate::{
     health::Cause,
     retry::millis,
@@ -13,28 +18,107 @@ use crate::{
 };
 
 impl Pipeline {
-    /// Encodes what was received, as far as the window has room. The first failure ends the reading; what came before
-    /// it is still delivered.
+    /// Encodes what was received, as far as the window has room, and puts the documents of snapshots among it. The first
+    /// failure ends the reading; what came before it is still delivered.
     pub(super) fn fill(&mut self) {
         while self.window.room() > 0 {
-            match self.intake.next() {
-                Some(Ok(Taken::Entry(entry))) => {
-                    let bytes = entry.message.bytes();
-                    self.window.push(entry, bytes);
+            let next = self.intake.peek();
+            match self.turn(next) {
+                Turn::Wait => return,
+                Turn::Document => {
+                    if let Err(error) = self.take_document() {
+                        self.begin_drain(Some(error));
+                    }
                 }
-                Some(Ok(Taken::Idle(position))) => match self.window.last_mut() {
-                    Some(entry) => entry.position = Some(position),
-                    None => self.checkpoint.saver.idle(position, Instant::now()),
+                Turn::Pass => match self.intake.next() {
+                    Some(taken) => self.take(next, taken),
+                    None => return,
                 },
-                // Saved soon: the next start must not find the same hole.
-                Some(Ok(Taken::Skipped(position))) => match self.window.last_mut() {
-                    Some(entry) => entry.position = Some(position),
-                    None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
-                },
-                Some(Ok(Taken::End)) => self.begin_drain(None),
-                Some(Err(error)) => self.begin_drain(Some(error)),
-                None => return,
             }
+        }
+    }
+
+    fn turn(&mut self, next: Next) -> Turn {
+        let snapshots = self.snapshots.as_mut();
+        snapshots.map_or(Turn::Pass, |snapshots| snapshots.turn(next, Instant::now()))
+    }
+
+    fn take(&mut self, next: Next, taken: Result<Taken, Error>) {
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.passed(next, Instant::now());
+        }
+        match taken {
+            Ok(Taken::Entry(entry)) => self.push(entry),
+            Ok(Taken::Idle(position)) => match self.window.last_mut() {
+                Some(entry) => entry.position = Some(position),
+                None => self.checkpoint.saver.idle(position, Instant::now()),
+            },
+            // Saved soon: the next start must not find the same hole.
+            Ok(Taken::Skipped(position)) => match self.window.last_mut() {
+                Some(entry) => entry.position = Some(position),
+                None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
+            },
+            Ok(Taken::End) => self.begin_drain(None),
+            Err(error) => self.begin_drain(Some(error)),
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let bytes = entry.message.bytes();
+        self.window.push(entry, bytes);
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.pushed();
+        }
+    }
+
+    /// Publishes the document of a snapshot whose turn it is.
+    fn take_document(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let Some(snapshots) = &mut self.snapshots else {
+            return Ok(());
+        };
+        let Some(taken) = snapshots.take(now) else {
+            return Ok(());
+        };
+        let message = self.intake.read(taken.event)?;
+        let has_message = message.is_some();
+        if let Some(message) = message {
+            let entry = Entry {
+                message: Arc::new(message),
+                position: None,
+            };
+            let bytes = entry.message.bytes();
+            self.window.push(entry, bytes);
+        }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.published(taken.steps, has_message, now);
+        }
+        Ok(())
+    }
+
+    /// Reads on, and takes the steps of snapshots that no message brings.
+    pub(super) fn read_snapshots(&mut self) {
+        let Some(snapshots) = &mut self.snapshots else {
+            return;
+        };
+        let view = View {
+            next: self.intake.peek(),
+            behind_seconds: self.intake.behind_seconds(),
+        };
+        snapshots.saved(self.checkpoint.saved_documents());
+        snapshots.work(view, Instant::now());
+        self.confirm_steps(0);
+    }
+
+    /// With `count` messages that have left the window, steps of snapshots are confirmed.
+    fn confirm_steps(&mut self, count: usize) {
+        let Some(snapshots) = &mut self.snapshots else {
+            return;
+        };
+        let steps = snapshots.popped(count);
+        if !steps.is_empty() {
+            let confirmed = snapshots.confirmed();
+            self.checkpoint.take(steps, confirmed, Instant::now());
         }
     }
 
@@ -48,6 +132,7 @@ impl Pipeline {
             self.progress.confirmed(entry.message.wall_time_ms);
             reached = entry.position.or(reached);
         }
+        self.confirm_steps(count);
         let saver = &mut self.checkpoint.saver;
         match reached {
             Some(position) => saver.confirmed(position, count, Instant::now()),

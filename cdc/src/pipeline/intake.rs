@@ -6,10 +6,10 @@ use bson::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
-use super::{Entry, Error, Filter, OnOversize, OnPoison, Policies};
+use super::{Entry, Error, Filter, OnOversize, OnPoison, Policies, snapshots::Next};
 use crate::{
     encode,
-    event::ChangeEvent,
+    event::{self, ChangeEvent},
     message::{Address, Message, ParkReason, Value},
     metrics::Metrics,
     position::Position,
@@ -135,6 +135,33 @@ impl Intake {
             // The source always says why it ends, unless its task is gone.
             None => self.ended = Some(source::Error::Ended),
         }
+    }
+
+    /// What [`Intake::next`] gives next.
+    pub(super) fn peek(&self) -> Next {
+        if self.copies.is_some() {
+            return Next::Rest;
+        }
+        self.pending
+            .as_slice()
+            .first()
+            .map_or(Next::Nothing, Next::of)
+    }
+
+    /// The message for a document that a snapshot read; none where the program does not want it.
+    pub(super) fn read(
+        &self,
+        event: Result<ChangeEvent, event::Error>,
+    ) -> Result<Option<Message>, Error> {
+        let event = event.map_err(Error::Document)?;
+        if self
+            .filter
+            .as_ref()
+            .is_some_and(|filter| !filter.wants(&event))
+        {
+            return Ok(None);
+        }
+        self.message(&event).map(Some)
     }
 
     /// Takes and encodes the next of what was received.

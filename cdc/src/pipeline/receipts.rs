@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tracing::{info, warn};
 
-use super::{End, Error, OnOversize, Outcome, Pipeline, checkpointer::Step, refusal::Reason};
+use super::{End, Error, OnOversize, Outcome, Pipeline, checkpointer::Turn, refusal::Reason};
 use crate::{
     checkpoint,
     health::Cause,
@@ -104,12 +104,12 @@ impl Pipeline {
     /// A failure that only a person can mend ends the reading; what is in the window is still delivered.
     pub(super) fn on_step(
         &mut self,
-        step: Result<Step, checkpoint::Error>,
+        step: Result<Turn, checkpoint::Error>,
         receipts: &mut Vec<Receipt>,
     ) -> ControlFlow<End> {
         match step {
-            Ok(Step::Ended) => {}
-            Ok(Step::Due) => {
+            Ok(Turn::Ended) => {}
+            Ok(Turn::Due) => {
                 // Any of them may carry the return of a message that counts as confirmed.
                 self.sink.sweep(receipts);
                 let flow = self.on_receipts(receipts);

@@ -15,10 +15,15 @@ const LATE: Duration = Duration::from_secs(2);
 /// Longest time between checkpoints while nothing passes the filter, by our clock and by the cluster's.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Longest time between checkpoints while a snapshot is read, which waits for them.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(100);
+
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Saver {
     interval: Duration,
+    /// The last position that was noted.
+    current: Position,
     /// The newest position that no save has begun with, and when its turn comes.
     latest: Option<(Position, Instant)>,
     /// The position that is being saved.
@@ -38,9 +43,10 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) fn new(interval: Duration) -> Self {
+    pub(super) fn new(interval: Duration, position: Position) -> Self {
         Self {
             interval,
+            current: position,
             latest: None,
             saving: None,
             is_frozen: false,
@@ -82,10 +88,17 @@ impl Saver {
         self.note(position, interval, now);
     }
 
+    /// More of a snapshot is confirmed, at the same position.
+    pub(super) fn progressed(&mut self, now: Instant) {
+        let position = self.current.clone();
+        self.note(position, self.interval.min(SNAPSHOT_INTERVAL), now);
+    }
+
     fn note(&mut self, position: Position, interval: Duration, now: Instant) {
         if self.is_frozen {
             return;
         }
+        self.current.clone_from(&position);
         let regular = self
             .last_start
             .map_or(now, |start| now.max(start + interval));

@@ -5,10 +5,13 @@ use std::{
     time::Duration,
 };
 
+use bson::Timestamp;
+
 use crate::{
     checkpoint::Error,
     position::Position,
     sink::scripted::{Took, World},
+    snapshot::Progress,
 };
 
 /// What outlives sessions.
@@ -20,6 +23,8 @@ pub(super) struct Saved {
     pub(super) fault: Option<String>,
     /// Saves that are still to fail.
     pub(super) failures_left: u32,
+    /// How far snapshots are.
+    pub(super) snapshot: Progress,
 }
 
 /// See the module's text.
@@ -31,9 +36,25 @@ pub(super) struct Store {
     pub(super) events: Arc<Vec<(Position, Vec<Took>)>>,
     /// How long a save takes.
     pub(super) delay: Duration,
+    /// How far snapshots are.
+    pub(super) snapshot: Progress,
 }
 
 impl Store {
+    /// Where the session reads on.
+    pub(super) fn position(&self) -> Position {
+        let count = self.saved.lock().unwrap().count;
+        let before = count.checked_sub(1).map(|last| self.events[last].0.clone());
+        before.unwrap_or(Position::At(Timestamp {
+            time: 0,
+            increment: 0,
+        }))
+    }
+
+    pub(super) fn keep(&mut self, snapshot: Progress) {
+        self.snapshot = snapshot;
+    }
+
     pub(super) async fn save(&mut self, position: &Position) -> Result<(), Error> {
         let count = 1 + self
             .events
@@ -51,6 +72,7 @@ impl Store {
             saved.fault = Some(format!("went back from {} to {count}", saved.count));
         }
         saved.count = count;
+        saved.snapshot = self.snapshot.clone();
         Ok(())
     }
 

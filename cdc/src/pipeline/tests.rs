@@ -26,6 +26,7 @@ use crate::{
         own::{Own, Target, scripted::Faulty},
         scripted::{Odds, Scripted, Took, World},
     },
+    snapshot::Progress,
     source::{Item, Source},
 };
 
@@ -212,6 +213,7 @@ impl Run {
             saved: Arc::clone(&self.saved),
             events: Arc::new(all.iter().enumerate().map(position).collect()),
             delay: Duration::from_millis(case.save_ms),
+            snapshot: Progress::default(),
         };
         let done = self.saved.lock().unwrap().count;
         let mut items = all.into_iter().skip(done).map(Item::Event).peekable();
@@ -229,6 +231,7 @@ impl Run {
             source: Source::scripted(chunks),
             encode: encoding(case.partitions),
             sink,
+            snapshots: None,
             max_message_bytes: None,
             metrics: Metrics::new("p"),
             health: Health::default(),
@@ -245,8 +248,9 @@ impl Run {
             },
             projection: None,
             filter: case.filter(),
+            wants_snapshot: false,
         };
-        Pipeline::assemble(config, stages, CheckpointStore::Scripted(store))
+        Pipeline::assemble(config, stages, CheckpointStore::Scripted(Box::new(store)))
     }
 
     /// The program's sink, as soon as it can be used.

@@ -2,6 +2,7 @@
 
 mod absent;
 mod aggregation;
+mod choice;
 mod collections;
 mod databases;
 mod existing;
@@ -17,8 +18,10 @@ use self::temporary::is_temporary;
 pub use self::{
     absent::{Absent, Survey},
     aggregation::Aggregation,
+    choice::{Choice, Unmet},
     collections::Collections,
     databases::{Databases, SYSTEM as SYSTEM_DATABASES},
+    existing::Existing,
     images::{FullDocument, FullDocumentBefore, Images},
     operations::Operations,
 };

@@ -13,7 +13,6 @@ use mongodb::{
 
 use super::{
     Error, Item, Refusal, Scope,
-    batch::Batch,
     pace::Pace,
     patience::{Overdue, Patience},
     split::Assembly,
@@ -24,6 +23,7 @@ use crate::{
     mongo::{self, Mongo},
     position::Position,
     raw_bson,
+    reply::{self, Reply},
     retry::Disposition,
 };
 
@@ -47,7 +47,7 @@ const NO_IMAGE: i32 = 47;
 /// itself at a token that is already past an event that it could not decode.
 pub(super) struct Stream {
     replies: RawBatchCursor,
-    batch: Option<Batch>,
+    batch: Option<Reply>,
     mongo: Mongo,
     /// The primary when the stream was opened.
     primary: Option<ServerAddress>,
@@ -192,7 +192,8 @@ impl Stream {
         reply: RawBatch,
         after: &dyn Fn() -> Position,
     ) -> Result<Option<Item>, Error> {
-        let batch = Batch::open(reply).map_err(|source| self.unreadable(after, source))?;
+        let batch =
+            Reply::open(reply).map_err(|source| self.unreadable(after, named_in_events(source)))?;
         self.now = batch.operation_time().unwrap_or(self.now);
         self.patience = Patience::default();
         if batch.is_empty() {
@@ -233,7 +234,7 @@ impl Stream {
     }
 
     /// The position after a reply without events, where it is beyond `after`.
-    fn idle_position(&self, batch: &Batch, after: &Position) -> Option<Position> {
+    fn idle_position(&self, batch: &Reply, after: &Position) -> Option<Position> {
         if self.assembly.as_ref().is_some_and(Assembly::is_begun) {
             // The stream's token is that of a part: resuming there would lose the parts before it.
             return None;
@@ -342,6 +343,14 @@ async fn watch(
         opening = opening.selection_criteria(criteria.clone());
     }
     opening.batch().await
+}
+
+/// What is wrong with a reply, as what is wrong with its events.
+fn named_in_events(error: reply::Error) -> event::Error {
+    match error {
+        reply::Error::Corrupt(error) => event::Error::Corrupt(error),
+        reply::Error::Missing(name) => event::Error::Missing(name),
+    }
 }
 
 fn moved(database: &str) -> Error {

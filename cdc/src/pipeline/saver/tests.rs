@@ -15,7 +15,7 @@ fn at(seconds: u32) -> Position {
 
 #[test]
 fn the_first_position_is_due_at_once_and_the_next_one_after_the_interval() {
-    let (mut saver, now) = (Saver::new(INTERVAL), Instant::now());
+    let (mut saver, now) = (Saver::new(INTERVAL, at(0)), Instant::now());
     saver.confirmed(at(1), 1, now);
     assert_eq!(saver.due(), Some(now));
     assert_eq!(saver.start(now), Some(at(1)));
@@ -30,7 +30,7 @@ fn the_first_position_is_due_at_once_and_the_next_one_after_the_interval() {
 
 #[test]
 fn an_idle_position_waits_longer_unless_it_is_far_ahead() {
-    let (mut saver, now) = (Saver::new(INTERVAL), Instant::now());
+    let (mut saver, now) = (Saver::new(INTERVAL, at(0)), Instant::now());
     saver.idle(at(1), now);
     assert_eq!(saver.start(now), Some(at(1)));
     saver.saved();
@@ -42,7 +42,7 @@ fn an_idle_position_waits_longer_unless_it_is_far_ahead() {
 
 #[test]
 fn in_a_hurry_everything_is_due_at_once() {
-    let (mut saver, now) = (Saver::new(INTERVAL), Instant::now());
+    let (mut saver, now) = (Saver::new(INTERVAL, at(0)), Instant::now());
     saver.confirmed(at(1), 1, now);
     saver.start(now);
     saver.saved();
@@ -53,7 +53,7 @@ fn in_a_hurry_everything_is_due_at_once() {
 
 #[test]
 fn a_save_that_failed_is_tried_again_later_with_what_is_newest() {
-    let (mut saver, now) = (Saver::new(INTERVAL), Instant::now());
+    let (mut saver, now) = (Saver::new(INTERVAL, at(0)), Instant::now());
     saver.confirmed(at(1), 1, now);
     saver.start(now);
     saver.confirmed(at(2), 1, now);
@@ -64,7 +64,7 @@ fn a_save_that_failed_is_tried_again_later_with_what_is_newest() {
 
 #[test]
 fn nothing_more_is_published_while_much_is_unsaved_for_long() {
-    let (mut saver, now) = (Saver::new(INTERVAL), Instant::now());
+    let (mut saver, now) = (Saver::new(INTERVAL, at(0)), Instant::now());
     saver.confirmed(at(1), 10, now);
     let late = now + INTERVAL + LATE + INTERVAL;
     assert!(!saver.is_behind(10, now) && saver.is_behind(10, late) && !saver.is_behind(11, late));
@@ -99,7 +99,7 @@ fn saves_never_go_back_and_the_newest_position_is_saved_in_the_end() {
     ];
     let happenings = prop::collection::vec(happening, 0..80);
     property::run(&happenings, |happenings| -> TestCaseResult {
-        let (mut saver, mut now) = (Saver::new(INTERVAL), Instant::now());
+        let (mut saver, mut now) = (Saver::new(INTERVAL, at(0)), Instant::now());
         let (mut noted, mut tried, mut under_way, mut is_frozen) = (0, 0, None, false);
         for happening in happenings {
             match happening {

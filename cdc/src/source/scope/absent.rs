@@ -217,7 +217,7 @@ impl fmt::Display for Absent {
 }
 
 /// The name that may have been meant: a slip in every fourth letter at most.
-fn nearest(text: &str, names: impl Iterator<Item = String>) -> Option<String> {
+pub(super) fn nearest(text: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let far = 1 + text.chars().count() / 4;
     names
         .map(|name| (strsim::osa_distance(text, &name), name))

@@ -10,8 +10,8 @@ use crate::{
 };
 
 /// A collection, or a view or the like.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Existing {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Existing {
     pub(super) database: String,
     pub(super) name: String,
     /// The server's word for what it is.
@@ -21,11 +21,28 @@ pub(super) struct Existing {
 }
 
 impl Existing {
-    pub(super) fn is_collection(&self) -> bool {
+    /// The database that it is in.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Its name, without the database's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The server's word for what it is, such as `view`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Whether it holds documents of its own that a user may read and write.
+    pub fn is_collection(&self) -> bool {
         self.kind == "collection" && !self.name.starts_with("system.")
     }
 
-    pub(super) fn namespace(&self) -> Namespace<'_> {
+    /// Database and name.
+    pub fn namespace(&self) -> Namespace<'_> {
         Namespace {
             database: &self.database,
             collection: Some(&self.name),

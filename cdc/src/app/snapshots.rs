@@ -1,0 +1,68 @@
+//! What a session needs for snapshots: which collections there are, and how far the checkpoint is.
+
+use std::sync::Arc;
+
+use super::Error;
+use crate::{
+    checkpoint::Store,
+    mongo::{self, Mongo},
+    snapshot::{Catalog, Name, Progress, Reader},
+    source::{Existing, Scope},
+};
+
+/// A reader of what is in `scope`, and how far it is by the checkpoint that was loaded; none where no snapshot may be made:
+/// what is read does not pass through stages of the user's own.
+pub(super) fn open(
+    mongo: &Mongo,
+    scope: &Scope,
+    store: &Store,
+) -> Result<Option<(Reader, Progress)>, Error> {
+    if !scope.aggregation.is_empty() {
+        return Ok(None);
+    }
+    let progress = store.snapshot().map(Progress::read).transpose();
+    let progress = progress.map_err(|reason| store.unreadable(reason))?;
+    let reader = Reader::new(mongo, catalog(mongo, scope));
+    Ok(Some((reader, progress.unwrap_or_default())))
+}
+
+fn catalog(mongo: &Mongo, scope: &Scope) -> Catalog {
+    let (mongo, scope) = (mongo.clone(), scope.clone());
+    Arc::new(move |texts| {
+        let (mongo, scope) = (mongo.clone(), scope.clone());
+        Box::pin(async move { list(&mongo, &scope, texts).await })
+    })
+}
+
+/// A name that means nothing any more is left out like a view: it was checked when the run was asked for.
+async fn list(
+    mongo: &Mongo,
+    scope: &Scope,
+    texts: Option<Vec<String>>,
+) -> Result<(Vec<Name>, Vec<(String, String)>), mongo::Error> {
+    let existing = scope.existing(mongo).await?;
+    let (mut names, mut skipped) = (Vec::new(), Vec::new());
+    let each = texts.map_or_else(
+        || vec![None],
+        |texts| texts.into_iter().map(|text| Some(vec![text])).collect(),
+    );
+    for texts in each {
+        match scope.choose(&existing, texts.as_deref()) {
+            Ok(choice) => {
+                names.extend(choice.collections.iter().filter_map(name));
+                skipped.extend(choice.others.iter().map(|other| {
+                    let reason = format!("it is a {}", other.kind());
+                    (other.namespace().to_string(), reason)
+                }));
+            }
+            Err(unmet) => skipped.push((unmet.text.clone(), unmet.to_string())),
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok((names, skipped))
+}
+
+fn name(existing: &Existing) -> Option<Name> {
+    Name::of(existing.namespace())
+}

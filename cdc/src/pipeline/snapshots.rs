@@ -1,0 +1,254 @@
+//! Puts the documents of snapshots among the changes, each where it is true.
+//!
+//! A chunk is read at the cluster time that the stream has reached. Whatever comes later waits until the chunk is
+//! published, or is given up because it takes too long: changes go first. Nothing is compared, and nothing is written to
+//! the watched databases.
+
+mod gate;
+mod log;
+mod marks;
+mod pace;
+mod reads;
+mod work;
+
+use std::collections::VecDeque;
+
+use bson::{RawDocument, Timestamp};
+use tokio::{task::JoinSet, time::Instant};
+
+use self::{
+    gate::Gate,
+    log::Log,
+    marks::Marked,
+    pace::Pace,
+    reads::{Done, Read, Ready},
+};
+pub(super) use self::{gate::Next, work::View};
+use crate::{
+    event::{self, ChangeEvent, Reading},
+    retry::{Backoff, Repeats},
+    snapshot::{Progress, Reader, Step},
+};
+
+/// Most documents that are published and not in a saved checkpoint: so many are read again after a crash.
+const UNSAVED_MAX: u64 = 5_000;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    reader: Reader,
+    /// With all that was put into the window.
+    progress: Progress,
+    log: Log,
+    gate: Gate,
+    pace: Pace,
+    jobs: JoinSet<Done>,
+    reads: Vec<Read>,
+    ready: VecDeque<Ready>,
+    /// Whether a job prepares a run or a collection.
+    is_preparing: bool,
+    failures: Failures,
+    /// Whether the settings ask for a run that was not begun yet.
+    wants_initial: bool,
+    marked: Marked,
+    next_id: u64,
+    /// Whether nothing more is to be read.
+    is_closed: bool,
+    /// Documents that went into the window, that have left it, and that a saved checkpoint has.
+    published: u64,
+    confirmed: u64,
+    saved: u64,
+}
+
+/// Failures to read that pass.
+#[derive(Debug, Default)]
+struct Failures {
+    backoff: Backoff,
+    repeats: Repeats,
+    /// Nothing is asked of the server before.
+    retry_at: Option<Instant>,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// To publish a document: [`Snapshots::take`].
+    Document,
+    /// To hand over what comes next, if anything does.
+    Pass,
+    /// To wait.
+    Wait,
+}
+
+/// A document to publish, and what follows when it is in the window.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// It as an event.
+    pub(super) event: Result<ChangeEvent, event::Error>,
+    /// For [`Snapshots::published`].
+    pub(super) steps: Vec<Step>,
+}
+
+impl Snapshots {
+    /// Goes on from `progress`, which the checkpoint had.
+    pub(super) fn new(reader: Reader, progress: Progress, wants_initial: bool) -> Self {
+        let mut pace = Pace::new();
+        pace.limit(progress.run.as_ref().and_then(|run| run.wish.rate));
+        Self {
+            wants_initial: wants_initial && !progress.has_begun_initial,
+            reader,
+            progress,
+            log: Log::default(),
+            gate: Gate::default(),
+            pace,
+            jobs: JoinSet::new(),
+            reads: Vec::new(),
+            ready: VecDeque::new(),
+            is_preparing: false,
+            failures: Failures::default(),
+            marked: Marked::default(),
+            next_id: 0,
+            is_closed: false,
+            published: 0,
+            confirmed: 0,
+            saved: 0,
+        }
+    }
+
+    /// What to do, with `next` to be handed over.
+    pub(super) fn turn(&mut self, next: Next, now: Instant) -> Turn {
+        if matches!(next, Next::Rest | Next::Idle(_)) {
+            return Turn::Pass;
+        }
+        let is_open = |ready: &Ready| self.gate.is_open(ready.time, next);
+        let may_publish = self.published - self.saved < UNSAVED_MAX;
+        if may_publish && self.ready.front().is_some_and(is_open) {
+            return Turn::Document;
+        }
+        match next {
+            Next::Change(time) if self.has_earlier(time) => {
+                self.pace.hold(now);
+                if self.pace.deadline().is_some_and(|deadline| now < deadline) {
+                    return Turn::Wait;
+                }
+                self.give_up();
+                Turn::Pass
+            }
+            _ => Turn::Pass,
+        }
+    }
+
+    /// `next` was handed over.
+    pub(super) fn passed(&mut self, next: Next, now: Instant) {
+        self.gate.pass(next);
+        if matches!(next, Next::Change(_)) {
+            self.pace.change(now);
+        }
+    }
+
+    /// The document that is next, out of what was read.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Taken> {
+        let run = self.progress.run.as_ref()?;
+        let ready = self.ready.front_mut()?;
+        let (key, document) = ready.documents.pop_front()?;
+        let is_last = ready.documents.is_empty();
+        let marks = self.marked.of(run, ready, is_last);
+        let event =
+            RawDocument::from_bytes(&document).map_or(Err(event::Error::Missing("_id")), |raw| {
+                let reading = Reading {
+                    run: &run.wish.name,
+                    namespace: ready.name.namespace(),
+                    document: raw,
+                    time: ready.time,
+                    range: marks::range(run, ready),
+                    marks,
+                };
+                reading.event()
+            });
+        let mut steps = Vec::new();
+        if let Some(range) = ready.range() {
+            let bytes = Some(document.len() as u64);
+            steps.push(Step::Read { range, key, bytes });
+        }
+        if is_last && let Some(ready) = self.ready.pop_front() {
+            steps.extend(ready.end());
+        }
+        for step in &steps {
+            self.progress.take(step.clone());
+        }
+        if self.ready.is_empty() && self.reads.is_empty() {
+            self.pace.published_all(now);
+        }
+        Some(Taken { event, steps })
+    }
+
+    /// What was taken is in the window, if there is a message for it, or else was passed.
+    pub(super) fn published(&mut self, steps: Vec<Step>, has_message: bool, now: Instant) {
+        if has_message {
+            self.log.pushed();
+            self.pace.published(1, now);
+        }
+        for step in steps {
+            self.published += u64::from(is_document(&step));
+            self.log.add(step);
+        }
+    }
+
+    /// A change is in the window.
+    pub(super) fn pushed(&mut self) {
+        self.log.pushed();
+    }
+
+    /// Messages have left the window, confirmed. Gives the steps that are confirmed with them.
+    pub(super) fn popped(&mut self, count: usize) -> Vec<Step> {
+        self.log.popped(count);
+        let steps: Vec<Step> = std::iter::from_fn(|| self.log.next()).collect();
+        let documents = steps.iter().filter(|step| is_document(step)).count();
+        self.confirmed += documents as u64;
+        steps
+    }
+
+    /// How many documents of this session are confirmed.
+    pub(super) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// A saved checkpoint has so many documents of this session.
+    pub(super) fn saved(&mut self, documents: u64) {
+        self.saved = documents;
+    }
+
+    /// Reads no more.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.jobs.abort_all();
+        self.reads.clear();
+        self.ready.clear();
+    }
+
+    /// What was read and is not in the window is read again later.
+    fn give_up(&mut self) {
+        for read in self.reads.drain(..) {
+            read.abort();
+        }
+        self.ready.clear();
+        self.pace.given_up();
+    }
+
+    /// Whether anything is under way that has to be published before what happened at `time`.
+    fn has_earlier(&self, time: Timestamp) -> bool {
+        self.reads.iter().any(|read| read.time() < time)
+            || self.ready.iter().any(|ready| ready.time < time)
+    }
+
+    /// A step that no message brings.
+    fn step(&mut self, step: Step) {
+        self.progress.take(step.clone());
+        self.log.add(step);
+    }
+}
+
+/// Whether it is a document that was published.
+fn is_document(step: &Step) -> bool {
+    matches!(step, Step::Read { bytes: Some(_), .. })
+}

@@ -1,0 +1,215 @@
+//! How much of a snapshot is read at a time: changes go first, and wait for a chunk only briefly.
+//!
+//! A state machine without I/O, which is told what happened and when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Longest that a change waits for a chunk; what is not published by then is read again later.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The same where even the smallest chunk takes longer, as over a slow network.
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
+/// How long a change may wait for a chunk without the next one being smaller.
+const TARGET: Duration = Duration::from_millis(4);
+/// Changes have to be away for so long before chunks follow each other without a pause.
+const CALM: Duration = Duration::from_millis(500);
+/// Documents of a chunk, at least and at most.
+const DOCUMENTS_MIN: usize = 16;
+const DOCUMENTS_MAX: usize = 2_000;
+/// Documents of the first chunk.
+const DOCUMENTS_FIRST: usize = 128;
+/// Bytes of a chunk, about.
+const BYTES_MAX: u64 = 512 << 10;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Pace {
+    documents: usize,
+    patience: Duration,
+    /// When the last change went by.
+    last_change: Option<Instant>,
+    /// Since when a change is waiting.
+    held_since: Option<Instant>,
+    /// When the chunks under way were begun.
+    round_since: Option<Instant>,
+    /// No chunk is begun before.
+    rest_until: Option<Instant>,
+    /// Most documents a second.
+    rate: Option<u32>,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            documents: DOCUMENTS_FIRST,
+            patience: PATIENCE,
+            last_change: None,
+            held_since: None,
+            round_since: None,
+            rest_until: None,
+            rate: None,
+        }
+    }
+
+    /// At most so many documents a second, if that is limited.
+    pub(super) fn limit(&mut self, rate: Option<u32>) {
+        self.rate = rate;
+    }
+
+    /// Whether changes have come of late, which chunks leave room for.
+    pub(super) fn is_live(&self, now: Instant) -> bool {
+        let since = |last| now.duration_since(last) < CALM;
+        self.last_change.is_some_and(since)
+    }
+
+    /// How many documents the next chunk may have, of so many bytes each on average.
+    pub(super) fn documents(&self, average_bytes: u64) -> usize {
+        let fitting = BYTES_MAX / average_bytes.max(1);
+        let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+        let second = self.rate.map_or(usize::MAX, |rate| rate as usize);
+        self.documents.min(fitting).min(second).max(1)
+    }
+
+    /// Chunks are begun.
+    pub(super) fn begun(&mut self, now: Instant) {
+        self.round_since.get_or_insert(now);
+    }
+
+    /// When the next chunk may be begun, if not at once.
+    pub(super) fn rest_until(&self) -> Option<Instant> {
+        self.rest_until
+    }
+
+    /// `count` documents were published, of a limited number a second.
+    pub(super) fn published(&mut self, count: u32, now: Instant) {
+        if let Some(rate) = self.rate {
+            let pause = Duration::from_secs(1) * count / rate.max(1);
+            let from = self.rest_until.map_or(now, |until| until.max(now));
+            self.rest_until = Some(from + pause);
+        }
+    }
+
+    /// A change waits for what is under way.
+    pub(super) fn hold(&mut self, now: Instant) {
+        self.held_since.get_or_insert(now);
+    }
+
+    /// When the change has waited long enough.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        Some(self.held_since? + self.patience)
+    }
+
+    /// A change goes by.
+    pub(super) fn change(&mut self, now: Instant) {
+        self.last_change = Some(now);
+        if let Some(since) = self.held_since.take() {
+            self.adapt(now.duration_since(since));
+        }
+        self.end_round(now);
+    }
+
+    fn adapt(&mut self, waited: Duration) {
+        let factor = TARGET.as_secs_f64() / waited.as_secs_f64().max(1e-6);
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few thousand documents"
+        )]
+        let documents = (self.documents as f64 * factor.clamp(0.5, 1.25)) as usize;
+        self.documents = documents.clamp(DOCUMENTS_MIN, DOCUMENTS_MAX);
+        self.patience = PATIENCE;
+    }
+
+    /// A change has waited too long, and what was under way is given up.
+    pub(super) fn given_up(&mut self) {
+        self.held_since = None;
+        if self.documents == DOCUMENTS_MIN {
+            self.patience = PATIENCE_MAX.min(self.patience * 2);
+        }
+        self.documents = DOCUMENTS_MIN.max(self.documents / 2);
+    }
+
+    /// All that was read is published, and no change waited.
+    pub(super) fn published_all(&mut self, now: Instant) {
+        if self.held_since.is_none() {
+            let grown = self.documents + self.documents / 4;
+            let grown = if self.is_live(now) {
+                grown
+            } else {
+                self.documents * 2
+            };
+            self.documents = grown.min(DOCUMENTS_MAX);
+        }
+        self.end_round(now);
+    }
+
+    /// While changes come, chunks take half of the time.
+    fn end_round(&mut self, now: Instant) {
+        let Some(since) = self.round_since.take() else {
+            return;
+        };
+        if self.is_live(now) {
+            let rest = now.duration_since(since).min(PATIENCE);
+            self.rest_until = self.rest_until.max(Some(now + rest));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_grow_while_nothing_waits_and_shrink_where_changes_do() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        for _ in 0..10 {
+            pace.begun(now);
+            pace.published_all(now);
+        }
+        assert_eq!(pace.documents(100), DOCUMENTS_MAX);
+        assert_eq!(pace.documents(1 << 20), 1);
+        pace.hold(now);
+        pace.change(now + TARGET * 2);
+        assert_eq!(pace.documents(100), DOCUMENTS_MAX / 2);
+        for _ in 0..10 {
+            pace.hold(now);
+            pace.given_up();
+        }
+        assert_eq!(pace.documents(100), DOCUMENTS_MIN);
+        assert!(
+            pace.patience > PATIENCE,
+            "the smallest chunk is to come through"
+        );
+        pace.hold(now);
+        pace.change(now);
+        assert_eq!(pace.patience, PATIENCE);
+    }
+
+    #[test]
+    fn while_changes_come_chunks_take_half_of_the_time() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        let later = now + Duration::from_millis(6);
+        pace.change(now);
+        pace.begun(now);
+        pace.published_all(later);
+        assert_eq!(pace.rest_until(), Some(later + Duration::from_millis(6)));
+        let (mut calm, long_ago) = (Pace::new(), now);
+        calm.change(long_ago);
+        calm.begun(long_ago + CALM);
+        calm.published_all(long_ago + CALM * 2);
+        assert_eq!(calm.rest_until(), None);
+    }
+
+    #[test]
+    fn a_rate_is_kept_on_average() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        pace.limit(Some(100));
+        assert_eq!(pace.documents(1), 100);
+        pace.published(50, now);
+        assert_eq!(pace.rest_until(), Some(now + Duration::from_millis(500)));
+        pace.published(50, now + Duration::from_millis(100));
+        assert_eq!(pace.rest_until(), Some(now + Duration::from_secs(1)));
+    }
+}
