@@ -15,6 +15,7 @@ mod routing_key;
 #[cfg(test)]
 mod samples;
 mod shape;
+mod snapshot;
 mod template;
 mod transaction;
 
@@ -153,6 +154,7 @@ pub fn poison(
     let message = Message {
         document_key: document_key(event).unwrap_or_default(),
         content_type: raw_event::BSON,
+        more_headers: snapshot::headers(event).collect(),
         own_headers: config.headers.render(event).unwrap_or_default(),
         partition,
         ..envelope(
@@ -171,7 +173,9 @@ pub fn poison(
 /// is wrong with the event.
 pub fn mended(event: &ChangeEvent) -> Option<(ChangeEvent, Header)> {
     let Mended { bytes, paths } = Mended::copy(event.raw()).ok()?;
-    let event = ChangeEvent::parse(bytes.into()).ok()?.known_as(event);
+    let event = ChangeEvent::parse(bytes.into())
+        .ok()?
+        .known_as(event.token());
     let header = ("cdc-replaced-paths", Value::Text(list(&paths).into()));
     Some((event, header))
 }
@@ -224,6 +228,7 @@ fn message(event: &ChangeEvent, config: &Config, body: Vec<u8>) -> Result<Messag
     };
     message.more_headers.extend(image(event, config));
     message.more_headers.extend(transaction::headers(event));
+    message.more_headers.extend(snapshot::headers(event));
     Ok(message)
 }
 

@@ -3,20 +3,29 @@
 //!
 //! Fields: <https://www.mongodb.com/docs/manual/reference/change-events/>.
 
+mod operation;
+mod parse;
 mod read;
+mod snapshot;
 
-use std::{fmt, ops::Range, str::FromStr, sync::Arc};
+use std::fmt;
 
-use bson::{RawDocument, Timestamp, spec::ElementType};
+use bson::{RawDocument, Timestamp};
 use bytes::Bytes;
 
-pub use self::read::{Mark, Marks, Reading};
+use self::parse::{Span, namespace};
+pub use self::{
+    operation::{Operation, UnknownOperation},
+    read::Reading,
+    snapshot::{Mark, Marks, Snapshot},
+};
 use crate::{
     position::Position,
     raw_bson::{self, Cursor},
 };
 
-/// A change, as the server's change event tells of it: <https://www.mongodb.com/docs/manual/reference/change-events/>.
+/// A change, as the server's change event tells of it: <https://www.mongodb.com/docs/manual/reference/change-events/>. Or a
+/// document that a snapshot read, whose operation is [`Operation::Read`].
 pub struct ChangeEvent {
     /// The event, and behind it the resume token where the event has something else in its place.
     raw: Bytes,
@@ -37,46 +46,8 @@ pub struct ChangeEvent {
     /// Session of the transaction that the change belongs to, a document.
     lsid: Option<Span>,
     txn_number: Option<i64>,
-}
-
-/// What happened. The names are the server's.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// A document was inserted.
-    Insert,
-    /// A document was changed in part.
-    Update,
-    /// A document was replaced as a whole.
-    Replace,
-    /// A document was deleted.
-    Delete,
-    /// A collection or a view was created.
-    Create,
-    /// A collection was dropped.
-    Drop,
-    /// A collection was renamed.
-    Rename,
-    /// The database was dropped.
-    DropDatabase,
-    /// Indexes were created.
-    CreateIndexes,
-    /// Indexes were dropped.
-    DropIndexes,
-    /// Options of a collection or of an index were changed.
-    Modify,
-    /// A collection was sharded.
-    ShardCollection,
-    /// The shard key of a collection was extended.
-    RefineCollectionShardKey,
-    /// The shard key of a collection was changed.
-    ReshardCollection,
-    /// The stream ended because what it watched is gone.
-    Invalidate,
-    /// A document was read by a snapshot: nothing happened to it.
-    Read,
-    /// One that this version does not know, by the server's name.
-    Other(Arc<str>),
+    /// What tells of the snapshot that read the document, a document.
+    snapshot: Option<Span>,
 }
 
 /// `database.collection`, or the database alone.
@@ -99,29 +70,6 @@ pub enum Error {
     Missing(&'static str),
 }
 
-/// Where a field's value is within the event.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    const EMPTY: Self = Self { start: 0, end: 0 };
-
-    fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
-
-impl From<Range<usize>> for Span {
-    fn from(range: Range<usize>) -> Self {
-        let [start, end] = [range.start, range.end]
-            .map(|place| u32::try_from(place).expect("BSON is under 2 GiB long"));
-        Self { start, end }
-    }
-}
-
 impl ChangeEvent {
     /// Locates the fields of `raw`, a BSON document.
     ///
@@ -129,77 +77,14 @@ impl ChangeEvent {
     /// Only the event's own level is checked here; the document inside is checked when it is encoded.
     #[doc(hidden)]
     pub fn parse(raw: Bytes) -> Result<Self, Error> {
-        let mut operation = None;
-        let mut cluster_time = None;
-        let mut wall_time_ms = None;
-        let (mut token, mut document_key) = (None, None);
-        let (mut full_document, mut full_document_before) = (None, None);
-        let (mut update_description, mut lsid, mut txn_number) = (None, None, None);
-        let (mut database, mut collection, mut to) = (None, None, None);
-        let mut cursor = Cursor::of_bytes(&raw)?;
-        while let Some(field) = cursor.field()? {
-            match (field.name.as_bytes(), field.kind) {
-                (b"_id", ElementType::EmbeddedDocument) => {
-                    token = Some(cursor.document_span()?.into());
-                }
-                (b"operationType", ElementType::String) => {
-                    operation = Some(Operation::named(cursor.string()?.to_str()?));
-                }
-                (b"clusterTime", ElementType::Timestamp) => {
-                    cluster_time = Some(cursor.timestamp()?);
-                }
-                (b"wallTime", ElementType::DateTime) => {
-                    wall_time_ms = Some(i64::from_le_bytes(*cursor.array()?));
-                }
-                (b"fullDocument", ElementType::EmbeddedDocument) => {
-                    full_document = Some(cursor.document_span()?.into());
-                }
-                (b"fullDocumentBeforeChange", ElementType::EmbeddedDocument) => {
-                    full_document_before = Some(cursor.document_span()?.into());
-                }
-                (b"updateDescription", ElementType::EmbeddedDocument) => {
-                    update_description = Some(cursor.document_span()?.into());
-                }
-                (b"lsid", ElementType::EmbeddedDocument) => {
-                    lsid = Some(cursor.document_span()?.into());
-                }
-                (b"txnNumber", ElementType::Int64) => {
-                    txn_number = Some(i64::from_le_bytes(*cursor.array()?));
-                }
-                (b"documentKey", ElementType::EmbeddedDocument) => {
-                    document_key = Some(cursor.document_span()?.into());
-                }
-                (b"ns", ElementType::EmbeddedDocument) => {
-                    (database, collection) = namespace(&mut cursor)?;
-                }
-                (b"to", ElementType::EmbeddedDocument) => to = Some(cursor.document_span()?.into()),
-                (_, kind) => cursor.skip(kind)?,
-            }
-        }
-        Ok(Self {
-            operation: operation.ok_or(Error::Missing("operationType"))?,
-            cluster_time: cluster_time.ok_or(Error::Missing("clusterTime"))?,
-            wall_time_ms,
-            token: token.ok_or(Error::Missing("_id"))?,
-            database: database.unwrap_or(Span::EMPTY),
-            collection,
-            to,
-            document_key,
-            full_document,
-            full_document_before,
-            update_description,
-            lsid,
-            txn_number,
-            length: Span::from(0..raw.len()).end,
-            raw,
-        })
+        parse::parse(raw)
     }
 
-    /// The same with the token of `event`, of which it is an altered copy.
+    /// The same with `token`, which is that of the event of which it is an altered copy.
     #[must_use]
     #[doc(hidden)]
-    pub fn known_as(mut self, event: &Self) -> Self {
-        let token = event.token().as_bytes();
+    pub fn known_as(mut self, token: &RawDocument) -> Self {
+        let token = token.as_bytes();
         if self.token().as_bytes() != token {
             self.token = (self.raw.len()..self.raw.len() + token.len()).into();
             self.raw = [&self.raw, token].concat().into();
@@ -213,7 +98,7 @@ impl ChangeEvent {
     }
 
     /// The resume token: the `_id` that the server gave the event. It has the document's key in readable form, whatever is
-    /// masked.
+    /// masked. That of a document that a snapshot read is a hash, and no place in the change stream.
     #[doc(hidden)]
     pub fn token(&self) -> &RawDocument {
         self.document(self.token)
@@ -252,12 +137,13 @@ impl ChangeEvent {
         }
     }
 
-    /// When it happened, by the cluster's logical clock.
+    /// When it happened, by the cluster's logical clock. Of a document that a snapshot read, it is the time as of which it is:
+    /// after every change up to there.
     pub fn cluster_time(&self) -> Timestamp {
         self.cluster_time
     }
 
-    /// When it happened, in milliseconds since 1970; absent before MongoDB 6.0.
+    /// When it happened, in milliseconds since 1970; absent before MongoDB 6.0, and where a snapshot read the document.
     pub fn wall_time_ms(&self) -> Option<i64> {
         self.wall_time_ms
     }
@@ -274,7 +160,7 @@ impl ChangeEvent {
         self.document_key.map(|span| self.document(span))
     }
 
-    /// The document after the change, where the server sent it.
+    /// The document after the change, where the server sent it, or as a snapshot read it.
     pub fn full_document(&self) -> Option<&RawDocument> {
         self.full_document.map(|span| self.document(span))
     }
@@ -293,6 +179,18 @@ impl ChangeEvent {
     pub fn transaction(&self) -> Option<(&RawDocument, i64)> {
         let lsid = self.lsid.map(|span| self.document(span))?;
         Some((lsid, self.txn_number?))
+    }
+
+    /// The snapshot that read the document; absent for a change.
+    pub fn snapshot(&self) -> Option<Snapshot<'_>> {
+        Snapshot::parse(self.raw_snapshot()?)
+    }
+
+    /// The same, as it is.
+    #[doc(hidden)]
+    pub fn raw_snapshot(&self) -> Option<&RawDocument> {
+        let span = self.snapshot.filter(|_| self.operation == Operation::Read);
+        span.map(|span| self.document(span))
     }
 
     fn document(&self, span: Span) -> &RawDocument {
@@ -317,79 +215,6 @@ impl fmt::Debug for ChangeEvent {
     }
 }
 
-impl Operation {
-    /// Every operation of a change stream that has a name of its own here, in the order in which messages list them.
-    #[doc(hidden)]
-    pub const ALL: [Self; 15] = [
-        Self::Insert,
-        Self::Update,
-        Self::Replace,
-        Self::Delete,
-        Self::Create,
-        Self::Drop,
-        Self::Rename,
-        Self::DropDatabase,
-        Self::CreateIndexes,
-        Self::DropIndexes,
-        Self::Modify,
-        Self::ShardCollection,
-        Self::RefineCollectionShardKey,
-        Self::ReshardCollection,
-        Self::Invalidate,
-    ];
-
-    /// The operation of that name.
-    pub fn named(name: &str) -> Self {
-        let known = name.parse();
-        known.unwrap_or_else(|UnknownOperation| Self::Other(name.into()))
-    }
-
-    /// The server's name of the operation.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Replace => "replace",
-            Self::Delete => "delete",
-            Self::Create => "create",
-            Self::Drop => "drop",
-            Self::Rename => "rename",
-            Self::DropDatabase => "dropDatabase",
-            Self::CreateIndexes => "createIndexes",
-            Self::DropIndexes => "dropIndexes",
-            Self::Modify => "modify",
-            Self::ShardCollection => "shardCollection",
-            Self::RefineCollectionShardKey => "refineCollectionShardKey",
-            Self::ReshardCollection => "reshardCollection",
-            Self::Invalidate => "invalidate",
-            Self::Read => "read",
-            Self::Other(name) => name,
-        }
-    }
-}
-
-/// A text that names no operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownOperation;
-
-impl FromStr for Operation {
-    type Err = UnknownOperation;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .chain([Self::Read])
-            .find(|operation| operation.as_str() == text)
-            .ok_or(UnknownOperation)
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl fmt::Display for Namespace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.database)?;
@@ -398,24 +223,6 @@ impl fmt::Display for Namespace<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// Where the names of the database and the collection are.
-fn namespace(cursor: &mut Cursor<'_>) -> Result<(Option<Span>, Option<Span>), raw_bson::Error> {
-    let (mut database, mut collection) = (None, None);
-    let mut inside = cursor.document()?;
-    while let Some(field) = inside.field()? {
-        match (field.name.as_bytes(), field.kind) {
-            (b"db", ElementType::String) => {
-                database = Some(inside.string()?.checked_span()?.into());
-            }
-            (b"coll", ElementType::String) => {
-                collection = Some(inside.string()?.checked_span()?.into());
-            }
-            (_, kind) => inside.skip(kind)?,
-        }
-    }
-    Ok((database, collection))
 }
 
 #[cfg(test)]
@@ -515,16 +322,5 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn operations_have_the_servers_names() {
-        for operation in Operation::ALL {
-            assert_eq!(operation.as_str().parse(), Ok(operation));
-        }
-        assert_eq!("Insert".parse::<Operation>(), Err(UnknownOperation));
-        let other = Operation::named("startIndexBuild");
-        assert_eq!(other, Operation::Other("startIndexBuild".into()));
-        assert_eq!(other.as_str(), "startIndexBuild");
     }
 }

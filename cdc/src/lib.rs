@@ -53,7 +53,7 @@ pub use self::{
     config::Faults,
     encode::own::Encoder,
     engine::{Engine, EngineBuilder, Error, Handle},
-    event::{ChangeEvent as Change, Namespace, Operation},
+    event::{ChangeEvent as Change, Mark, Marks, Namespace, Operation, Snapshot},
     message::Value as HeaderValue,
     sink::own::{Message, Sink},
 };

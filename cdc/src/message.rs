@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{event::Operation, position::time_text};
 
+/// The header that names the run of the snapshot that read the document.
+pub const SNAPSHOT_HEADER: &str = "cdc-snapshot";
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// One message, ready to be published any number of times.
@@ -20,9 +22,10 @@ pub struct Message {
     pub operation: Operation,
     /// `database.collection`, or `database` alone for an operation on the whole database.
     pub namespace: String,
-    /// When the change happened, by the cluster's logical clock.
+    /// When the change happened, by the cluster's logical clock; for a document that a snapshot read, as of when.
     pub cluster_time: Timestamp,
-    /// When the change happened, by the server's wall clock, in milliseconds since 1970; absent before MongoDB 6.0.
+    /// When the change happened, by the server's wall clock, in milliseconds since 1970; absent before MongoDB 6.0, and
+    /// for a document that a snapshot read.
     pub wall_time_ms: Option<i64>,
     /// The document's whole key; absent for an operation that is about no document.
     pub document_key: Option<DocumentKey>,
@@ -145,6 +148,14 @@ impl Message {
         .chain(self.partition.into_iter().flat_map(Partition::headers))
         .chain(more)
         .chain(own)
+    }
+
+    /// Name of the run of the snapshot that read the document.
+    pub fn snapshot(&self) -> Option<&str> {
+        self.more_headers.iter().find_map(|header| match header {
+            (SNAPSHOT_HEADER, Value::Text(run)) => Some(&**run),
+            _ => None,
+        })
     }
 
     /// Bytes that it takes in memory, about: the body, and the headers that a user wants.

@@ -15,9 +15,9 @@ mod structure;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use bson::{DateTime, RawDocumentBuf, rawdoc};
+use bson::{DateTime, RawDocument, RawDocumentBuf, rawdoc};
 
 use self::{copy::Copy, matcher::Matcher};
 pub use self::{
@@ -76,23 +76,47 @@ impl Projection {
     /// The event that may be told; none where that is `event` itself. It keeps its position and its identity.
     ///
     /// # Errors
-    /// Where the event is corrupt where a rule has to look; [`without_content`] is then all that may be told.
+    /// Where the event is corrupt where a rule has to look; [`Projection::without_content`] is then all that may be told.
     pub fn apply(&self, event: &ChangeEvent) -> Result<Option<ChangeEvent>, Error> {
         let matcher = Matcher::new(&self.0, event.namespace());
         if matcher.is_idle() && is_of_document(event.operation()) {
             return Ok(None);
         }
-        let bytes = rewrite::rewrite(event, Copy::new(event.raw(), matcher))?;
+        let copy = Copy::new(event.raw(), matcher);
+        let (bytes, hidden) = rewrite::rewrite(event, copy, || self.hidden_token(event))?;
+        let token = hidden.as_deref().unwrap_or_else(|| event.token());
         let rewritten = ChangeEvent::parse(bytes.into()).map_err(|_| Error { offset: 0 })?;
-        Ok(Some(rewritten.known_as(event)))
+        Ok(Some(rewritten.known_as(token)))
+    }
+
+    /// The event without anything of the document, its key included.
+    pub fn without_content(&self, event: &ChangeEvent) -> ChangeEvent {
+        without_content(event, &self.hidden_token(event))
+    }
+
+    /// The token by which an event is known whose key is not told.
+    ///
+    /// That of a document that was read is a hash of its key and of what the message tells besides, so whoever guesses the
+    /// key would see it in the message's id. It is hashed once more, with the secret of the masks, which is there wherever a
+    /// key is masked.
+    fn hidden_token<'e>(&self, event: &'e ChangeEvent) -> Cow<'e, RawDocument> {
+        let mut actions = self.0.iter().map(|rule| &rule.action);
+        let hasher = actions.find_map(|action| match action {
+            Action::Mask(Mask::Hash(hasher)) => Some(hasher),
+            _ => None,
+        });
+        match hasher {
+            Some(hasher) if *event.operation() == Operation::Read => {
+                Cow::Owned(hasher.token(event.token()))
+            }
+            _ => Cow::Borrowed(event.token()),
+        }
     }
 }
 
-/// The event without anything of the document, its key included.
-#[expect(clippy::missing_panics_doc, reason = "it has what every event has")]
-pub fn without_content(event: &ChangeEvent) -> ChangeEvent {
+fn without_content(event: &ChangeEvent, token: &RawDocument) -> ChangeEvent {
     let mut bare = rawdoc! {
-        "_id": rewrite::stand_in(event),
+        "_id": rewrite::stand_in(token),
         "operationType": event.operation().as_str(),
         "clusterTime": event.cluster_time(),
     };
@@ -106,8 +130,11 @@ pub fn without_content(event: &ChangeEvent) -> ChangeEvent {
         names.append(bson::raw::cstr!("coll"), collection);
     }
     bare.append(bson::raw::cstr!("ns"), names);
+    if let Some(snapshot) = event.raw_snapshot() {
+        bare.append(bson::raw::cstr!("snapshot"), snapshot);
+    }
     let bare = ChangeEvent::parse(bare.into_bytes().into());
-    bare.expect("it has what every event has").known_as(event)
+    bare.expect("it has what every event has").known_as(token)
 }
 
 /// Whether it tells of one document, and so of nothing that describes a collection.

@@ -17,7 +17,7 @@ use super::{
     shape::grown,
 };
 use crate::{
-    event::{ChangeEvent, Namespace, Operation},
+    event::{ChangeEvent, Mark, Namespace, Operation},
     raw_bson::{self, Cursor},
 };
 
@@ -138,7 +138,7 @@ impl Debezium {
         source.string("connector", "mongodb");
         source.string("name", &self.0.name);
         source.integer("ts_ms", millis);
-        source.string("snapshot", "false");
+        source.string("snapshot", snapshot_record(event));
         source.string("db", database);
         source.null("sequence");
         source.integer("ts_us", millis.saturating_mul(1_000));
@@ -167,8 +167,26 @@ fn code(operation: &Operation) -> Option<&'static str> {
         Operation::Insert => Some("c"),
         Operation::Update | Operation::Replace => Some("u"),
         Operation::Delete => Some("d"),
+        Operation::Read => Some("r"),
         _ => None,
     }
+}
+
+/// Debezium's word for a document's place in a snapshot. It has one word where we have several marks, and of several that are
+/// true it takes the last before the first, and the snapshot's before the collection's
+/// (`RelationalSnapshotChangeEventSource.setSnapshotMarker`). It knows no ranges.
+fn snapshot_record(event: &ChangeEvent) -> &'static str {
+    let Some(snapshot) = event.snapshot() else {
+        return "false";
+    };
+    let words = [
+        (Mark::RunLast, "last"),
+        (Mark::RunFirst, "first"),
+        (Mark::CollectionLast, "last_in_data_collection"),
+        (Mark::CollectionFirst, "first_in_data_collection"),
+    ];
+    let word = words.iter().find(|(mark, _)| snapshot.marks.has(*mark));
+    word.map_or("true", |(_, word)| word)
 }
 
 fn number(object: &mut Object<'_>, name: &str, number: Option<i64>) {

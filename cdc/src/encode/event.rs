@@ -53,6 +53,7 @@ mod tests {
     use bson::{Timestamp, rawdoc};
 
     use super::*;
+    use crate::{encode::samples::read, event::Mark};
 
     #[test]
     fn a_trimmed_event_keeps_all_but_the_whole_documents() {
@@ -73,5 +74,19 @@ mod tests {
             text,
             r#"{"_id":{"_data":"82"},"clusterTime":{"$timestamp":{"t":1,"i":2}},"operationType":"update","ns":{"db":"d"},"documentKey":{"_id":1}}"#
         );
+    }
+
+    #[test]
+    fn a_document_that_a_snapshot_read_is_told_as_a_change_is_with_its_place() {
+        let mut out = Vec::new();
+        let event = read(&[Mark::RunFirst]);
+        Event.write(&event, JsonMode::Relaxed, &mut out).unwrap();
+        let token = event.token().get_str("_data").unwrap();
+        let head = format!(r#"{{"_id":{{"_data":"{token}"}},"operationType":"read","#);
+        let expected = head
+            + r#""clusterTime":{"$timestamp":{"t":1700000000,"i":7}},"fullDocument":{"_id":7,"name":"a \"quoted\"\nname","#
+            + r#""cents":1250},"ns":{"db":"shop","coll":"orders"},"documentKey":{"_id":7},"snapshot":{"run":"initial","#
+            + r#""range":1,"ranges":4,"marks":["run-first"]}}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -118,7 +118,7 @@ fn without_documents(change: &Change) -> Result<Change, Box<dyn Error + Send + S
             bare.append(name, value);
         }
     }
-    Ok(Change::parse(bare.into_bytes().into())?.known_as(change))
+    Ok(Change::parse(bare.into_bytes().into())?.known_as(change.token()))
 }
 
 /// What is wrong with headers of an encoder's, which have to fit into one frame beside the others.

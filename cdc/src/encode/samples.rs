@@ -2,10 +2,10 @@
 
 use bson::{
     Binary, Bson, DateTime, Document, RawDocumentBuf, Regex, Timestamp, doc, oid::ObjectId,
-    raw::cstr, spec::BinarySubtype,
+    raw::cstr, rawdoc, spec::BinarySubtype,
 };
 
-use crate::event::ChangeEvent;
+use crate::event::{ChangeEvent, Mark, Marks, Namespace, Reading};
 
 /// 2023-11-14T22:13:20.123Z.
 const WALL_TIME: DateTime = DateTime::from_millis(1_700_000_000_123);
@@ -86,6 +86,29 @@ pub(super) fn delete() -> ChangeEvent {
 
 pub(super) fn rename() -> ChangeEvent {
     event("rename", doc! { "to": { "db": "shop", "coll": "old" } })
+}
+
+/// A document of `shop.orders` that a snapshot read.
+pub(super) fn read(marks: &[Mark]) -> ChangeEvent {
+    let mut all = Marks::default();
+    for mark in marks {
+        all.add(*mark);
+    }
+    let reading = Reading {
+        run: "initial",
+        namespace: Namespace {
+            database: "shop",
+            collection: Some("orders"),
+        },
+        document: &rawdoc! { "_id": 7, "name": "a \"quoted\"\nname", "cents": 1250_i64 },
+        time: Timestamp {
+            time: 1_700_000_000,
+            increment: 7,
+        },
+        range: (1, 4),
+        marks: all,
+    };
+    reading.event().unwrap()
 }
 
 /// A document with a value of every type that BSON has.

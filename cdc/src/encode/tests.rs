@@ -3,6 +3,7 @@
 use bson::{RawDocumentBuf, Timestamp, rawdoc};
 
 use super::*;
+use crate::{encode::samples, event::Mark};
 
 fn config() -> Config {
     let mut headers = Headers::default();
@@ -57,6 +58,40 @@ fn a_change_of_a_document_is_told_once() {
         ["cdc-partition: 3", "tenant: acme", "to q.3"]
     );
     assert_eq!(message.further, []);
+}
+
+#[test]
+fn a_document_that_a_snapshot_read_goes_where_its_changes_go() {
+    let mut headers = Headers::default();
+    headers.add_text("what", "{operation} of {key}").unwrap();
+    let config = Config {
+        routing_key: RoutingKey::parse("{collection}.{operation}.{document.cents}").unwrap(),
+        partitions: Partitions::new(4),
+        headers,
+        ..Config::default()
+    };
+    let read = encode(&samples::read(&[Mark::RunFirst]), &config).unwrap();
+    assert_eq!(read.target, Target::Main("orders.read.1250".into()));
+    let insert = encode(&samples::insert(), &config).unwrap();
+    assert_eq!(read.partition, insert.partition);
+    assert_eq!(read.document_key, insert.document_key);
+    assert_eq!(read.body, insert.body);
+    let texts = read.headers().filter_map(|(name, value)| match value {
+        Value::Text(text) => Some(format!("{name}: {text}")),
+        Value::Number(_) => None,
+    });
+    let expected = [
+        "cdc-namespace: shop.orders",
+        "cdc-operation: read",
+        "cdc-cluster-time: 1700000000:7",
+        r#"cdc-document-key: {"_id":{"$numberInt":"7"}}"#,
+        "cdc-snapshot: initial",
+        "cdc-snapshot-mark: run-first",
+        "cdc-snapshot-range: 1/4",
+        "what: read of 7",
+    ];
+    assert!(texts.eq(expected.map(str::to_owned)));
+    assert_eq!(read.seconds(), 1_700_000_000);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bson::{RawDocument, Timestamp, spec::ElementType};
 use sha2::{Digest as _, Sha256};
 
-use super::{ChangeEvent, Error, Namespace};
+use super::{ChangeEvent, Error, Marks, Namespace};
 use crate::raw_bson::Cursor;
 
 /// Bytes of the event beside its texts and its document, about.
@@ -24,67 +24,6 @@ pub struct Reading<'a> {
     pub range: (u16, u16),
     /// Where it stands in the run.
     pub marks: Marks,
-}
-
-/// A place in a run that a consumer may want to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
-    /// The first document of a range.
-    RangeFirst,
-    /// The last document of a range.
-    RangeLast,
-    /// The first document of a collection.
-    CollectionFirst,
-    /// The last document of a collection.
-    CollectionLast,
-    /// The first document of the run.
-    RunFirst,
-    /// The last document of the run.
-    RunLast,
-}
-
-/// A set of marks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Marks(u8);
-
-impl Mark {
-    const ALL: [Self; 6] = [
-        Self::RunFirst,
-        Self::CollectionFirst,
-        Self::RangeFirst,
-        Self::RangeLast,
-        Self::CollectionLast,
-        Self::RunLast,
-    ];
-
-    /// Its name in messages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RangeFirst => "range-first",
-            Self::RangeLast => "range-last",
-            Self::CollectionFirst => "collection-first",
-            Self::CollectionLast => "collection-last",
-            Self::RunFirst => "run-first",
-            Self::RunLast => "run-last",
-        }
-    }
-}
-
-impl Marks {
-    /// Adds one.
-    pub fn add(&mut self, mark: Mark) {
-        self.0 |= 1 << mark as u8;
-    }
-
-    /// Whether it is there.
-    pub fn has(self, mark: Mark) -> bool {
-        self.0 & 1 << mark as u8 != 0
-    }
-
-    /// Those that are there, the firsts before the lasts.
-    pub fn iter(self) -> impl Iterator<Item = Mark> {
-        Mark::ALL.into_iter().filter(move |mark| self.has(*mark))
-    }
 }
 
 impl Reading<'_> {
@@ -218,7 +157,7 @@ mod tests {
     use bson::{Document, rawdoc};
 
     use super::*;
-    use crate::event::Operation;
+    use crate::event::{Mark, Operation, Snapshot};
 
     fn reading(document: &RawDocument, marks: Marks) -> Reading<'_> {
         Reading {
@@ -273,6 +212,12 @@ mod tests {
             "run": "initial", "range": 1, "ranges": 4, "marks": ["run-first", "range-last"],
         };
         assert_eq!(read.get_document("snapshot").unwrap(), &snapshot);
+        let snapshot = Snapshot {
+            run: "initial",
+            range: (1, 4),
+            marks,
+        };
+        assert_eq!(event.snapshot(), Some(snapshot));
     }
 
     #[test]

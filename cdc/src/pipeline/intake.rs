@@ -275,18 +275,19 @@ impl Intake {
     }
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
-        let projected = self.projection.as_ref().map(|one| one.apply(event));
-        match projected.transpose() {
-            Ok(projected) => self.encoded(projected.flatten().as_ref().unwrap_or(event)),
-            Err(error) => self.unreadable(event, error),
+        let Some(projection) = &self.projection else {
+            return self.encoded(event);
+        };
+        match projection.apply(event) {
+            Ok(projected) => self.encoded(projected.as_ref().unwrap_or(event)),
+            Err(error) => self.unreadable(&projection.without_content(event), error),
         }
     }
 
-    /// Nobody knows which bytes of `event` may be told.
-    fn unreadable(&self, event: &ChangeEvent, error: projection::Error) -> Result<Message, Error> {
-        let bare = projection::without_content(event);
-        let parked = encode::poison(&bare, &self.encode, &error);
-        let error = Error::project(event, error);
+    /// Nobody knows which bytes of an event may be told, of which `bare` is what is left without any content.
+    fn unreadable(&self, bare: &ChangeEvent, error: projection::Error) -> Result<Message, Error> {
+        let parked = encode::poison(bare, &self.encode, &error);
+        let error = Error::project(bare, error);
         if self.policies.on_poison != OnPoison::Park {
             return Err(error);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bson::spec::ElementType;
+use bson::{RawDocument, RawDocumentBuf, rawdoc, spec::ElementType};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
@@ -36,6 +36,13 @@ impl Hasher {
     #[expect(clippy::missing_panics_doc, reason = "HMAC takes a key of any length")]
     pub fn new(secret: &[u8]) -> Self {
         Self(Hmac::new_from_slice(secret).expect("a key of any length is taken"))
+    }
+
+    /// A token of 32 hexadecimal digits in the place of `token`. No value has the same hash, since a document has none: the
+    /// values in it have.
+    pub(super) fn token(&self, token: &RawDocument) -> RawDocumentBuf {
+        let digits = self.digits(ElementType::EmbeddedDocument, token.as_bytes());
+        rawdoc! { "_data": String::from_utf8_lossy(digits[..16].as_flattened()).as_ref() }
     }
 
     /// 64 hexadecimal digits. The type's byte goes before the value's own bytes: 1 and `"1"` have different hashes, and

@@ -1,18 +1,18 @@
 //! The change event, with the rules applied wherever it may tell of a document's content.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
-use bson::{RawDocumentBuf, rawdoc, spec::ElementType};
+use bson::{RawDocument, RawDocumentBuf, rawdoc, spec::ElementType};
 
 use super::{copy::Copy, description::description, structure::structure};
 use crate::{
-    event::ChangeEvent,
+    event::{ChangeEvent, Operation},
     message::MessageId,
     raw_bson::{Cursor, Error, Field},
 };
 
 /// Fields that hold no content of a document. Any that is not known, such as one that a later server adds, is left out.
-const ENVELOPE: [&str; 12] = [
+const ENVELOPE: [&str; 11] = [
     "operationType",
     "clusterTime",
     "wallTime",
@@ -24,12 +24,20 @@ const ENVELOPE: [&str; 12] = [
     "txnNumber",
     "commitTimestamp",
     "splitEvent",
-    "snapshot",
 ];
 
-/// The bytes of the new event.
-pub(super) fn rewrite(event: &ChangeEvent, mut copy: Copy<'_, '_>) -> Result<Vec<u8>, Error> {
-    let mut rewrite = Rewrite::default();
+/// The bytes of the new event, and what `hidden_token` gives where something was changed that the token has too: the new
+/// event then tells the token no more.
+pub(super) fn rewrite<'e>(
+    event: &ChangeEvent,
+    mut copy: Copy<'_, '_>,
+    hidden_token: impl FnOnce() -> Cow<'e, RawDocument>,
+) -> Result<(Vec<u8>, Option<Cow<'e, RawDocument>>), Error> {
+    let mut rewrite = Rewrite {
+        is_read: *event.operation() == Operation::Read,
+        ..Rewrite::default()
+    };
+    let mut hidden = None;
     let mut cursor = Cursor::of_bytes(copy.whole)?;
     copy.framed(|copy| {
         while let Some(field) = cursor.field()? {
@@ -38,20 +46,23 @@ pub(super) fn rewrite(event: &ChangeEvent, mut copy: Copy<'_, '_>) -> Result<Vec
         if rewrite.is_known_by_content
             && let Some(token) = rewrite.token.take()
         {
-            copy.out.splice(token, stand_in(event).into_bytes());
+            let known_as = hidden.insert(hidden_token());
+            copy.out.splice(token, stand_in(known_as).into_bytes());
         }
         Ok(())
     })?;
-    Ok(copy.out)
+    Ok((copy.out, hidden))
 }
 
 /// What takes the place of the resume token, which has the document's key and other content in it: the message's id.
-pub(super) fn stand_in(event: &ChangeEvent) -> RawDocumentBuf {
-    rawdoc! { "_data": MessageId::from_token(event.token()).to_string() }
+pub(super) fn stand_in(token: &RawDocument) -> RawDocumentBuf {
+    rawdoc! { "_data": MessageId::from_token(token).to_string() }
 }
 
 #[derive(Debug, Default)]
 struct Rewrite {
+    /// Whether the event is of a document that a snapshot read.
+    is_read: bool,
     /// Where the copy has the resume token.
     token: Option<Range<usize>>,
     /// Whether something was changed that the token has too.
@@ -86,6 +97,7 @@ impl Rewrite {
             b"operationDescription" | b"stateBeforeChange" if is_document => {
                 self.part(copy, field, from, structure)
             }
+            b"snapshot" if is_document && self.is_read => copy.element(field, from),
             // Such as a full document that is gone.
             _ if field.kind == ElementType::Null => copy.element(field, from),
             name if ENVELOPE.iter().any(|known| known.as_bytes() == name) => {

@@ -7,7 +7,7 @@ use super::*;
 use crate::encode::{
     extended_json::write_document,
     samples::{
-        ID, bare_update, delete, event, every_type, insert, parsed, rename, replace, update,
+        ID, bare_update, delete, event, every_type, insert, parsed, read, rename, replace, update,
     },
 };
 
@@ -119,6 +119,33 @@ fn a_replacement_and_a_deletion_have_what_the_server_sends() {
         "",
         r#"{"documentKey":{"_id":{"$numberInt":"7"}}}"#,
     );
+}
+
+#[test]
+fn a_document_that_a_snapshot_read_has_its_place_in_the_data_and_the_time_as_of_which_it_is() {
+    use crate::event::Mark::{RangeLast, RunLast};
+    let document = r#""fullDocument":{"_id":7,"name":"a \"quoted\"\nname","cents":1250},"documentKey":{"_id":7}"#;
+    for (marks, told) in [
+        (&[][..], ""),
+        (
+            &[RangeLast, RunLast],
+            r#","marks":["range-last","run-last"]"#,
+        ),
+    ] {
+        let event = read(marks);
+        let data =
+            format!(r#"{{{document},"snapshot":{{"run":"initial","range":1,"ranges":4{told}}}}}"#);
+        let id = MessageId::from_token(event.token());
+        let attributes = format!(
+            r#""specversion":"1.0","id":"{id}","source":"/mongodb/shop","type":"mongodb.change.read.v1","#
+        ) + r#""subject":"{\"_id\":{\"$numberInt\":\"7\"}}","time":"2023-11-14T22:13:20Z","database":"shop","#
+            + r#""collection":"orders","operation":"read","clustertime":"1700000000:7""#;
+        let expected =
+            format!(r#"{{{attributes},"datacontenttype":"application/json","data":{data}}}"#);
+        let relaxed = JsonMode::Relaxed;
+        assert_eq!(written(&shape(Mode::Structured), &event, relaxed), expected);
+        assert_eq!(written(&shape(Mode::Binary), &event, relaxed), data);
+    }
 }
 
 #[test]
@@ -267,6 +294,7 @@ fn every_event_is_one_by_the_specification() {
         replace(),
         delete(),
         rename(),
+        read(&[]),
         invalidate,
         strange,
     ];
@@ -307,6 +335,7 @@ fn a_body_seldom_grows() {
         replace(),
         delete(),
         rename(),
+        read(&[]),
     ] {
         for mode in [Mode::Structured, Mode::Binary] {
             let shape = shape(mode);

@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::*;
 use crate::encode::{
     extended_json::write_document,
-    samples::{bare_update, delete, event, every_type, insert, parsed, rename, replace, update},
+    samples::{
+        bare_update, delete, event, every_type, insert, parsed, read, rename, replace, update,
+    },
 };
 
 fn shape(has_schema: bool) -> Debezium {
@@ -139,6 +141,34 @@ fn a_deletion_has_the_document_before_it_where_the_server_has() {
 }
 
 #[test]
+fn a_document_that_a_snapshot_read_is_after_nothing_and_has_its_place() {
+    let all = [Mark::RunFirst, Mark::CollectionFirst, Mark::RangeFirst];
+    for (marks, word) in [
+        (&[][..], "true"),
+        (&[Mark::RangeFirst, Mark::RangeLast], "true"),
+        (&all[1..], "first_in_data_collection"),
+        (&all, "first"),
+        (&[Mark::CollectionLast], "last_in_data_collection"),
+        (
+            &[Mark::CollectionFirst, Mark::CollectionLast],
+            "last_in_data_collection",
+        ),
+        (&[Mark::RunFirst, Mark::CollectionLast], "first"),
+        (&[Mark::RunFirst, Mark::RunLast], "last"),
+    ] {
+        let head = r#""before":null,"after":"{\"_id\":7,\"name\":\"a \\\"quoted\\\"\\nname\",\"cents\":1250}","updateDescription":null"#;
+        let source = source(r#""lsid":null,"txnNumber":null"#)
+            .replace("1700000000123", "1700000000000")
+            .replace(r#""wallTime":1700000000000"#, r#""wallTime":null"#)
+            .replace(r#""false""#, &format!(r#""{word}""#));
+        let expected =
+            format!(r#"{{{head},{source},"op":"r","ts_ms":1700000000000,"transaction":null}}"#);
+        assert_eq!(body(&read(marks), JsonMode::Relaxed), expected);
+    }
+    assert!(shape(false).tells_of(&Operation::Read));
+}
+
+#[test]
 fn an_operation_that_debezium_does_not_know_has_no_body() {
     let mut out = b"before".to_vec();
     let error = shape(true)
@@ -261,7 +291,8 @@ fn conforms(schema: &Value, value: &Value, place: &str) {
 
 #[test]
 fn a_body_with_its_schema_is_as_the_schema_says() {
-    for event in [insert(), update(), bare_update(), replace(), delete()] {
+    let changes = [insert(), update(), bare_update(), replace(), delete()];
+    for event in changes.into_iter().chain([read(&[Mark::RunLast])]) {
         let mut out = Vec::new();
         shape(true)
             .write(&event, JsonMode::Canonical, &mut out)
@@ -277,7 +308,14 @@ fn a_body_with_its_schema_is_as_the_schema_says() {
 
 #[test]
 fn a_body_seldom_grows() {
-    for event in [insert(), update(), bare_update(), replace(), delete()] {
+    for event in [
+        insert(),
+        update(),
+        bare_update(),
+        replace(),
+        delete(),
+        read(&[]),
+    ] {
         for has_schema in [false, true] {
             let shape = shape(has_schema);
             let mut out = Vec::new();

@@ -7,7 +7,10 @@ use proptest::{
 };
 
 use super::*;
-use crate::encode::samples::{bare_update, delete, event, every_type, insert, rename, update};
+use crate::{
+    encode::samples::{bare_update, delete, event, every_type, insert, read, rename, update},
+    event::Mark,
+};
 
 /// Every shape that users can choose, and those that settings change.
 fn shapes() -> Vec<Arc<dyn Shape>> {
@@ -64,6 +67,7 @@ fn events_with_changed_bytes_are_an_error_or_become_a_body() {
         bare_update(),
         delete(),
         rename(),
+        read(&[Mark::RunFirst, Mark::RangeLast]),
         event("replace", document),
     ];
     let byte = || proptest::prop_oneof![0..0x14_u8, any::<u8>()];
@@ -83,7 +87,7 @@ fn events_with_changed_bytes_are_an_error_or_become_a_body() {
 
 #[test]
 fn whatever_has_a_body_whole_has_one_without_its_documents_that_is_no_longer() {
-    for event in [insert(), update(), bare_update(), delete()] {
+    for event in [insert(), update(), bare_update(), delete(), read(&[])] {
         for shape in shapes() {
             let (mut whole, mut trimmed) = (Vec::new(), Vec::new());
             let mode = JsonMode::Canonical;

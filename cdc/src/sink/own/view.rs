@@ -9,7 +9,7 @@ use crate::{
     message::{self, DocumentKey, Target, Value as HeaderValue},
 };
 
-/// One message, which tells of one change. A clone is the same message.
+/// One message, which tells of one change, or of a document that a snapshot read. A clone is the same message.
 #[derive(Debug, Clone)]
 pub struct Message(Arc<message::Message>);
 
@@ -33,14 +33,22 @@ impl Message {
         &self.0.namespace
     }
 
-    /// When the change happened, by the cluster's logical clock.
+    /// When the change happened, by the cluster's logical clock. Of a document that a snapshot read, it is the time as of which
+    /// it is: after every change up to there.
     pub fn cluster_time(&self) -> Timestamp {
         self.0.cluster_time
     }
 
-    /// When the change happened, in milliseconds since 1970; absent before MongoDB 6.0.
+    /// When the change happened, in milliseconds since 1970; absent before MongoDB 6.0, and where a snapshot read the
+    /// document.
     pub fn wall_time_ms(&self) -> Option<i64> {
         self.0.wall_time_ms
+    }
+
+    /// Name of the run of the snapshot that read the document; absent for a change. The headers `cdc-snapshot-mark` and
+    /// `cdc-snapshot-range` say where the run or a part of it begins and ends.
+    pub fn snapshot(&self) -> Option<&str> {
+        self.0.snapshot()
     }
 
     /// `_id` and shard key of the document as canonical Extended JSON; absent for an operation that is about no document. Of
