@@ -138,7 +138,12 @@ pub(super) fn operations() -> Kind<Operations> {
         if parts(text).any(|name| name == Operations::ALL) {
             return Ok(Operations::All);
         }
-        let parse = |name: &str| name.parse().map_err(|_| not_one_of(name, names()));
+        let parse = |name: &str| match name.parse() {
+            Ok(Operation::Read) => Err(format!(
+                "`{name}` is no operation of a change stream: a snapshot reads documents whatever is listed here; leave it out"
+            )),
+            known => known.map_err(|_| not_one_of(name, names())),
+        };
         let operations: Vec<Operation> = parts(text).map(parse).collect::<Result<_, _>>()?;
         match operations[..] {
             [] => Err("names no operation".to_owned()),

@@ -117,6 +117,13 @@ fn a_list_of_nothing_but_commas_is_a_fault() {
 }
 
 #[test]
+fn what_a_snapshot_does_is_no_operation_to_choose() {
+    let text = faults(&[("CDC_OPERATIONS", "insert,read")]);
+    let part = "CDC_OPERATIONS: `read` is no operation of a change stream";
+    assert!(text.contains(part), "no `{part}` in:\n{text}");
+}
+
+#[test]
 fn collections_are_told_by_the_database_that_is_watched() {
     let watched = ("MONGO_DATABASE_NAME", "shop");
     let (config, _) = config(&[watched, ("CDC_COLLECTIONS", "shop.games, or?ers_*, a.b")]);

@@ -31,7 +31,7 @@ pub(super) struct Look {
 
 /// Adds the line of `delivery` to `out`, which no terminal of that width wraps; `now` is in milliseconds since 1970.
 pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>) {
-    let wall_time = headers::integer(delivery, "cdc-wall-time-ms");
+    let time = time(delivery);
     let operation = headers::text(delivery, "cdc-operation")
         .or(delivery.properties.kind().as_ref().map(ShortString::as_str))
         .unwrap_or(UNKNOWN);
@@ -39,11 +39,10 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
     let body = content::readable(delivery);
     let id = id(delivery, &body);
     let id = id.as_deref().unwrap_or(UNKNOWN);
-    let lag =
-        wall_time.map(|at| Duration::from_millis(now.saturating_sub(at).max(0).unsigned_abs()));
+    let lag = time.map(|at| Duration::from_millis(now.saturating_sub(at).max(0).unsigned_abs()));
 
     let mut row = Row::new(look.width, look.colour);
-    row.column(&wall_time.map_or(UNKNOWN.to_owned(), clock), 12, DIMMED);
+    row.column(&time.map_or(UNKNOWN.to_owned(), clock), 12, DIMMED);
     row.column(operation, 7, of_operation(operation));
     row.column(namespace, 0, PLAIN);
     row.column(
@@ -52,8 +51,21 @@ pub(super) fn write(delivery: &Delivery, now: i64, look: Look, out: &mut Vec<u8>
         DIMMED,
     );
     row.column(&lag.map_or(UNKNOWN.to_owned(), human), 5, of_lag(lag));
+    if let Some(marks) = headers::text(delivery, "cdc-snapshot-mark") {
+        row.column(marks, 0, of_operation(operation));
+    }
     row.rest(&body);
     row.end(out);
+}
+
+/// When the change happened, in milliseconds since 1970, or as of when a snapshot read the document: by the wall clock, else
+/// by the seconds of the cluster time.
+fn time(delivery: &Delivery) -> Option<i64> {
+    let wall_time = headers::integer(delivery, "cdc-wall-time-ms");
+    wall_time.or_else(|| {
+        let (seconds, _) = headers::text(delivery, "cdc-cluster-time")?.split_once(':')?;
+        Some(i64::from(seconds.parse::<u32>().ok()?) * 1000)
+    })
 }
 
 /// The document's id, from the header that has its key or from the body's `entry_id`; otherwise the message id.
@@ -124,6 +136,7 @@ fn of_operation(operation: &str) -> Style {
         "insert" => AnsiColor::Green,
         "update" | "replace" => AnsiColor::Yellow,
         "delete" | "drop" | "dropDatabase" => AnsiColor::Red,
+        "read" => AnsiColor::Blue,
         _ => AnsiColor::Cyan,
     };
     colour.on_default()

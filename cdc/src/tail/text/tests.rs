@@ -57,6 +57,34 @@ fn a_row_has_time_operation_namespace_id_lag_and_body() {
 }
 
 #[test]
+fn a_document_that_a_snapshot_read_has_its_time_and_where_the_run_begins_and_ends() {
+    let mut delivery = delivery("{}");
+    let mut headers = FieldTable::default();
+    for (name, text) in [
+        ("cdc-operation", "read"),
+        ("cdc-namespace", "scrabble.moves"),
+        ("cdc-cluster-time", "1700000000:7"),
+        ("cdc-document-key", r#"{"_id":"a"}"#),
+        ("cdc-snapshot", "initial"),
+    ] {
+        headers.insert(name.into(), AMQPValue::LongString(text.into()));
+    }
+    delivery.properties = delivery.properties.with_headers(headers.clone());
+    let head = "22:13:20.000 read    scrabble.moves a 135ms";
+    assert_eq!(line(&delivery, 100, false), format!("{head} {{}}\n"));
+    let marks = "run-first,range-first";
+    headers.insert(
+        "cdc-snapshot-mark".into(),
+        AMQPValue::LongString(marks.into()),
+    );
+    delivery.properties = delivery.properties.with_headers(headers);
+    let expected = format!("{head} {marks} {{}}\n");
+    assert_eq!(line(&delivery, 100, false), expected);
+    let coloured = line(&delivery, 100, true);
+    assert!(coloured.contains("\x1b[34mread\x1b[0m"), "{coloured:?}");
+}
+
+#[test]
 fn a_message_of_another_program_is_shown_as_well() {
     let delivery = Delivery::mock(1, "".into(), "q".into(), false, b"hello".to_vec());
     assert_eq!(
