@@ -100,7 +100,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "snapshot",
         &[
-            "event", "health", "metrics", "mongo", "position", "raw_bson", "retry",
+            "event", "health", "metrics", "mongo", "position", "raw_bson", "reply", "retry",
         ],
     ),
     (
@@ -108,10 +108,6 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "event", "health", "metrics", "mongo", "position", "raw_bson", "reply", "retry",
         ],
-    ),
-    (
-        "snapshot",
-        &["event", "mongo", "position", "raw_bson", "reply", "retry"],
     ),
     ("projection", &["event", "message", "raw_bson"]),
     ("encode", &["event", "message", "raw_bson", "retry"]),

@@ -18,7 +18,7 @@ const SKIPPED_MAX: usize = 100;
 /// Everything about the snapshots of a pipeline that outlives a session.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
-    /// Whether the run of `CDC_SNAPSHOT=initial` was begun.
+    /// Whether the run with which a pipeline may begin was begun.
     pub has_begun_initial: bool,
     /// The run under way.
     pub run: Option<Run>,
