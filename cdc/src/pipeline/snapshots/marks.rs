@@ -3,7 +3,7 @@
 use super::reads::{Ready, What};
 use crate::{
     event::{Mark, Marks},
-    snapshot::{Range, Run},
+    snapshot::Run,
 };
 
 /// What was marked as a last document. It is not saved: after a crash a mark may be made again.
@@ -19,20 +19,26 @@ impl Marked {
     /// The marks of the document that is next in `ready`, and the last one there or not.
     pub(super) fn of(&mut self, run: &Run, ready: &Ready, is_last: bool) -> Marks {
         let mut marks = Marks::default();
-        if let What::Chunk(range) = ready.what {
-            firsts(run, range, &mut marks);
-        }
-        if is_last && let Some(level) = level(run, ready) {
-            self.lasts(run, level, &mut marks);
+        match ready.what {
+            What::Last(mark) => self.last(run, mark, &mut marks),
+            What::Chunk(range) => {
+                firsts(run, range, &mut marks);
+                if is_last && ready.is_end {
+                    marks.add(Mark::RangeLast);
+                    if are_others_done(run, range) {
+                        self.last(run, Mark::CollectionLast, &mut marks);
+                    }
+                }
+            }
         }
         marks
     }
 
-    fn lasts(&mut self, run: &Run, level: Mark, marks: &mut Marks) {
-        let is_run = level == Mark::RunLast || level == Mark::CollectionLast && run.todo.is_empty();
-        marks.add(level);
-        self.collection |= level == Mark::CollectionLast;
-        if is_run {
+    /// The last one of a collection is the run's where no other collection follows.
+    fn last(&mut self, run: &Run, mark: Mark, marks: &mut Marks) {
+        marks.add(mark);
+        self.collection |= mark == Mark::CollectionLast;
+        if run.todo.is_empty() {
             marks.add(Mark::RunLast);
             self.run = true;
         }
@@ -54,22 +60,11 @@ fn firsts(run: &Run, range: usize, marks: &mut Marks) {
     }
 }
 
-/// What ends with the last document of `ready`, if anything does.
-fn level(run: &Run, ready: &Ready) -> Option<Mark> {
-    match ready.what {
-        What::Last(mark) => Some(mark),
-        What::Chunk(range) => {
-            let ranges = &run.current.as_ref()?.ranges;
-            let is_other = |(index, other): (usize, &Range)| index == range || other.is_done;
-            let are_done = ranges.iter().enumerate().all(is_other);
-            let level = if are_done {
-                Mark::CollectionLast
-            } else {
-                Mark::RangeLast
-            };
-            ready.is_end.then_some(level)
-        }
-    }
+/// Whether all ranges of the collection are read, but for this one.
+fn are_others_done(run: &Run, range: usize) -> bool {
+    let ranges = run.current.iter().flat_map(|current| &current.ranges);
+    let mut others = ranges.enumerate().filter(|(index, _)| *index != range);
+    others.all(|(_, other)| other.is_done)
 }
 
 /// Number of the range that `ready` is of, from 1 on, and how many there are.
