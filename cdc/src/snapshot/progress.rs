@@ -97,7 +97,7 @@ pub struct Collection {
     pub estimate: u64,
     /// Documents that were read.
     pub documents: u64,
-    /// Its parts, in the order of the `_id` index; together they are all of it.
+    /// Its parts, in the order of the `_id` index; together they are all that was there when its reading began.
     pub ranges: Vec<Range>,
 }
 
@@ -110,6 +110,9 @@ pub struct Range {
     pub to: Option<Key>,
     /// The last key that was read; none where it is not begun.
     pub after: Option<Key>,
+    /// Whether it is one document, the first from `from` on. What is behind the last one of a collection was inserted
+    /// later, so the changes tell of it, and a collection that grows all the time is read to its end.
+    pub is_single: bool,
     /// Documents that were read.
     pub documents: u64,
     /// Whether it is read.
@@ -313,20 +316,31 @@ impl std::fmt::Display for Name {
 }
 
 impl Collection {
-    /// One that is not begun, cut at `boundaries`, which are in the order of the index.
-    pub fn new(name: Name, estimate: u64, boundaries: &[Key]) -> Self {
-        let froms = std::iter::once(None).chain(boundaries.iter().cloned().map(Some));
-        let tos = boundaries.iter().cloned().map(Some).chain([None]);
-        let ranges = froms.zip(tos).map(|(from, to)| Range {
-            from,
-            to,
-            ..Range::default()
-        });
+    /// One that is not begun, whose last document has the key `last`, cut at `boundaries`, which are in the order of the
+    /// index.
+    pub fn new(name: Name, estimate: u64, boundaries: &[Key], last: Option<&Key>) -> Self {
+        let mut ranges = Vec::new();
+        if let Some(last) = last {
+            let cuts = boundaries.iter().filter(|cut| *cut != last);
+            let cuts: Vec<Option<Key>> = cuts.cloned().map(Some).collect();
+            let froms = [None].into_iter().chain(cuts.iter().cloned());
+            let tos = cuts.iter().cloned().chain([Some(last.clone())]);
+            ranges.extend(froms.zip(tos).map(|(from, to)| Range {
+                from,
+                to,
+                ..Range::default()
+            }));
+            ranges.push(Range {
+                from: Some(last.clone()),
+                is_single: true,
+                ..Range::default()
+            });
+        }
         Self {
             name,
             estimate,
             documents: 0,
-            ranges: ranges.collect(),
+            ranges,
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Piece {
     pub after: Option<Key>,
     /// The first key behind it.
     pub to: Option<Key>,
+    /// Whether it is one document, the first from `from` on.
+    pub is_single: bool,
     /// Most documents, those included that the filter leaves out.
     pub documents: usize,
     /// The cluster time.
@@ -69,6 +71,22 @@ pub struct Chunk {
     pub passed: Option<Key>,
     /// Whether there was nothing behind it at that time.
     pub is_end: bool,
+}
+
+impl Piece {
+    /// All of a collection.
+    pub fn whole(name: Name, time: Timestamp) -> Self {
+        Self {
+            name,
+            filter: None,
+            from: None,
+            after: None,
+            to: None,
+            is_single: false,
+            documents: 1,
+            time,
+        }
+    }
 }
 
 impl Reader {
@@ -99,7 +117,7 @@ impl Reader {
         Ok(Chunk {
             documents,
             passed: passed.filter(|_| !has_more),
-            is_end: !has_more && to == piece.to,
+            is_end: piece.is_single || !has_more && to == piece.to,
         })
     }
 
@@ -112,7 +130,7 @@ impl Reader {
             i64::try_from(limit).unwrap_or(i64::MAX),
         );
         let (mut documents, has_more) = self.read(piece, find).await?;
-        let is_end = !has_more && documents.len() <= piece.documents;
+        let is_end = piece.is_single || !has_more && documents.len() <= piece.documents;
         documents.truncate(piece.documents);
         Ok(Chunk {
             documents,
@@ -191,23 +209,30 @@ impl Reader {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// A collection with the ranges in which it is to be read.
+    /// A collection with the ranges in which it is to be read, up to the last document that there is at `time`.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn open(&self, name: &Name) -> Result<Collection, Error> {
+    pub async fn open(&self, name: &Name, time: Timestamp) -> Result<Collection, Error> {
         let estimate = self.count(name).await?;
         let ranges = (estimate / RANGE_DOCUMENTS).clamp(1, RANGES_MAX);
         let boundaries = if ranges == 1 {
             Vec::new()
         } else {
-            self.boundaries(name, ranges).await?
+            self.boundaries(name, ranges, time).await?
         };
-        Ok(Collection::new(name.clone(), estimate, &boundaries))
+        let last = self.last(&Piece::whole(name.clone(), time)).await?;
+        let last = last.documents.first().map(|(key, _)| key);
+        Ok(Collection::new(name.clone(), estimate, &boundaries, last))
     }
 
     /// Keys that cut a collection into `ranges` parts of about the same size, in the order of its index.
-    async fn boundaries(&self, name: &Name, ranges: u64) -> Result<Vec<Key>, Error> {
+    async fn boundaries(
+        &self,
+        name: &Name,
+        ranges: u64,
+        time: Timestamp,
+    ) -> Result<Vec<Key>, Error> {
         let size = i64::try_from(ranges * SAMPLES_PER_RANGE).unwrap_or(i64::MAX);
         let pipeline = vec![
             rawdoc! { "$sample": { "size": size } },
@@ -221,6 +246,7 @@ impl Reader {
         }
         let command = rawdoc! {
             "aggregate": name.collection.as_str(), "pipeline": stages, "cursor": { "batchSize": size },
+            "readConcern": { "level": "snapshot", "atClusterTime": time },
         };
         let (mut found, _) = self.run(name, command, None).await?;
         found.dedup_by(|(one, _), (other, _)| one == other);

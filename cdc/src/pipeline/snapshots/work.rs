@@ -105,11 +105,11 @@ impl Snapshots {
     }
 
     fn open(&mut self, name: Name) {
-        if !self.is_preparing {
+        if let Some(time) = self.gate.time().filter(|_| !self.is_preparing) {
             self.is_preparing = true;
             let reader = self.reader.clone();
             self.jobs.spawn(async move {
-                let opened = reader.open(&name).await;
+                let opened = reader.open(&name, time).await;
                 Done::Opened(name, opened)
             });
         }
@@ -189,7 +189,8 @@ impl Snapshots {
             from: range.from.clone(),
             after: ahead.cloned().or_else(|| range.after.clone()),
             to: range.to.clone(),
-            documents,
+            is_single: range.is_single,
+            documents: if range.is_single { 1 } else { documents },
             time: self.gate.time()?,
         };
         Some((index, piece))
@@ -210,13 +211,8 @@ impl Snapshots {
             return;
         };
         let piece = Piece {
-            name,
             filter,
-            from: None,
-            after: None,
-            to: None,
-            documents: 1,
-            time,
+            ..Piece::whole(name, time)
         };
         self.begin(What::Last(mark), piece, now);
     }

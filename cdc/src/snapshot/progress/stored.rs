@@ -182,7 +182,7 @@ impl Range {
         };
         doc! {
             "from": key(&self.from), "to": key(&self.to), "after": key(&self.after),
-            "documents": signed(self.documents), "done": self.is_done,
+            "single": self.is_single, "documents": signed(self.documents), "done": self.is_done,
         }
     }
 
@@ -199,6 +199,7 @@ impl Range {
             from: key("from")?,
             to: key("to")?,
             after: key("after")?,
+            is_single: document.get_bool("single").unwrap_or(false),
             documents: unsigned(document, "documents"),
             is_done: document.get_bool("done").unwrap_or(false),
         })

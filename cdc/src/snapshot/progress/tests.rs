@@ -36,7 +36,7 @@ fn progress() -> Progress {
         ..wish("later")
     }));
     progress.take(Step::Began(Box::new(run)));
-    let games = Collection::new(name("games"), 20, &[key(10), key("x")]);
+    let games = Collection::new(name("games"), 20, &[key(10), key("x")], Some(&key("z")));
     progress.take(Step::Opened(Box::new(games)));
     progress
 }
@@ -81,8 +81,13 @@ fn ranges_partition_the_collection() {
     let progress = progress();
     let ranges = current(&progress).ranges.iter();
     let ends: Vec<_> = ranges.map(|range| (&range.from, &range.to)).collect();
-    let (ten, x) = (Some(key(10)), Some(key("x")));
-    assert_eq!(ends, [(&None, &ten), (&ten, &x), (&x, &None)]);
+    let (ten, x, z) = (Some(key(10)), Some(key("x")), Some(key("z")));
+    assert_eq!(ends, [(&None, &ten), (&ten, &x), (&x, &z), (&z, &None)]);
+    let singles = current(&progress).ranges.iter();
+    let singles: Vec<bool> = singles.map(|range| range.is_single).collect();
+    assert_eq!(singles, [false, false, false, true]);
+    let empty = Collection::new(name("games"), 0, &[], None);
+    assert_eq!(empty.ranges, []);
 }
 
 #[test]
