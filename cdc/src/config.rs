@@ -39,6 +39,7 @@ pub use self::{
     servers::are_defaults,
     setting::Setting,
     settings::{run_settings, tail_settings},
+    snapshot::{Asked, run_name},
 };
 use self::{
     kind::number,

@@ -4,6 +4,7 @@ pub mod check;
 pub mod checkpoint;
 pub mod health;
 pub mod replay;
+pub mod snapshot;
 pub mod status;
 
 use std::time::Duration;
@@ -12,7 +13,9 @@ use crate::{
     admin, amqp, checkpoint as stage,
     config::Config,
     mongo::{self, Mongo},
-    pipeline, source, start,
+    pipeline,
+    snapshot::requests,
+    source, start,
 };
 
 /// Why it cannot be done.
@@ -56,6 +59,12 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Requests of snapshots cannot be used.
+    #[error(transparent)]
+    Requests(#[from] requests::Error),
+    /// A snapshot is not taken.
+    #[error(transparent)]
+    Snapshot(#[from] snapshot::Refusal),
     /// The admin port cannot be opened.
     #[error(transparent)]
     Admin(#[from] admin::Error),

@@ -7,6 +7,7 @@ mod key;
 mod options;
 mod progress;
 mod reader;
+pub mod requests;
 
 pub use self::{
     error::{Consequence, Error},

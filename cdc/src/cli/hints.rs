@@ -4,6 +4,7 @@
 
 mod mongodb;
 mod rabbitmq;
+mod snapshot;
 
 use std::borrow::Cow;
 
@@ -142,6 +143,8 @@ impl Hint for operate::Error {
             }
             Self::NothingToUndo(_) => Some("`cdc checkpoint set` says from where to go on"),
             Self::Unreadable { .. } => Some("`cdc checkpoint set` gives it a readable one"),
+            Self::Requests(error) => return error.hint(),
+            Self::Snapshot(error) => return error.hint(),
             Self::Interrupted => Some("nothing is lost: run it again, with the same message_ids"),
             Self::Admin(error) => return error.hint(),
             Self::Overdue(_) | Self::Signals(_) => None,

@@ -6,6 +6,7 @@ mod health;
 mod pages;
 mod replay;
 mod shown;
+mod snapshot;
 mod status;
 
 use std::io::{self, Write as _};
@@ -37,6 +38,7 @@ pub(in crate::cli) fn commands(settings: &[Setting]) -> Vec<Clap> {
         check::command(),
         checkpoint::command(),
         replay::command(),
+        snapshot::command(),
         status::command(),
         health::command(),
     ];
@@ -56,7 +58,9 @@ pub(in crate::cli) fn parse(
         leaf = deeper;
     }
     let given = match name {
-        "check" | "checkpoint" | "replay" | "status" | "health" => given(settings, leaf),
+        "check" | "checkpoint" | "replay" | "snapshot" | "status" | "health" => {
+            given(settings, leaf)
+        }
         "completions" | "man" => Given::new(),
         _ => return None,
     };
@@ -78,6 +82,7 @@ pub(in crate::cli) fn run(request: &Request, whole: Clap) -> Result<(), Exit> {
         "check" => check::run(given, matches),
         "checkpoint" => checkpoint::run(given, matches),
         "replay" => replay::run(given, matches),
+        "snapshot" => snapshot::run(given, matches),
         "status" => status::run(given, matches),
         "health" => health::run(given, matches),
         _ => pages::run(name, matches, whole),
@@ -89,7 +94,20 @@ fn with_settings(command: Clap, settings: &[Setting]) -> Clap {
         return command.mut_subcommands(|deeper| with_settings(deeper, settings));
     }
     let example = command.get_after_help().map(ToString::to_string);
-    let hidden = settings.iter().map(|setting| argument(setting).hide(true));
+    let own: Vec<String> = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_long().map(str::to_owned))
+        .collect();
+    let hidden = settings.iter().map(|setting| {
+        let argument = argument(setting).hide(true);
+        // A flag of the command's own wins, and the setting is still read from the environment.
+        if own.contains(&setting.flag()) {
+            let whole = setting.variable.to_ascii_lowercase().replace('_', "-");
+            argument.long(whole)
+        } else {
+            argument
+        }
+    });
     command.args(hidden).after_help(
         [example.as_deref(), Some(SETTINGS)]
             .into_iter()

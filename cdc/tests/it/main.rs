@@ -39,6 +39,7 @@ mod routing;
 mod scheduling;
 mod scope;
 mod settings;
+mod snapshot_requests;
 mod split;
 mod standby;
 mod structure;

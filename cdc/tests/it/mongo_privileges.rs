@@ -150,3 +150,29 @@ async fn a_server_that_asks_for_credentials_says_so() {
     let error = "asks for credentials, and none are given";
     assert!(finished.log.contains(error), "{}", finished.log);
 }
+
+#[tokio::test]
+async fn an_engine_works_without_the_privilege_for_snapshots_which_asking_for_one_names() {
+    let guarded = Guarded::start("snapshotless").await;
+    let scenario = &guarded.scenario;
+    let resource = doc! { "db": "cdc", "collection": "snapshots" };
+    for (first, actions) in [(0, &["find", "insert", "update"][..]), (10, &["insert"])] {
+        let privileges = [doc! { "resource": &resource, "actions": actions }];
+        let command = doc! { "revokePrivilegesFromRole": "cdc", "privileges": &privileges[..] };
+        guarded.run("admin", command).await;
+        guarded.works(first..first + 10).await;
+        let name = format!("of_{first}");
+        let start = ["snapshot", "start", "--name", &name];
+        let start = || Engine::spawn(&start, scenario.given());
+        let finished = start().finish().await;
+        let error = format!(
+            "is not authorized for {} on `cdc.snapshots`",
+            actions.join(", ")
+        );
+        check(&finished, 1, &["save the snapshot's request", &error]);
+        guarded.paste(hinted(&finished)).await;
+        check(&start().finish().await, 0, &[]);
+        let status = Engine::spawn(&["snapshot", "status"], scenario.given());
+        check(&status.finish().await, 0, &[]);
+    }
+}

@@ -10,13 +10,13 @@ use std::{io::Read as _, process::Command};
 use crate::support::{Engine, Finished, Scenario};
 
 /// A command that ended, and what it wrote to standard output.
-struct Answer {
-    finished: Finished,
-    output: String,
+pub(crate) struct Answer {
+    pub(crate) finished: Finished,
+    pub(crate) output: String,
 }
 
 /// Runs `cdc ARGUMENTS` with the scenario's settings to its end.
-async fn ask(scenario: &Scenario, arguments: &[&str]) -> Answer {
+pub(crate) async fn ask(scenario: &Scenario, arguments: &[&str]) -> Answer {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let child = Engine::spawn_with(arguments, scenario.given(), |command: &mut Command| {
         command.stdout(writer);
@@ -35,12 +35,12 @@ async fn ask(scenario: &Scenario, arguments: &[&str]) -> Answer {
 
 impl Answer {
     /// Asserts the exit code, and that standard error has all of `parts`.
-    fn check(&self, code: i32, parts: &[&str]) {
+    pub(crate) fn check(&self, code: i32, parts: &[&str]) {
         crate::support::check(&self.finished, code, parts);
     }
 
     /// The one JSON value that was written.
-    fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         assert_eq!(self.finished.code, Some(0), "{}", self.finished.log);
         serde_json::from_str(&self.output).unwrap_or_else(|_| panic!("{:?}", self.output))
     }
