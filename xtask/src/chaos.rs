@@ -73,6 +73,11 @@ pub(crate) struct Chaos {
     /// Over how many queues the engine spreads the changes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     partitions: u16,
+    /// Have the engines snapshot so many documents again and again, 20000 without a number, and check the copy that the
+    /// messages make
+    #[arg(long, value_name = "DOCUMENTS", num_args = 0..=1, require_equals = true, default_missing_value = "20000",
+        conflicts_with = "partitions", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    snapshot: Option<u32>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -97,6 +102,7 @@ impl Chaos {
             brokers: 1,
             queue_type: None,
             partitions: 1,
+            snapshot: None,
             json: false,
             release: false,
             offline,
@@ -163,6 +169,7 @@ impl Chaos {
             ("engines", self.engines.map(|engines| engines.to_string())),
             ("queue-type", queue_type.or(quorum)),
             ("partitions", partitions),
+            ("snapshot", self.snapshot.map(|count| count.to_string())),
         ];
         let options = options.into_iter();
         let options = options.filter_map(|(name, value)| Some(format!("--{name}={}", value?)));

@@ -7,6 +7,7 @@
 
 pub mod change;
 mod consumer;
+mod copy;
 mod decode;
 mod engine;
 pub mod fault;
@@ -60,6 +61,9 @@ pub struct Args {
     /// Over how many queues the engine spreads the changes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub partitions: u16,
+    /// Have the engines snapshot so many documents again and again, and check the copy that the messages make
+    #[arg(long, conflicts_with = "partitions", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    pub snapshot: Option<u32>,
     /// Program of the engine
     #[arg(long, env = "CDC_CHAOS_ENGINE")]
     pub engine: PathBuf,

@@ -11,6 +11,7 @@ use lapin::{message::Delivery, options::BasicAckOptions, types::ShortString};
 use tokio::time::{sleep, timeout};
 
 use super::{
+    copy,
     decode::{self, Raw},
     queue::{self, Queue},
     record::Record,
@@ -67,6 +68,11 @@ fn note(record: &Record, delivery: &Delivery, partition: u16, database: &str) {
         redelivered: delivery.redelivered,
     };
     let now = record.now();
+    if let Some(copy) = &record.copy
+        && copy::receive(copy, record, &id, &delivery.data, database)
+    {
+        return;
+    }
     let message = decode::decode(raw, database);
     let mut ledger = record.ledger.borrow_mut();
     match message {

@@ -66,9 +66,7 @@ fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Message> {
         _ => &event["fullDocument"],
     };
     let content = fields["content"].as_str().map_or(0, change::fingerprint);
-    let number = fields["number"]
-        .as_u64()
-        .and_then(|number| u32::try_from(number).ok());
+    let number = number(&fields["number"]);
     Some(Message {
         operation,
         collection: u8::try_from(collection).ok()?,
@@ -80,6 +78,13 @@ fn read(event: &Value, raw: Raw<'_>, database: &str) -> Option<Message> {
         partition: raw.partition,
         redelivered: raw.redelivered,
     })
+}
+
+/// Also one of canonical Extended JSON.
+fn number(value: &Value) -> Option<u32> {
+    let text = || value["$numberLong"].as_str()?.parse().ok();
+    let number = value.as_u64().or_else(text)?;
+    u32::try_from(number).ok()
 }
 
 fn cluster_time(value: &Value) -> Option<(u32, u32)> {
@@ -126,6 +131,13 @@ mod tests {
             redelivered: false,
         };
         assert_eq!(read(UPDATE), Ok(expected));
+    }
+
+    #[test]
+    fn canonical_numbers_are_numbers_too() {
+        let canonical = UPDATE.replace(r#""number": 8"#, r#""number": {"$numberLong": "8"}"#);
+        assert_eq!(read(&canonical), read(UPDATE));
+        assert_ne!(canonical, UPDATE);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
+    copy::{Audit, Copy},
     fault::Kind,
     ledger::{Flaw, Ledger},
     recovery::Recovery,
@@ -31,16 +32,21 @@ pub(super) struct Record {
     started: Instant,
     pub(super) stage: Cell<Stage>,
     pub(super) ledger: RefCell<Ledger>,
+    /// Only where the engines make snapshots.
+    pub(super) copy: Option<RefCell<Copy>>,
+    pub(super) audit: Audit,
     pub(super) recovery: RefCell<Recovery>,
     pub(super) faults: RefCell<BTreeMap<Kind, usize>>,
 }
 
 impl Record {
-    pub(super) fn new(ledger: Ledger) -> Self {
+    pub(super) fn new(ledger: Ledger, copy: Option<Copy>) -> Self {
         Self {
             started: Instant::now(),
             stage: Cell::new(Stage::Running),
             ledger: RefCell::new(ledger),
+            copy: copy.map(RefCell::new),
+            audit: Audit::default(),
             recovery: RefCell::default(),
             faults: RefCell::default(),
         }
@@ -57,6 +63,20 @@ impl Record {
 
     pub(super) fn is_over(&self) -> bool {
         self.stage.get() == Stage::Over
+    }
+
+    /// How many messages have arrived.
+    pub(super) fn received_count(&self) -> u64 {
+        let copied = self.copy.as_ref().map_or(0, |copy| copy.borrow().received);
+        self.ledger.borrow().received_count() + copied
+    }
+
+    /// Whether everything that was acknowledged has arrived, no snapshot is under way and no comparison waits.
+    pub(super) fn is_settled(&self) -> bool {
+        let copy = self.copy.as_ref();
+        self.ledger.borrow().is_settled()
+            && self.audit.is_idle()
+            && copy.is_none_or(|copy| copy.borrow().runs.all_done())
     }
 
     /// Tells a person what happens.

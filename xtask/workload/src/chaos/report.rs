@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    copy::Outcome,
     fault::Kind,
     ledger::{Flaw, Tally, Violation},
     recovery::{Measure, Recovery, percentile},
@@ -22,6 +23,18 @@ pub(super) struct Report {
     pub(super) recovery: Recovery,
     pub(super) peak_memory: u64,
     pub(super) exits: BTreeMap<String, usize>,
+    /// Only where the engines made snapshots.
+    pub(super) snapshots: Option<Snapshots>,
+}
+
+/// What came of the snapshots, and of the copy that the messages made.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    pub(super) runs: usize,
+    pub(super) completed: usize,
+    pub(super) reads: usize,
+    pub(super) repeated: usize,
+    pub(super) copy: Outcome,
 }
 
 impl Report {
@@ -48,6 +61,9 @@ impl Report {
             "engine_exits": self.exits,
             "violations": violations,
         });
+        if let Some(snapshots) = &self.snapshots {
+            report["snapshots"] = snapshots.json();
+        }
         for flaw in Flaw::ALL {
             report[flaw.name()] = tally.of(flaw).into();
         }
@@ -65,6 +81,9 @@ impl Report {
             let name = flaw.name().replace('_', " ");
             (name, tally.of(flaw).to_string())
         }));
+        if let Some(snapshots) = &self.snapshots {
+            rows.extend(snapshots.rows());
+        }
         rows.push(row(
             "faults",
             self.faults.values().sum::<usize>().to_string(),
@@ -129,6 +148,48 @@ impl Report {
             *entry = millis(sample.took).max(*entry);
         }
         slowest
+    }
+}
+
+impl Snapshots {
+    fn json(&self) -> Value {
+        json!({
+            "runs": self.runs,
+            "completed": self.completed,
+            "reads": self.reads,
+            "repeated": self.repeated,
+            "marks_checked": self.copy.checked,
+            "ends_checked": self.copy.ends,
+            "marks_left_out": self.copy.left_out,
+            "marks_unanswered": self.copy.unanswered,
+            "copy_is_exact": self.copy.exact.is_some(),
+            "documents": self.copy.exact,
+        })
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        let Outcome {
+            checked,
+            ends,
+            left_out,
+            unanswered,
+            exact,
+        } = self.copy;
+        let runs = format!("{} of {} read to the end", self.completed, self.runs);
+        let reads = format!("{} ({} repeated)", self.reads, self.repeated);
+        let marks = format!(
+            "{checked} compared ({ends} ends), {left_out} left out, {unanswered} unanswered"
+        );
+        let copy = exact.map_or("not exact".to_owned(), |documents| {
+            format!("exact, {documents} documents")
+        });
+        let rows = [
+            ("snapshots", runs),
+            ("reads", reads),
+            ("marks", marks),
+            ("copy", copy),
+        ];
+        rows.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 }
 

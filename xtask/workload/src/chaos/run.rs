@@ -15,6 +15,7 @@ use super::{
     Args,
     change::{COLLECTIONS, WriterId},
     consumer,
+    copy::{self, Copy},
     engine::{Ending, Engine},
     fault::Kind,
     inject::Injector,
@@ -58,7 +59,8 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
         Copies::First
     };
     let ledger = Ledger::new(usize::from(DROPPER) + 1, judged).over(args.partitions);
-    let record = Rc::new(Record::new(ledger));
+    let copy = args.snapshot.map(|_| Copy::new());
+    let record = Rc::new(Record::new(ledger, copy));
     let run = Run {
         engines: setup::engines(args, &names, &queue, &record).await?,
         args,
@@ -95,13 +97,14 @@ struct Run<'a> {
 impl Run<'_> {
     /// Everything up to the moment when nothing moves any more.
     async fn carry_out(&self) -> Result<()> {
+        self.make_collections().await?;
         let mut engines = JoinSet::new();
         for engine in self.engines.iter().map(Rc::clone) {
             engines.spawn_local(async move { engine.keep().await });
         }
-        self.make_collections().await?;
         self.wait_for_engine().await?;
         let mut consumer = self.start_consumers();
+        let mut snapshots = self.start_snapshots().await?;
         let mut writers = self.start_writers().await?;
         let injector = Injector::new(
             Rc::clone(&self.record),
@@ -115,23 +118,32 @@ impl Run<'_> {
             outcome = injector.run(schedule, length) => outcome?,
             outcome = first_end(&mut engines) => outcome?,
             outcome = first_end(&mut consumer) => outcome?,
+            outcome = first_end(&mut snapshots) => outcome?,
         }
         self.record
             .tell("no more faults, waiting for everything to arrive");
         self.record.stage.set(Stage::Settling);
         drain(&mut writers).await?;
         self.settle().await;
+        if self.args.snapshot.is_some() {
+            let client = writer::client(&self.args.mongo_uri).await?;
+            copy::compare_at_end(&client, &self.names.database, &self.record).await?;
+        }
         self.record.stage.set(Stage::Over);
         for engine in &self.engines {
             engine.stop(Ending::Stop, Duration::ZERO).await;
         }
         drain(&mut engines).await?;
+        drain(&mut snapshots).await?;
         drain(&mut consumer).await
     }
 
     async fn make_collections(&self) -> Result<()> {
         let client = writer::client(&self.args.mongo_uri).await?;
         let database = client.database(&self.names.database);
+        if let Some(documents) = self.args.snapshot {
+            return copy::prepare(&database, documents).await;
+        }
         for name in COLLECTIONS {
             let making = database.create_collection(name);
             making.await.context("make the collections")?;
@@ -164,6 +176,20 @@ impl Run<'_> {
         consumers
     }
 
+    /// What asks for snapshots, and what compares; nothing where there are none.
+    async fn start_snapshots(&self) -> Result<JoinSet<Result<()>>> {
+        let mut tasks = JoinSet::new();
+        if let Some(documents) = self.args.snapshot {
+            let client = writer::client(&self.args.mongo_uri).await?;
+            let (names, record) = (self.names.clone(), Rc::clone(&self.record));
+            let rate = setup::snapshot_rate(documents);
+            tasks.spawn_local(copy::request_runs(client.clone(), names, rate, record));
+            let (database, record) = (self.names.database.clone(), Rc::clone(&self.record));
+            tasks.spawn_local(copy::compare_marks(client, database, record));
+        }
+        Ok(tasks)
+    }
+
     async fn start_writers(&self) -> Result<JoinSet<Result<()>>> {
         let mut writers = JoinSet::new();
         let last = if self.args.partitions == 1 {
@@ -182,6 +208,12 @@ impl Run<'_> {
                 _ => writers.spawn_local(writer.write()),
             };
         }
+        if let Some(documents) = self.args.snapshot {
+            let client = writer::client(&self.args.mongo_uri).await?;
+            let database = self.names.database.clone();
+            let record = Rc::clone(&self.record);
+            writers.spawn_local(copy::change(client, database, documents, self.seed, record));
+        }
         Ok(writers)
     }
 
@@ -190,7 +222,7 @@ impl Run<'_> {
         let deadline = Instant::now() + SETTLE_LIMIT;
         let mut heard = (0, Instant::now());
         loop {
-            let received = self.record.ledger.borrow().received_count();
+            let received = self.record.received_count();
             if heard.0 != received {
                 heard = (received, Instant::now());
             }
@@ -209,7 +241,10 @@ impl Run<'_> {
     /// After how much silence nothing more will come.
     fn longest_silence(&self) -> Duration {
         let ledger = self.record.ledger.borrow();
-        match (ledger.is_settled(), ledger.has_newest()) {
+        match (
+            self.record.is_settled(),
+            ledger.has_newest() && self.record.copy.is_none(),
+        ) {
             (true, _) => SILENCE,
             (false, true) => GAP_SILENCE,
             (false, false) => LONGEST_SILENCE,

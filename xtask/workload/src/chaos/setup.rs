@@ -27,6 +27,9 @@ use crate::hint::Hinted;
 /// there, so that what is not confirmed has not arrived either.
 const LATENCY: Duration = Duration::from_millis(15);
 
+/// How long a snapshot takes.
+const SNAPSHOT_SECONDS: u32 = 8;
+
 /// Names of what this run makes on servers that it may share with others.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
@@ -51,6 +54,13 @@ impl Names {
 /// # Errors
 /// If one was asked for that needs servers of our own, or a cluster.
 pub(super) fn kinds(args: &Args) -> Result<Vec<Kind>> {
+    if args.snapshot.is_some() && args.faults.iter().any(|kind| kind.name() == "nack") {
+        return Err(Hinted::new(
+            "with nack the first copies are not in order, and --snapshot applies those",
+            "leave one of the two out",
+        )
+        .into());
+    }
     let has_cluster = 1 < args.amqp_uri.len();
     let can = |kind: &Kind| {
         (args.plan.is_some() || !kind.needs_servers()) && (has_cluster || !kind.needs_cluster())
@@ -158,11 +168,22 @@ fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, Str
         settings.push(("CDC_OPERATIONS", operations));
         settings.push(("CDC_PARTITIONS", args.partitions.to_string()));
     }
+    if let Some(documents) = args.snapshot {
+        settings.push(("CDC_SNAPSHOT", "initial".to_owned()));
+        settings.push(("CDC_SNAPSHOT_RATE", snapshot_rate(documents).to_string()));
+        settings.push(("CDC_JSON_MODE", "canonical".to_owned()));
+        settings.push(("CDC_FULL_DOCUMENT", "when_available".to_owned()));
+    }
     if !queue.exchange.is_empty() {
         settings.push(("RABBITMQ_EXCHANGE", queue.exchange.clone()));
         settings.push(("CDC_ON_UNROUTABLE", "retry".to_owned()));
     }
     settings
+}
+
+/// Documents a second, so that a run takes long enough for a fault to fall into it.
+pub(super) fn snapshot_rate(documents: u32) -> u32 {
+    (documents / SNAPSHOT_SECONDS).max(100)
 }
 
 /// The URI with the proxies' addresses, separated by commas, in the place of its own.

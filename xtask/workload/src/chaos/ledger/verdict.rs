@@ -20,13 +20,17 @@ pub enum Flaw {
     Misnamed,
     /// An engine ended by itself, ended badly, or did not end when asked to.
     EngineFailed,
-    /// Nothing arrived for a long time after the last fault.
+    /// Nothing arrived for a long time after the last fault, or a snapshot had no end.
     Stuck,
+    /// A copy that the messages make is not what the collections are.
+    Inexact,
+    /// A snapshot read more again than a chunk for each session of an engine.
+    ReadAgain,
 }
 
 impl Flaw {
     /// Every one, in the order of reports.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Missing,
         Self::OutOfOrder,
         Self::Unexpected,
@@ -34,6 +38,8 @@ impl Flaw {
         Self::Misnamed,
         Self::EngineFailed,
         Self::Stuck,
+        Self::Inexact,
+        Self::ReadAgain,
     ];
 
     /// Its name in reports.
@@ -46,6 +52,8 @@ impl Flaw {
             Self::Misnamed => "misnamed",
             Self::EngineFailed => "engine_failed",
             Self::Stuck => "stuck",
+            Self::Inexact => "inexact",
+            Self::ReadAgain => "read_again",
         }
     }
 }

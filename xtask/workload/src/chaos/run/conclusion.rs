@@ -8,7 +8,7 @@ use super::Run;
 use crate::{
     chaos::{
         ledger::{Copies, Ledger},
-        report::Report,
+        report::{Report, Snapshots},
         say, writer,
     },
     hint::Hinted,
@@ -41,6 +41,7 @@ impl Run<'_> {
             recovery: record.recovery.take(),
             peak_memory: peak_memory_kib * 1024,
             exits,
+            snapshots: self.snapshots(),
         };
         self.print(&report);
         self.clear().await;
@@ -52,6 +53,17 @@ impl Run<'_> {
             )
             .into()),
         }
+    }
+
+    fn snapshots(&self) -> Option<Snapshots> {
+        let copy = self.record.copy.as_ref()?.borrow();
+        Some(Snapshots {
+            runs: copy.runs.count(),
+            completed: copy.runs.completed(),
+            reads: copy.runs.reads,
+            repeated: copy.runs.repeated,
+            copy: self.record.audit.outcome(),
+        })
     }
 
     fn print(&self, report: &Report) {
@@ -77,14 +89,17 @@ impl Run<'_> {
 
     fn command_to_repeat(&self) -> String {
         let faults: Vec<_> = self.kinds.iter().map(|kind| kind.name()).collect();
+        let snapshot = self.args.snapshot;
+        let snapshot = snapshot.map_or(String::new(), |count| format!(" --snapshot={count}"));
         format!(
-            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --brokers {} --queue-type {} --partitions {} --faults {}`",
+            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --brokers {} --queue-type {} --partitions {}{} --faults {}`",
             self.args.minutes,
             self.seed,
             self.args.engines,
             self.queue.uris.len(),
             self.args.queue_type.name(),
             self.args.partitions,
+            snapshot,
             faults.join(",")
         )
     }
