@@ -8,6 +8,7 @@ mod capture;
 mod catching_up;
 mod check;
 mod compression;
+mod copy;
 mod crash;
 mod delivery;
 mod faithful;
