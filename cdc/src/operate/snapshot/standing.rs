@@ -142,6 +142,7 @@ fn put_together(requests: Vec<Request>, under_way: Option<&Document>, now: Times
         let mut own = Request::new(name);
         own.state = State::Running;
         own.started_at = document.get_datetime("started_at").ok().copied();
+        own.requested_at = own.started_at.unwrap_or(own.requested_at);
         runs.insert(0, own.into());
         0
     });

@@ -113,10 +113,12 @@ async fn the_status_tells_how_far_a_run_is_and_watching_it_ends_with_the_run() {
     let watch = ask(&scenario, &["snapshot", "status", "--watch"]);
     let end = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        requests.report("a", &report(State::Failed)).await.unwrap();
+        let mut failed = report(State::Failed);
+        failed.reason = Some("for a reason".to_owned());
+        requests.report("a", &failed).await.unwrap();
     };
     let (watched, ()) = tokio::join!(watch, end);
-    watched.check(1, &["the snapshot `a` failed"]);
+    watched.check(1, &["the snapshot `a` failed: for a reason"]);
     let lines: Vec<&str> = watched.output.lines().collect();
     assert!(
         lines[0].starts_with("[#####---------------] a: running, 500 of 2000 (25 %), "),
@@ -126,4 +128,36 @@ async fn the_status_tells_how_far_a_run_is_and_watching_it_ends_with_the_run() {
         lines.iter().any(|line| line.starts_with("a    failed")),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn a_run_of_the_engines_own_is_watched_until_the_checkpoint_has_it_no_more() {
+    let scenario = Scenario::new("requests_own").await;
+    let checkpoint = doc! { "_id": &scenario.name, "snapshot": { "initial": true } };
+    let checkpoints = scenario.checkpoints();
+    checkpoints.insert_one(checkpoint).await.unwrap();
+    for watch in [
+        &["snapshot", "status", "--watch"][..],
+        &["snapshot", "status", "initial", "--watch"],
+    ] {
+        let set = async |run: bson::Bson| {
+            let change = doc! { "$set": { "snapshot.run": run } };
+            let id = doc! { "_id": &scenario.name };
+            checkpoints.update_one(id, change).await.unwrap();
+        };
+        set(doc! { "name": "initial", "documents": 5_i64 }.into()).await;
+        let end = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            set(bson::Bson::Null).await;
+        };
+        let (watched, ()) = tokio::join!(ask(&scenario, watch), end);
+        watched.check(0, &[]);
+        let expected = "initial: running, 5, ";
+        assert!(watched.output.starts_with(expected), "{}", watched.output);
+        assert!(
+            watched.output.ends_with("over: `initial`\n"),
+            "{}",
+            watched.output
+        );
+    }
 }

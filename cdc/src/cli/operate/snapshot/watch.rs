@@ -8,9 +8,12 @@ use std::{
 
 use cdc::{
     config::Config,
-    operate::snapshot::{Look, Progress, Run, Standing},
+    operate::{
+        Error,
+        snapshot::{Look, Progress, Run, Standing},
+    },
     retry::chain,
-    snapshot::requests::State,
+    snapshot::requests::{self, State},
 };
 
 use super::{super::say, Exit, exit, print, shown};
@@ -36,12 +39,18 @@ pub(super) async fn run(
     let watched: BTreeSet<String> = open.map(|run| run.request.run.clone()).collect();
     let is_drawn = !as_json && io::stdout().is_terminal();
     loop {
-        look.runs
-            .retain(|run| name.is_some() || watched.contains(&run.request.run) || as_json);
+        if !watched.is_empty() && !as_json {
+            look.runs.retain(|run| watched.contains(&run.request.run));
+        }
         let is_over = !look.runs.iter().any(is_open);
         if as_json || is_over {
             let clear = if is_drawn { CLEAR_LINE } else { "" };
-            print(&format!("{clear}{}", shown::look(config, &look, as_json)));
+            let text = if look.runs.is_empty() && !watched.is_empty() && !as_json {
+                over(&watched)
+            } else {
+                shown::look(config, &look, as_json)
+            };
+            print(&format!("{clear}{text}"));
         } else if draw(&look, is_drawn).is_err() {
             return Ok(());
         }
@@ -51,6 +60,7 @@ pub(super) async fn run(
         tokio::time::sleep(INTERVAL).await;
         match standing.look(name).await {
             Ok(found) => look = found,
+            Err(Error::Requests(requests::Error::NotThere { .. })) => look = Look::default(),
             // The server may be back at the next look.
             Err(error) => say(&chain(&error)),
         }
@@ -61,13 +71,22 @@ fn is_open(run: &Run) -> bool {
     !run.request.state.is_ended()
 }
 
+/// A run of the engine's own may leave nothing behind.
+fn over(watched: &BTreeSet<String>) -> String {
+    let names: Vec<String> = watched.iter().map(|name| format!("`{name}`")).collect();
+    format!("over: {}", names.join(", "))
+}
+
 fn end(look: &Look, watched: &BTreeSet<String>) -> Result<(), Exit> {
     let mut runs = look.runs.iter().map(|run| &run.request);
     let failed = runs.find(|run| run.state == State::Failed && watched.contains(&run.run));
     match failed {
         None => Ok(()),
         Some(run) => Err(Exit::failure(
-            format!("the snapshot `{}` failed", run.run),
+            match &run.reason {
+                Some(reason) => format!("the snapshot `{}` failed: {reason}", run.run),
+                None => format!("the snapshot `{}` failed", run.run),
+            },
             None,
         )),
     }
