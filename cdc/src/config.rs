@@ -176,7 +176,6 @@ impl Config {
             own_sink: None,
             pipeline: pipeline::Config {
                 projection: fields.projection(&mut faults),
-                wants_snapshot: snapshot.when == stage::When::Initial,
                 ..pipeline(&engine)
             },
             admin: engine.admin,
@@ -300,7 +299,6 @@ fn pipeline(engine: &Engine) -> pipeline::Config {
         policies: policies(engine),
         projection: None,
         filter: None,
-        wants_snapshot: false,
     }
 }
 

@@ -50,6 +50,7 @@ pub use self::{
     error::Error,
     filter::Filter,
     policy::{OnOversize, OnPoison, OnUnroutable, Policies},
+    snapshots::Parts as SnapshotParts,
     window::{Bounds, Window},
 };
 use crate::{
@@ -62,7 +63,6 @@ use crate::{
     retry::{chain, millis},
     sabotage::{self, Point},
     sink::Sink,
-    snapshot::{self, Reader},
     source::Source,
 };
 
@@ -88,8 +88,6 @@ pub struct Config {
     pub projection: Option<Projection>,
     /// Which changes the program wants; all of them where there is none.
     pub filter: Option<Filter>,
-    /// Whether a pipeline that has made no snapshot yet makes one.
-    pub wants_snapshot: bool,
 }
 
 /// How a session ends when nothing failed for good.
@@ -155,8 +153,8 @@ pub struct Stages {
     pub encode: encode::Config,
     /// Where messages go.
     pub sink: Sink,
-    /// Reads snapshots, where there may be some, and how far they are.
-    pub snapshots: Option<(Reader, snapshot::Progress)>,
+    /// For snapshots, where there may be some.
+    pub snapshots: Option<SnapshotParts>,
     /// Largest body that the sink takes, where an earlier session has learnt it.
     pub max_message_bytes: Option<usize>,
     /// What the engine counts.
@@ -187,10 +185,8 @@ impl Pipeline {
         let progress = stages
             .snapshots
             .as_ref()
-            .map(|(_, progress)| progress.clone());
-        let snapshots = stages
-            .snapshots
-            .map(|(reader, progress)| Snapshots::new(reader, progress, config.wants_snapshot));
+            .map(|parts| parts.progress.clone());
+        let snapshots = stages.snapshots.map(Snapshots::new);
         Self {
             snapshots,
             intake: Intake::new(

@@ -13,6 +13,6 @@ pub use self::{
     error::{Consequence, Error},
     key::Key,
     options::{OnRenameIn, Options, When},
-    progress::{Collection, Name, Origin, Progress, Range, Run, Step, Wish},
+    progress::{Collection, Ended, Name, Origin, Progress, Range, Run, Step, Wish},
     reader::{Catalog, Chunk, Listing, Piece, Reader},
 };

@@ -66,6 +66,8 @@ pub enum HistoryLost {
 pub enum Item {
     /// A change that passes the filter.
     Event(ChangeEvent),
+    /// A rename that nobody wants to be told of: the names of what is watched change with it.
+    Renamed(ChangeEvent),
     /// Nothing passed the filter up to here.
     Idle(Position),
     /// Changes are lost, and reading goes on after them.
@@ -202,13 +204,24 @@ impl HistoryLost {
     pub fn goes_on(self) -> bool {
         self != Self::Stop
     }
+
+    /// What follows where history is skipped, for people.
+    fn mend(self) -> &'static str {
+        match self {
+            Self::Snapshot => {
+                "everything is read again; documents that were deleted in between are not told of, so drop what that \
+                 snapshot does not bring"
+            }
+            Self::Skip | Self::Stop => "copy what changed in between",
+        }
+    }
 }
 
 impl Item {
     /// The position after this item.
     pub fn position(&self) -> Position {
         match self {
-            Self::Event(event) => event.position(),
+            Self::Event(event) | Self::Renamed(event) => event.position(),
             Self::Idle(position) => position.clone(),
             Self::Skipped(skipped) => Position::At(skipped.to),
         }

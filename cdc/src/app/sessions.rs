@@ -91,7 +91,7 @@ impl Sessions {
         (self.deadline, self.has_led) = (None, true);
         self.health.set_role(Role::Leader);
         self.metrics.leader.set(1);
-        let snapshots = snapshots::open(&mongo, &self.config.source.scope, &store)?;
+        let snapshots = snapshots::open(&mongo, &self.config, &store)?;
         let stages = Stages {
             source,
             encode: self.config.encode.clone(),

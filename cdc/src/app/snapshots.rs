@@ -5,25 +5,35 @@ use std::sync::Arc;
 use super::Error;
 use crate::{
     checkpoint::Store,
+    config::Config,
     mongo::{self, Mongo},
-    snapshot::{Catalog, Name, Progress, Reader},
+    pipeline::SnapshotParts,
+    snapshot::{Catalog, Name, Progress, Reader, requests::Requests},
     source::{Existing, Scope},
 };
 
-/// A reader of what is in `scope`, and how far it is by the checkpoint that was loaded; none where no snapshot may be made:
-/// what is read does not pass through stages of the user's own.
+/// What the pipeline makes snapshots with, by the checkpoint that was loaded; none where none may be made: what is read
+/// does not pass through stages of the user's own.
 pub(super) fn open(
     mongo: &Mongo,
-    scope: &Scope,
+    config: &Config,
     store: &Store,
-) -> Result<Option<(Reader, Progress)>, Error> {
+) -> Result<Option<SnapshotParts>, Error> {
+    let scope = &config.source.scope;
     if !scope.aggregation.is_empty() {
         return Ok(None);
     }
     let progress = store.snapshot().map(Progress::read).transpose();
     let progress = progress.map_err(|reason| store.unreadable(reason))?;
-    let reader = Reader::new(mongo, catalog(mongo, scope));
-    Ok(Some((reader, progress.unwrap_or_default())))
+    let place = &config.checkpoint;
+    Ok(Some(SnapshotParts {
+        reader: Reader::new(mongo, catalog(mongo, scope)),
+        progress: progress.unwrap_or_default(),
+        requests: Some(Requests::new(mongo, &place.database, &place.pipeline)),
+        scope: scope.clone(),
+        options: config.snapshot,
+        on_history_lost: config.source.on_history_lost,
+    }))
 }
 
 fn catalog(mongo: &Mongo, scope: &Scope) -> Catalog {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     health::Cause,
+    position::Position,
     retry::millis,
     sabotage::{self, Defect, Point},
 };
@@ -30,10 +31,16 @@ impl Pipeline {
                         self.begin_drain(Some(error));
                     }
                 }
-                Turn::Pass => match self.intake.next() {
-                    Some(taken) => self.take(next, taken),
-                    None => return,
-                },
+                Turn::Pass => {
+                    let renamed = self.intake.renamed();
+                    let Some(taken) = self.intake.next() else {
+                        return;
+                    };
+                    self.take(next, taken);
+                    if let (Some(snapshots), Some(renamed)) = (&mut self.snapshots, renamed) {
+                        snapshots.renamed(renamed, next);
+                    }
+                }
             }
         }
     }
@@ -53,13 +60,21 @@ impl Pipeline {
                 Some(entry) => entry.position = Some(position),
                 None => self.checkpoint.saver.idle(position, Instant::now()),
             },
-            // Saved soon: the next start must not find the same hole.
-            Ok(Taken::Skipped(position)) => match self.window.last_mut() {
-                Some(entry) => entry.position = Some(position),
-                None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
-            },
+            Ok(Taken::Skipped(position)) => self.skip(position),
             Ok(Taken::End) => self.begin_drain(None),
             Err(error) => self.begin_drain(Some(error)),
+        }
+    }
+
+    /// What was up to `position` is lost. It is saved soon: the next start must not find the same hole.
+    fn skip(&mut self, position: Position) {
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.lost(&position);
+        }
+        self.confirm_steps(0);
+        match self.window.last_mut() {
+            Some(entry) => entry.position = Some(position),
+            None => self.checkpoint.saver.confirmed(position, 1, Instant::now()),
         }
     }
 

@@ -9,12 +9,13 @@ use tracing::warn;
 use super::{Entry, Error, Filter, OnOversize, OnPoison, Policies, snapshots::Next};
 use crate::{
     encode,
-    event::{self, ChangeEvent},
+    event::{self, ChangeEvent, Operation},
     message::{Address, Message, ParkReason, Value},
     metrics::Metrics,
     position::Position,
     projection::{self, Projection},
     retry::chain,
+    snapshot::Name,
     source::{self, Item, Source},
 };
 
@@ -148,6 +149,16 @@ impl Intake {
             .map_or(Next::Nothing, Next::of)
     }
 
+    /// The names before and after, where a rename comes next.
+    pub(super) fn renamed(&self) -> Option<(Name, Name)> {
+        let (Item::Event(event) | Item::Renamed(event)) = self.pending.as_slice().first()? else {
+            return None;
+        };
+        let is_next = self.copies.is_none() && *event.operation() == Operation::Rename;
+        let event = Some(event).filter(|_| is_next)?;
+        Some((Name::of(event.namespace())?, Name::of(event.renamed_to()?)?))
+    }
+
     /// The message for a document that a snapshot read; none where the program does not want it.
     pub(super) fn read(
         &self,
@@ -202,6 +213,7 @@ impl Intake {
                 self.note_replaced_fields(&message);
                 Taken::Entry(self.entry(self.marked(message), event.position()))
             }
+            Item::Renamed(event) => Taken::Idle(event.position()),
             Item::Idle(position) => Taken::Idle(position),
             Item::Skipped(skipped) => {
                 self.metrics.history_skips.inc();

@@ -4,19 +4,22 @@
 //! published, or is given up because it takes too long: changes go first. Nothing is compared, and nothing is written to
 //! the watched databases.
 
+mod desk;
 mod gate;
 mod log;
 mod marks;
 mod pace;
 mod reads;
+mod wishes;
 mod work;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, num::NonZeroU32};
 
 use bson::{RawDocument, Timestamp};
 use tokio::{task::JoinSet, time::Instant};
 
 use self::{
+    desk::Desk,
     gate::Gate,
     log::Log,
     marks::Marked,
@@ -27,7 +30,8 @@ pub(super) use self::{gate::Next, work::View};
 use crate::{
     event::{self, ChangeEvent, Reading},
     retry::{Backoff, Repeats},
-    snapshot::{Progress, Reader, Step},
+    snapshot::{Options, Progress, Reader, Step, When, requests::Requests},
+    source::{HistoryLost, Scope},
 };
 
 /// Most documents that are published and not in a saved checkpoint: so many are read again after a crash.
@@ -37,6 +41,9 @@ const UNSAVED_MAX: u64 = 5_000;
 #[derive(Debug)]
 pub(super) struct Snapshots {
     reader: Reader,
+    scope: Scope,
+    options: Options,
+    on_history_lost: HistoryLost,
     /// With all that was put into the window.
     progress: Progress,
     log: Log,
@@ -48,6 +55,8 @@ pub(super) struct Snapshots {
     /// Whether a job prepares a run or a collection.
     is_preparing: bool,
     failures: Failures,
+    requests: Option<Requests>,
+    desk: Desk,
     /// Whether the settings ask for a run that was not begun yet.
     wants_initial: bool,
     marked: Marked,
@@ -80,6 +89,23 @@ pub(super) enum Turn {
     Wait,
 }
 
+/// What snapshots are made with.
+#[derive(Debug)]
+pub struct Parts {
+    /// Reads documents.
+    pub reader: Reader,
+    /// How far the checkpoint is.
+    pub progress: Progress,
+    /// What people ask.
+    pub requests: Option<Requests>,
+    /// What is watched.
+    pub scope: Scope,
+    /// When snapshots are made, and how fast.
+    pub options: Options,
+    /// Whether one follows where changes are lost.
+    pub on_history_lost: HistoryLost,
+}
+
 /// A document to publish, and what follows when it is in the window.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -90,14 +116,20 @@ pub(super) struct Taken {
 }
 
 impl Snapshots {
-    /// Goes on from `progress`, which the checkpoint had.
-    pub(super) fn new(reader: Reader, progress: Progress, wants_initial: bool) -> Self {
+    /// Goes on from where the checkpoint was.
+    pub(super) fn new(parts: Parts) -> Self {
+        let progress = parts.progress;
+        let wants_initial = parts.options.when == When::Initial;
         let mut pace = Pace::new();
-        pace.limit(progress.run.as_ref().and_then(|run| run.wish.rate));
+        let rate = progress.run.as_ref().and_then(|run| run.wish.rate);
+        pace.limit(rate.or(parts.options.rate.map(NonZeroU32::get)));
         Self {
             wants_initial: wants_initial && !progress.has_begun_initial,
-            reader,
+            on_history_lost: parts.on_history_lost,
+            reader: parts.reader,
             progress,
+            scope: parts.scope,
+            options: parts.options,
             log: Log::default(),
             gate: Gate::default(),
             pace,
@@ -106,6 +138,8 @@ impl Snapshots {
             ready: VecDeque::new(),
             is_preparing: false,
             failures: Failures::default(),
+            requests: parts.requests,
+            desk: Desk::default(),
             marked: Marked::default(),
             next_id: 0,
             is_closed: false,

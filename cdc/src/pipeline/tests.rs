@@ -248,7 +248,6 @@ impl Run {
             },
             projection: None,
             filter: case.filter(),
-            wants_snapshot: false,
         };
         Pipeline::assemble(config, stages, CheckpointStore::Scripted(Box::new(store)))
     }

@@ -24,6 +24,29 @@ pub struct Progress {
     pub run: Option<Run>,
     /// Runs that the engine itself has to make after it.
     pub pending: VecDeque<Wish>,
+    /// The run before.
+    pub ended: Option<Ended>,
+}
+
+/// A run that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Its name.
+    pub name: String,
+    /// Whether somebody cancelled it.
+    pub is_cancelled: bool,
+    /// When it began.
+    pub started_at: DateTime,
+    /// When it ended.
+    pub ended_at: DateTime,
+    /// Documents that were read.
+    pub documents: u64,
+    /// Bytes of them, as BSON.
+    pub bytes: u64,
+    /// Collections that were read.
+    pub collections: u64,
+    /// Collections that were left out, and why.
+    pub skipped: Vec<(String, String)>,
 }
 
 /// What a run is to read.
@@ -156,7 +179,10 @@ pub enum Step {
         to: Option<Name>,
     },
     /// The run is over.
-    Ended,
+    Ended {
+        /// Whether somebody cancelled it.
+        is_cancelled: bool,
+    },
 }
 
 impl Progress {
@@ -170,7 +196,10 @@ impl Progress {
         match step {
             Step::Wished(wish) => self.pending.push_back(wish),
             Step::Began(run) => self.begin(*run),
-            Step::Ended => self.run = None,
+            Step::Ended { is_cancelled } => {
+                let ended = self.run.take().map(|run| run.ended(is_cancelled));
+                self.ended = ended.or(self.ended.take());
+            }
             step => {
                 if let Some(run) = &mut self.run {
                     run.take(step);
@@ -210,6 +239,19 @@ impl Run {
         run
     }
 
+    fn ended(self, is_cancelled: bool) -> Ended {
+        Ended {
+            name: self.wish.name,
+            is_cancelled,
+            started_at: self.started_at,
+            ended_at: DateTime::now(),
+            documents: self.documents,
+            bytes: self.bytes,
+            collections: self.done,
+            skipped: self.skipped,
+        }
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Opened(collection) => {
@@ -233,7 +275,7 @@ impl Run {
                 }
             }
             Step::Renamed { from, to } => self.rename(&from, to.as_ref()),
-            Step::Wished(_) | Step::Began(_) | Step::Ended => {}
+            Step::Wished(_) | Step::Began(_) | Step::Ended { .. } => {}
         }
     }
 

@@ -143,7 +143,8 @@ impl Opener {
 
     /// What to hand over of `item`, and what becomes of the stream.
     ///
-    /// An invalidate is always read, because the stream can only be opened again after it. Any other event that is not
+    /// An invalidate is always read, because the stream can only be opened again after it, and so is a rename, for
+    /// snapshots. Any other event that is not
     /// wanted is of a sample. The server finds its token only in a stream that has the sample too, so its cluster time
     /// is the position: what is wanted of that very instant comes again.
     pub(super) fn wanted(&mut self, item: Item, now: Timestamp) -> (Item, Next) {
@@ -157,10 +158,14 @@ impl Opener {
             return (if is_wanted { item } else { after }, Next::Ended);
         }
         let next = self.next(&item, is_wanted, now);
-        if is_wanted {
-            (item, next)
-        } else {
-            (Item::Idle(Position::At(event.cluster_time())), next)
+        match item {
+            Item::Event(event) if !is_wanted && self.scope.is_renamed(&event) => {
+                (Item::Renamed(event), next)
+            }
+            Item::Event(event) if !is_wanted => {
+                (Item::Idle(Position::At(event.cluster_time())), next)
+            }
+            item => (item, next),
         }
     }
 
@@ -227,7 +232,8 @@ impl Opener {
             skipped_from = from.map_or_else(|| "unknown".to_owned(), time_text),
             skipped_to = time_text(to),
             skipped_seconds = from.map(|from| to.time.saturating_sub(from.time)),
-            "CHANGES LOST: history was skipped, as the policy for lost history says; copy what changed in between"
+            "CHANGES LOST: history was skipped, as the policy for lost history says; {}",
+            self.policy.mend()
         );
         self.ladder.skipped(to);
         self.position = Position::At(to);

@@ -197,7 +197,9 @@ impl Tries {
 /// The stream is reopened after what is in `chunk` from now on.
 fn arrive(opener: &mut Opener, chunk: &Chunk) {
     match chunk.last() {
-        Some(item @ (Item::Event(_) | Item::Idle(_))) => opener.arrived(item.position()),
+        Some(item @ (Item::Event(_) | Item::Renamed(_) | Item::Idle(_))) => {
+            opener.arrived(item.position());
+        }
         // The opener skipped by itself, and nothing was read since.
         Some(Item::Skipped(_)) | None => {}
     }

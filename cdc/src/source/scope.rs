@@ -84,6 +84,18 @@ impl Scope {
             }
     }
 
+    /// Whether `event` gives a collection another name that is watched, or one that was.
+    pub(super) fn is_renamed(&self, event: &ChangeEvent) -> bool {
+        *event.operation() == Operation::Rename
+            && (self.has(event.namespace())
+                || event.renamed_to().is_some_and(|name| self.has(name)))
+    }
+
+    /// Whether changes of the collection's documents are handed over.
+    pub fn watches(&self, namespace: Namespace<'_>) -> bool {
+        self.has(namespace) && !namespace.collection.is_none_or(is_temporary)
+    }
+
     /// Whether all that the change stream tells of is watched, whatever its name.
     fn is_whole_database(&self) -> bool {
         let is_one = self.databases.one().is_some();
@@ -96,11 +108,12 @@ impl Scope {
             && !self.excluded.matches(namespace)
     }
 
-    /// The condition of the aggregation's `$match`: what is wanted, the end of the stream, and with a sample some of what
+    /// The condition of the aggregation's `$match`: what is wanted, the end of the stream, renames, and with a sample some of what
     /// is not wanted, each of which is a position. The first entry of each second is always in it, since the numbers of
     /// the others may all be low.
     pub(super) fn filter(&self, with_sample: bool) -> Document {
-        let mut alternatives = vec![doc! { "operationType": Operation::Invalidate.as_str() }];
+        let always = [Operation::Invalidate.as_str(), Operation::Rename.as_str()];
+        let mut alternatives = vec![doc! { "operationType": { "$in": always.to_vec() } }];
         alternatives.extend(self.wanted());
         if with_sample {
             alternatives.push(sample());
@@ -303,7 +316,7 @@ mod tests {
             doc! { "operationType": { "$in": ["rename"] }, "to.db": "scrabble", "to.coll": collection }
         };
         let alternatives = [
-            doc! { "operationType": "invalidate" },
+            doc! { "operationType": { "$in": ["invalidate", "rename"] } },
             inserts(&names),
             inserts(&pattern),
             from(&names),
@@ -316,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_stream_always_passes_the_filter() {
-        let end = doc! { "operationType": "invalidate" };
+        let end = doc! { "operationType": { "$in": ["invalidate", "rename"] } };
         let inserts = doc! { "operationType": { "$in": ["insert"] } };
         let whole = scope(&[], &[Operation::Insert]).filter(false);
         assert_eq!(whole, doc! { "$or": [end.clone(), inserts] });

@@ -37,7 +37,7 @@ impl Next {
     /// What `item` is.
     pub(in crate::pipeline) fn of(item: &Item) -> Self {
         match item {
-            Item::Event(event) => Self::Change(event.cluster_time()),
+            Item::Event(event) | Item::Renamed(event) => Self::Change(event.cluster_time()),
             Item::Skipped(skipped) => Self::Change(skipped.to),
             // After an event of that time there may be more of it.
             Item::Idle(Position::After {

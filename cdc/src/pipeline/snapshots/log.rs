@@ -53,12 +53,12 @@ mod tests {
         log.pushed();
         log.add(Step::RangeDone(1));
         log.pushed();
-        log.add(Step::Ended);
+        log.add(Step::RangeDone(2));
         assert_eq!(log.next(), None);
         log.popped(1);
         assert_eq!(log.next(), Some(Step::RangeDone(1)));
         assert_eq!(log.next(), None);
         log.popped(1);
-        assert_eq!(log.next(), Some(Step::Ended));
+        assert_eq!(log.next(), Some(Step::RangeDone(2)));
     }
 }

@@ -8,7 +8,10 @@ use tokio::task::AbortHandle;
 
 use crate::{
     event::Mark,
-    snapshot::{Chunk, Collection, Error, Key, Name, Run, Step},
+    snapshot::{
+        Chunk, Collection, Error, Key, Name, Run, Step,
+        requests::{self, Request},
+    },
 };
 
 /// What is read.
@@ -33,6 +36,10 @@ pub(super) struct Read {
 /// What came of a job.
 #[derive(Debug)]
 pub(super) enum Done {
+    /// What people ask is known.
+    Asked(Result<Vec<Request>, requests::Error>),
+    /// People were told.
+    Told(Result<(), requests::Error>),
     /// A run is prepared.
     Planned(Result<Run, Error>),
     /// A collection is prepared.
@@ -123,7 +130,9 @@ impl Ready {
                 steps.extend(passed);
                 steps.extend(self.is_end.then_some(Step::RangeDone(range)));
             }
-            What::Last(Mark::RunLast) => steps.push(Step::Ended),
+            What::Last(Mark::RunLast) => steps.push(Step::Ended {
+                is_cancelled: false,
+            }),
             What::Last(_) => steps.push(Step::CollectionDone),
         }
         steps

@@ -1,5 +1,7 @@
 //! What a run asks of the server, one thing after the other.
 
+use std::num::NonZeroU32;
+
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -43,6 +45,7 @@ impl Snapshots {
                 .rest_until()
                 .filter(|_| self.progress.run.is_some()),
             self.failures.retry_at,
+            self.desk.due(),
         ];
         let deadline = deadlines.into_iter().flatten().filter(|at| now < *at).min();
         let has_jobs = !self.jobs.is_empty();
@@ -59,7 +62,11 @@ impl Snapshots {
 
     /// Begins what can be begun.
     pub(in crate::pipeline) fn work(&mut self, view: View, now: Instant) {
-        if self.is_closed || self.failures.retry_at.is_some_and(|at| now < at) {
+        if self.is_closed {
+            return;
+        }
+        self.look(now);
+        if self.desk.is_paused || self.failures.retry_at.is_some_and(|at| now < at) {
             return;
         }
         let Some(run) = &self.progress.run else {
@@ -93,7 +100,8 @@ impl Snapshots {
             rate: None,
         };
         let first = self.wants_initial.then(initial);
-        let Some(wish) = first.or_else(|| self.progress.pending.front().cloned()) else {
+        let own = first.or_else(|| self.progress.pending.front().cloned());
+        let Some(wish) = own.or_else(|| self.desk.next().cloned()) else {
             return;
         };
         if !self.is_preparing {
@@ -139,7 +147,9 @@ impl Snapshots {
                 "snapshot is read"
             );
         }
-        self.step(Step::Ended);
+        self.step(Step::Ended {
+            is_cancelled: false,
+        });
     }
 
     fn read_on(&mut self, view: View, now: Instant) {
@@ -234,6 +244,8 @@ impl Snapshots {
 
     fn done(&mut self, done: Done, now: Instant) {
         match done {
+            Done::Asked(outcome) => self.asked(outcome, now),
+            Done::Told(outcome) => self.told(outcome, now),
             Done::Planned(Ok(run)) => self.planned(run),
             Done::Opened(_, Ok(collection)) => self.opened(collection),
             Done::Planned(Err(error)) => {
@@ -260,7 +272,8 @@ impl Snapshots {
         self.failures.over();
         self.wants_initial &= run.wish.origin != Origin::Initial;
         self.marked = Marked::default();
-        self.pace.limit(run.wish.rate);
+        let rate = self.options.rate.map(NonZeroU32::get);
+        self.pace.limit(run.wish.rate.or(rate));
         info!(
             run = run.wish.name,
             collections = run.todo.len(),

@@ -2,7 +2,7 @@
 
 use bson::{Array, Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 
-use super::{Collection, Name, Origin, Progress, Range, Run, Wish};
+use super::{Collection, Ended, Name, Origin, Progress, Range, Run, Wish};
 use crate::snapshot::Key;
 
 impl Progress {
@@ -11,8 +11,12 @@ impl Progress {
         let run = self.run.as_ref().map(Run::document);
         let pending = self.pending.iter().map(|wish| Bson::from(wish.document()));
         let pending: Array = pending.collect();
-        (*self != Self::default())
-            .then(|| doc! { "initial": self.has_begun_initial, "run": run, "pending": pending })
+        let ended = self.ended.as_ref().map(Ended::document);
+        (*self != Self::default()).then(|| {
+            doc! {
+                "initial": self.has_begun_initial, "run": run, "pending": pending, "ended": ended,
+            }
+        })
     }
 
     /// What [`Progress::document`] gave.
@@ -26,6 +30,7 @@ impl Progress {
             has_begun_initial: document.get_bool("initial").unwrap_or(false),
             run: run.map(Run::of_document).transpose()?,
             pending: pending.collect::<Result<_, _>>()?,
+            ended: document.get_document("ended").ok().map(Ended::read),
         })
     }
 }
@@ -92,9 +97,6 @@ fn read_filter(bytes: &[u8]) -> Result<Document, &'static str> {
 impl Run {
     fn document(&self) -> Document {
         let todo = self.todo.iter().map(|name| Bson::from(name.document()));
-        let skipped = self.skipped.iter().map(|(collection, reason)| {
-            Bson::from(doc! { "collection": collection, "reason": reason })
-        });
         let mut document = self.wish.document();
         document.extend(doc! {
             "started_at": self.started_at,
@@ -105,7 +107,7 @@ impl Run {
             "todo": todo.collect::<Array>(),
             "current": self.current.as_ref().map(Collection::document),
             "last": self.last.as_ref().map(Name::document),
-            "skipped": skipped.collect::<Array>(),
+            "skipped": skipped_documents(&self.skipped),
         });
         document
     }
@@ -113,10 +115,6 @@ impl Run {
     fn of_document(document: &Document) -> Result<Self, &'static str> {
         let number = |name| unsigned(document, name);
         let named = |name| document.get_document(name).ok();
-        let skipped = documents(document, "skipped").map(|one| {
-            let text = |name| one.get_str(name).unwrap_or_default().to_owned();
-            (text("collection"), text("reason"))
-        });
         let todo = documents(document, "todo").map(Name::read);
         let started_at = document.get_datetime("started_at").copied();
         Ok(Self {
@@ -129,8 +127,42 @@ impl Run {
             todo: todo.collect::<Result<_, _>>()?,
             current: named("current").map(Collection::read).transpose()?,
             last: named("last").map(Name::read).transpose()?,
-            skipped: skipped.collect(),
+            skipped: read_skipped(document),
         })
+    }
+}
+
+impl Ended {
+    fn document(&self) -> Document {
+        doc! {
+            "name": &self.name,
+            "cancelled": self.is_cancelled,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "documents": signed(self.documents),
+            "bytes": signed(self.bytes),
+            "collections": signed(self.collections),
+            "skipped": skipped_documents(&self.skipped),
+        }
+    }
+
+    fn read(document: &Document) -> Self {
+        let time = |name| {
+            document
+                .get_datetime(name)
+                .copied()
+                .unwrap_or(DateTime::MIN)
+        };
+        Self {
+            name: document.get_str("name").unwrap_or_default().to_owned(),
+            is_cancelled: document.get_bool("cancelled").unwrap_or(false),
+            started_at: time("started_at"),
+            ended_at: time("ended_at"),
+            documents: unsigned(document, "documents"),
+            bytes: unsigned(document, "bytes"),
+            collections: unsigned(document, "collections"),
+            skipped: read_skipped(document),
+        }
     }
 }
 
@@ -204,6 +236,21 @@ impl Range {
             is_done: document.get_bool("done").unwrap_or(false),
         })
     }
+}
+
+fn skipped_documents(skipped: &[(String, String)]) -> Array {
+    let skipped = skipped.iter().map(|(collection, reason)| {
+        Bson::from(doc! { "collection": collection, "reason": reason })
+    });
+    skipped.collect()
+}
+
+fn read_skipped(document: &Document) -> Vec<(String, String)> {
+    let skipped = documents(document, "skipped").map(|one| {
+        let text = |name| one.get_str(name).unwrap_or_default().to_owned();
+        (text("collection"), text("reason"))
+    });
+    skipped.collect()
 }
 
 fn documents<'d>(document: &'d Document, name: &str) -> impl Iterator<Item = &'d Document> {

@@ -58,6 +58,9 @@ fn what_was_stored_is_read_again() {
     let mut progress = progress();
     progress.take(read(0, 3));
     progress.take(Step::RangeDone(2));
+    let before = progress.run.clone();
+    progress.take(Step::Ended { is_cancelled: true });
+    progress.run = before;
     let stored = progress.document().unwrap().to_vec().unwrap();
     let stored = Document::from_reader(&stored[..]).unwrap();
     assert_eq!(Progress::read(&stored), Ok(progress));
@@ -108,7 +111,9 @@ fn documents_are_counted_and_keys_that_are_passed_are_not() {
     progress.take(read(1, 15));
     let run = progress.run.as_ref().unwrap();
     assert_eq!((run.done, run.documents), (1, 1), "there is no collection");
-    progress.take(Step::Ended);
+    progress.take(Step::Ended {
+        is_cancelled: false,
+    });
     assert!(progress.is_under_way(), "one is pending");
     progress.take(read(1, 16));
 }
