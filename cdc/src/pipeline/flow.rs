@@ -23,6 +23,10 @@ impl Pipeline {
     /// failure ends the reading; what came before it is still delivered.
     pub(super) fn fill(&mut self) {
         while self.window.room() > 0 {
+            if self.snapshots.is_some() {
+                // Documents may fill the window again and again, and changes go first.
+                self.intake.look();
+            }
             let next = self.intake.peek();
             match self.turn(next) {
                 Turn::Wait => return,
@@ -46,8 +50,12 @@ impl Pipeline {
     }
 
     fn turn(&mut self, next: Next) -> Turn {
-        let snapshots = self.snapshots.as_mut();
-        snapshots.map_or(Turn::Pass, |snapshots| snapshots.turn(next, Instant::now()))
+        // A quarter of the window stays free for changes.
+        let has_room = self.window.is_low();
+        match &mut self.snapshots {
+            Some(snapshots) => snapshots.turn(next, has_room, Instant::now()),
+            None => Turn::Pass,
+        }
     }
 
     fn take(&mut self, next: Next, taken: Result<Taken, Error>) {

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc, vec::IntoIter};
 
 use bson::Timestamp;
+use futures_util::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
@@ -16,7 +17,7 @@ use crate::{
     projection::{self, Projection},
     retry::chain,
     snapshot::Name,
-    source::{self, Item, Source},
+    source::{self, Chunk, Item, Source},
 };
 
 /// The reading end of the pipeline.
@@ -127,7 +128,22 @@ impl Intake {
         let Some(source) = &mut self.source else {
             return std::future::pending().await;
         };
-        match source.receive().await {
+        let received = source.receive().await;
+        self.received(received);
+    }
+
+    /// Takes what is read, if there is anything and room for it.
+    pub(super) fn look(&mut self) {
+        if self.is_hungry()
+            && let Some(source) = &mut self.source
+            && let Some(received) = source.receive().now_or_never()
+        {
+            self.received(received);
+        }
+    }
+
+    fn received(&mut self, received: Option<Result<Chunk, source::Error>>) {
+        match received {
             Some(Ok(chunk)) => {
                 self.behind_seconds = chunk.behind_seconds();
                 (self.pending, self.permit) = chunk.into_parts();

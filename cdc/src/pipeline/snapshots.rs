@@ -149,27 +149,26 @@ impl Snapshots {
         }
     }
 
-    /// What to do, with `next` to be handed over.
-    pub(super) fn turn(&mut self, next: Next, now: Instant) -> Turn {
-        if matches!(next, Next::Rest | Next::Idle(_)) {
-            return Turn::Pass;
+    /// What to do, with `next` to be handed over, and with room in the window for a document or not.
+    pub(super) fn turn(&mut self, next: Next, has_room: bool, now: Instant) -> Turn {
+        let is_waiting = match next {
+            Next::Rest | Next::Idle(_) => return Turn::Pass,
+            Next::Change(time) => self.has_earlier(time),
+            Next::Nothing => false,
+        };
+        if is_waiting {
+            self.pace.hold(now);
+            if self.pace.deadline().is_some_and(|deadline| deadline <= now) {
+                self.give_up();
+                return Turn::Pass;
+            }
         }
         let is_open = |ready: &Ready| self.gate.is_open(ready.time, next);
-        let may_publish = self.published - self.saved < UNSAVED_MAX;
+        let may_publish = has_room && self.published - self.saved < UNSAVED_MAX;
         if may_publish && self.ready.front().is_some_and(is_open) {
             return Turn::Document;
         }
-        match next {
-            Next::Change(time) if self.has_earlier(time) => {
-                self.pace.hold(now);
-                if self.pace.deadline().is_some_and(|deadline| now < deadline) {
-                    return Turn::Wait;
-                }
-                self.give_up();
-                Turn::Pass
-            }
-            _ => Turn::Pass,
-        }
+        if is_waiting { Turn::Wait } else { Turn::Pass }
     }
 
     /// `next` was handed over.
