@@ -65,6 +65,22 @@ pub struct Metrics {
     pub history_skips: Counter,
     /// Seconds of history skipped.
     pub history_skipped_seconds: Counter<f64, AtomicU64>,
+    /// Documents of snapshots that were published.
+    pub snapshot_documents: Counter,
+    /// Bytes of them, as BSON.
+    pub snapshot_bytes: Counter,
+    /// Chunks of snapshots that were read.
+    pub snapshot_chunks: Counter,
+    /// Chunks that were given up, since a change waited, and are read again.
+    pub snapshot_chunks_given_up: Counter,
+    /// 1 while a snapshot is under way.
+    pub snapshot_running: Gauge,
+    /// Documents that it has read.
+    pub snapshot_run_documents: Gauge,
+    /// Documents that its collections had when it began.
+    pub snapshot_run_documents_estimated: Gauge,
+    /// 1 for what it waits for; see [`Metrics::snapshot_waits`].
+    pub snapshot_waiting: Family<[(&'static str, &'static str); 1], Gauge>,
     /// Queues that were not there and were declared.
     pub queues_declared: Counter,
     /// Connections made again, by `server`; see [`Metrics::reconnected`].
@@ -102,7 +118,11 @@ impl Metrics {
                 .messages_parked
                 .get_or_create(&[("reason", reason.as_str())]);
         }
+        for waiting in ["catching_up", "mongodb", "paused"] {
+            metrics.snapshot_waits(waiting).set(0);
+        }
         metrics.register_messages(&mut registry);
+        metrics.register_snapshots(&mut registry);
         metrics.register_rest(&mut registry);
         metrics.registry = Arc::new(registry);
         metrics
@@ -115,6 +135,9 @@ impl Metrics {
             &self.blocked,
             &self.messages_in_flight,
             &self.bytes_in_flight,
+            &self.snapshot_running,
+            &self.snapshot_run_documents,
+            &self.snapshot_run_documents_estimated,
         ] {
             gauge.set(0);
         }
@@ -137,6 +160,13 @@ impl Metrics {
         self.messages_parked
             .get_or_create(&[("reason", reason.as_str())])
             .inc();
+    }
+
+    /// Whether a snapshot waits for this.
+    pub fn snapshot_waits(&self, waiting: &'static str) -> Gauge {
+        self.snapshot_waiting
+            .get_or_create(&[("for", waiting)])
+            .clone()
     }
 
     /// Every series as `OpenMetrics` text.
@@ -209,6 +239,38 @@ impl Metrics {
             "Messages that matched no queue and were given up",
             &self.messages_dropped,
         );
+    }
+
+    fn register_snapshots(&self, registry: &mut Registry) {
+        let help = "Documents of snapshots that were published";
+        add(
+            registry,
+            "snapshot_documents",
+            help,
+            &self.snapshot_documents,
+        );
+        let help = "Bytes of the documents of snapshots that were published, as BSON";
+        add(registry, "snapshot_bytes", help, &self.snapshot_bytes);
+        let help = "Chunks of snapshots that were read";
+        add(registry, "snapshot_chunks", help, &self.snapshot_chunks);
+        let help = "Chunks of snapshots that were given up for a change, and are read again";
+        let given_up = &self.snapshot_chunks_given_up;
+        add(registry, "snapshot_chunks_given_up", help, given_up);
+        let help = "1 while a snapshot is under way";
+        add(registry, "snapshot_running", help, &self.snapshot_running);
+        let help = "Documents that the snapshot under way has read";
+        let documents = &self.snapshot_run_documents;
+        add(registry, "snapshot_run_documents", help, documents);
+        let help = "Documents that its collections had when the snapshot under way began";
+        let estimated = &self.snapshot_run_documents_estimated;
+        add(
+            registry,
+            "snapshot_run_documents_estimated",
+            help,
+            estimated,
+        );
+        let help = "1 for what the snapshot under way waits for";
+        add(registry, "snapshot_waiting", help, &self.snapshot_waiting);
     }
 
     fn register_rest(&self, registry: &mut Registry) {
@@ -315,7 +377,7 @@ mod tests {
             assert!(line.contains("pipeline=\"orders\""), "{line}");
             assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
         }
-        assert_eq!(count, 27, "{page}");
+        assert_eq!(count, 37, "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
     }
 

@@ -186,7 +186,9 @@ impl Pipeline {
             .snapshots
             .as_ref()
             .map(|parts| parts.progress.clone());
-        let snapshots = stages.snapshots.map(Snapshots::new);
+        let snapshots = stages
+            .snapshots
+            .map(|parts| Snapshots::new(parts, metrics.clone()));
         Self {
             snapshots,
             intake: Intake::new(

@@ -10,6 +10,7 @@ mod log;
 mod marks;
 mod pace;
 mod reads;
+mod waiting;
 mod wishes;
 mod work;
 
@@ -25,10 +26,12 @@ use self::{
     marks::Marked,
     pace::Pace,
     reads::{Done, Read, Ready},
+    waiting::Waiting,
 };
 pub(super) use self::{gate::Next, work::View};
 use crate::{
     event::{self, ChangeEvent, Reading},
+    metrics::Metrics,
     retry::{Backoff, Repeats},
     snapshot::{Options, Progress, Reader, Step, When, requests::Requests},
     source::{HistoryLost, Scope},
@@ -60,6 +63,8 @@ pub(super) struct Snapshots {
     /// Whether the settings ask for a run that was not begun yet.
     wants_initial: bool,
     marked: Marked,
+    waiting: Option<Waiting>,
+    metrics: Metrics,
     next_id: u64,
     /// Whether nothing more is to be read.
     is_closed: bool,
@@ -117,7 +122,7 @@ pub(super) struct Taken {
 
 impl Snapshots {
     /// Goes on from where the checkpoint was.
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Parts, metrics: Metrics) -> Self {
         let progress = parts.progress;
         let wants_initial = parts.options.when == When::Initial;
         let mut pace = Pace::new();
@@ -141,6 +146,8 @@ impl Snapshots {
             requests: parts.requests,
             desk: Desk::default(),
             marked: Marked::default(),
+            waiting: None,
+            metrics,
             next_id: 0,
             is_closed: false,
             published: 0,
@@ -222,7 +229,14 @@ impl Snapshots {
             self.pace.published(1, now);
         }
         for step in steps {
-            self.published += u64::from(is_document(&step));
+            if let Step::Read {
+                bytes: Some(bytes), ..
+            } = step
+            {
+                self.published += 1;
+                self.metrics.snapshot_documents.inc();
+                self.metrics.snapshot_bytes.inc_by(bytes);
+            }
             self.log.add(step);
         }
     }
@@ -261,6 +275,10 @@ impl Snapshots {
 
     /// What was read and is not in the window is read again later.
     fn give_up(&mut self) {
+        let given_up = self.reads.len() + self.ready.len();
+        self.metrics
+            .snapshot_chunks_given_up
+            .inc_by(given_up as u64);
         for read in self.reads.drain(..) {
             read.abort();
         }

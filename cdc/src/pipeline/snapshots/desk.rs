@@ -7,7 +7,7 @@ use bson::DateTime;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Snapshots, reads::Done};
+use super::{Snapshots, reads::Done, waiting::Waiting};
 use crate::{
     retry::chain,
     snapshot::{
@@ -107,7 +107,7 @@ impl Snapshots {
         }
         let is_known = mine.is_some();
         let own = self.progress.run.as_ref().filter(|_| !is_known);
-        let own = own.map(|run| (announcement(run), report(run, State::Running)));
+        let own = own.map(|run| (announcement(run), report(run, State::Running, None)));
         self.tell(reports, own, now);
     }
 
@@ -125,7 +125,7 @@ impl Snapshots {
                 .desk
                 .reported_at
                 .is_none_or(|at| at + REPORT_EVERY <= now);
-            return (request.state != state || is_stale).then(|| report(run, state));
+            return (request.state != state || is_stale).then(|| report(run, state, self.waiting));
         }
         match &self.progress.ended {
             Some(ended) if ended.name == request.run => Some(last_report(ended)),
@@ -234,10 +234,11 @@ fn announcement(run: &Run) -> Request {
     }
 }
 
-fn report(run: &Run, state: State) -> Report {
+fn report(run: &Run, state: State, waiting: Option<Waiting>) -> Report {
+    let reason = waiting.map(|waiting| waiting.text().to_owned());
     Report {
         state,
-        reason: None,
+        reason,
         started_at: Some(run.started_at),
         ended_at: None,
         documents: run.documents,

@@ -10,6 +10,7 @@ use super::{
     gate::Next,
     marks::Marked,
     reads::{Done, Read, What},
+    waiting::Waiting,
 };
 use crate::{
     event::Mark,
@@ -66,7 +67,10 @@ impl Snapshots {
             return;
         }
         self.look(now);
-        if self.desk.is_paused || self.failures.retry_at.is_some_and(|at| now < at) {
+        self.note_run();
+        let waiting = self.waits_for(view, now);
+        self.note_waiting(waiting);
+        if matches!(waiting, Some(Waiting::Paused | Waiting::Mongodb)) {
             return;
         }
         let Some(run) = &self.progress.run else {
@@ -87,6 +91,16 @@ impl Snapshots {
         } else {
             self.step(Step::CollectionDone);
             self.work(view, now);
+        }
+    }
+
+    fn waits_for(&self, view: View, now: Instant) -> Option<Waiting> {
+        if self.desk.is_paused {
+            Some(Waiting::Paused)
+        } else if self.failures.retry_at.is_some_and(|at| now < at) {
+            Some(Waiting::Mongodb)
+        } else {
+            (CATCHING_UP_SECONDS <= view.behind_seconds).then_some(Waiting::CatchingUp)
         }
     }
 
@@ -304,6 +318,7 @@ impl Snapshots {
         let name = read.name.clone();
         match outcome.map(|chunk| read.ready(chunk)) {
             Ok(Ok(ready)) => {
+                self.metrics.snapshot_chunks.inc();
                 self.failures.over();
                 self.ready.push_back(ready);
             }
