@@ -53,14 +53,14 @@ impl Pipeline {
         // A quarter of the window stays free for changes.
         let has_room = self.window.is_low();
         match &mut self.snapshots {
-            Some(snapshots) => snapshots.turn(next, has_room, Instant::now()),
+            Some(snapshots) => snapshots.turn(next, has_room),
             None => Turn::Pass,
         }
     }
 
     fn take(&mut self, next: Next, taken: Result<Taken, Error>) {
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.passed(next, Instant::now());
+            snapshots.passed(next);
         }
         match taken {
             Ok(Taken::Entry(entry)) => self.push(entry),

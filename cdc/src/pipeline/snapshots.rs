@@ -157,13 +157,17 @@ impl Snapshots {
     }
 
     /// What to do, with `next` to be handed over, and with room in the window for a document or not.
-    pub(super) fn turn(&mut self, next: Next, has_room: bool, now: Instant) -> Turn {
+    pub(super) fn turn(&mut self, next: Next, has_room: bool) -> Turn {
+        if self.reads.is_empty() && self.ready.is_empty() {
+            return Turn::Pass;
+        }
         let is_waiting = match next {
             Next::Rest | Next::Idle(_) => return Turn::Pass,
             Next::Change(time) => self.has_earlier(time),
             Next::Nothing => false,
         };
         if is_waiting {
+            let now = Instant::now();
             self.pace.hold(now);
             if self.pace.deadline().is_some_and(|deadline| deadline <= now) {
                 self.give_up();
@@ -179,10 +183,10 @@ impl Snapshots {
     }
 
     /// `next` was handed over.
-    pub(super) fn passed(&mut self, next: Next, now: Instant) {
+    pub(super) fn passed(&mut self, next: Next) {
         self.gate.pass(next);
-        if matches!(next, Next::Change(_)) {
-            self.pace.change(now);
+        if self.progress.run.is_some() && matches!(next, Next::Change(_)) {
+            self.pace.change(Instant::now());
         }
     }
 
