@@ -256,7 +256,18 @@ impl Snapshots {
         let steps: Vec<Step> = std::iter::from_fn(|| self.log.next()).collect();
         let documents = steps.iter().filter(|step| is_document(step)).count();
         self.confirmed += documents as u64;
+        if 0 < documents {
+            self.note_round();
+        }
         steps
+    }
+
+    /// Tells the pace where nothing of what was read is under way any more.
+    fn note_round(&mut self) {
+        let is_over = self.reads.is_empty() && self.ready.is_empty();
+        if is_over && self.confirmed == self.published {
+            self.pace.confirmed_all(Instant::now());
+        }
     }
 
     /// How many documents of this session are confirmed.

@@ -10,14 +10,15 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// The same where even the smallest chunk takes longer, as over a slow network.
 const PATIENCE_MAX: Duration = Duration::from_secs(1);
-/// How long a change may wait for a chunk without the next one being smaller.
-const TARGET: Duration = Duration::from_millis(4);
+/// How long a chunk may take while changes come, from the first question to the last confirm: so long a change waits
+/// for it at most.
+const TARGET: Duration = Duration::from_millis(6);
 /// Changes have to be away for so long before chunks follow each other without a pause.
 const CALM: Duration = Duration::from_millis(500);
 /// Documents of a chunk, at least and at most.
 const DOCUMENTS_MIN: usize = 16;
 const DOCUMENTS_MAX: usize = 2_000;
-/// Documents of the first chunk.
+/// Documents of the first chunk, and of the first one after a change.
 const DOCUMENTS_FIRST: usize = 128;
 /// Bytes of a chunk, about.
 const BYTES_MAX: u64 = 512 << 10;
@@ -102,24 +103,11 @@ impl Pace {
 
     /// A change goes by.
     pub(super) fn change(&mut self, now: Instant) {
-        self.last_change = Some(now);
-        if let Some(since) = self.held_since.take() {
-            self.adapt(now.duration_since(since));
+        if !self.is_live(now) {
+            self.documents = self.documents.min(DOCUMENTS_FIRST);
         }
-        self.end_round(now);
-    }
-
-    fn adapt(&mut self, waited: Duration) {
-        let factor = TARGET.as_secs_f64() / waited.as_secs_f64().max(1e-6);
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a few thousand documents"
-        )]
-        let documents = (self.documents as f64 * factor.clamp(0.5, 1.25)) as usize;
-        self.documents = documents.clamp(DOCUMENTS_MIN, DOCUMENTS_MAX);
-        self.patience = PATIENCE;
+        self.last_change = Some(now);
+        self.held_since = None;
     }
 
     /// A change has waited too long, and what was under way is given up.
@@ -131,29 +119,31 @@ impl Pace {
         self.documents = DOCUMENTS_MIN.max(self.documents / 2);
     }
 
-    /// All that was read is published, and no change waited.
+    /// All that was read is in the window.
     pub(super) fn published_all(&mut self, now: Instant) {
-        if self.held_since.is_none() {
-            let grown = self.documents + self.documents / 4;
-            let grown = if self.is_live(now) {
-                grown
-            } else {
-                self.documents * 2
-            };
-            self.documents = grown.min(DOCUMENTS_MAX);
+        if !self.is_live(now) && self.round_since.take().is_some() {
+            self.documents = DOCUMENTS_MAX.min(self.documents * 2);
+            self.patience = PATIENCE;
         }
-        self.end_round(now);
     }
 
-    /// While changes come, chunks take half of the time.
-    fn end_round(&mut self, now: Instant) {
+    /// All that was read is confirmed. While changes come, chunks take half of the time.
+    pub(super) fn confirmed_all(&mut self, now: Instant) {
         let Some(since) = self.round_since.take() else {
             return;
         };
-        if self.is_live(now) {
-            let rest = now.duration_since(since).min(PATIENCE);
-            self.rest_until = self.rest_until.max(Some(now + rest));
-        }
+        let took = now.duration_since(since);
+        let factor = TARGET.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few thousand documents"
+        )]
+        let documents = (self.documents as f64 * factor.clamp(0.5, 1.25)).ceil() as usize;
+        self.documents = documents.clamp(DOCUMENTS_MIN, DOCUMENTS_MAX);
+        self.patience = PATIENCE;
+        self.rest_until = self.rest_until.max(Some(now + took.min(PATIENCE)));
     }
 }
 
@@ -162,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_grow_while_nothing_waits_and_shrink_where_changes_do() {
+    fn chunks_grow_while_no_changes_come_and_are_small_again_when_one_does() {
         let (mut pace, now) = (Pace::new(), Instant::now());
         for _ in 0..10 {
             pace.begun(now);
@@ -170,36 +160,44 @@ mod tests {
         }
         assert_eq!(pace.documents(100), DOCUMENTS_MAX);
         assert_eq!(pace.documents(1 << 20), 1);
-        pace.hold(now);
-        pace.change(now + TARGET * 2);
-        assert_eq!(pace.documents(100), DOCUMENTS_MAX / 2);
+        assert_eq!(pace.rest_until(), None);
+        pace.change(now);
+        assert_eq!(pace.documents(100), DOCUMENTS_FIRST);
+    }
+
+    #[test]
+    fn while_changes_come_chunks_take_about_the_target_and_half_of_the_time() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        pace.change(now);
+        pace.begun(now);
+        pace.published_all(now);
+        pace.confirmed_all(now + TARGET * 2);
+        assert_eq!(pace.documents(100), DOCUMENTS_FIRST / 2);
+        assert_eq!(pace.rest_until(), Some(now + TARGET * 4));
+        pace.begun(now);
+        pace.confirmed_all(now + TARGET / 2);
+        assert_eq!(pace.documents(100), DOCUMENTS_FIRST / 2 * 5 / 4);
+        for _ in 0..10 {
+            pace.begun(now);
+            pace.confirmed_all(now + TARGET * 9);
+        }
+        assert_eq!(pace.documents(100), DOCUMENTS_MIN);
+    }
+
+    #[test]
+    fn where_even_the_smallest_chunk_is_too_late_changes_wait_longer_until_one_comes_through() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
         for _ in 0..10 {
             pace.hold(now);
             pace.given_up();
         }
-        assert_eq!(pace.documents(100), DOCUMENTS_MIN);
-        assert!(
-            pace.patience > PATIENCE,
-            "the smallest chunk is to come through"
-        );
         pace.hold(now);
-        pace.change(now);
-        assert_eq!(pace.patience, PATIENCE);
-    }
-
-    #[test]
-    fn while_changes_come_chunks_take_half_of_the_time() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
-        let later = now + Duration::from_millis(6);
+        assert_eq!(pace.deadline(), Some(now + PATIENCE_MAX));
         pace.change(now);
         pace.begun(now);
-        pace.published_all(later);
-        assert_eq!(pace.rest_until(), Some(later + Duration::from_millis(6)));
-        let (mut calm, long_ago) = (Pace::new(), now);
-        calm.change(long_ago);
-        calm.begun(long_ago + CALM);
-        calm.published_all(long_ago + CALM * 2);
-        assert_eq!(calm.rest_until(), None);
+        pace.confirmed_all(now + PATIENCE * 3);
+        pace.hold(now);
+        assert_eq!(pace.deadline(), Some(now + PATIENCE));
     }
 
     #[test]

@@ -328,6 +328,7 @@ impl Snapshots {
                 for step in steps {
                     self.step(step);
                 }
+                self.note_round();
             }
             Err(error) => self.failed_to_read(&name, &error, now),
         }
