@@ -129,6 +129,9 @@ impl Pace {
 
     /// All that was read is confirmed. While changes come, chunks take half of the time.
     pub(super) fn confirmed_all(&mut self, now: Instant) {
+        if !self.is_live(now) {
+            return self.published_all(now);
+        }
         let Some(since) = self.round_since.take() else {
             return;
         };
