@@ -22,7 +22,7 @@ use crate::{
     pipeline::{self, Outcome},
     retry::Disposition,
     signals::Signals,
-    sink, source, start,
+    sink, snapshot, source, start,
 };
 
 /// Why the engine stopped or never started.
@@ -40,6 +40,9 @@ pub enum Error {
     /// The change stream cannot be opened.
     #[error(transparent)]
     Source(#[from] source::Error),
+    /// The settings ask for a snapshot, and none can be read.
+    #[error(transparent)]
+    Snapshot(#[from] snapshot::Error),
     /// RabbitMQ cannot be used.
     #[error(transparent)]
     Publish(#[from] amqp::Error),
@@ -129,6 +132,7 @@ impl Error {
             Self::Checkpoint(error) => error.disposition(),
             Self::Start(error) => error.disposition(),
             Self::Source(error) => error.disposition(),
+            Self::Snapshot(error) => error.disposition(),
             Self::Publish(error) => error.disposition(),
             Self::Sink(error) => error.disposition(),
             Self::Pipeline(_) | Self::Admin(_) | Self::Interrupted | Self::Signals(_) => {
@@ -140,7 +144,9 @@ impl Error {
     /// What it is that stands in the way.
     fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Mongo(_) | Self::Start(_) | Self::Source(_) => Some(Cause::Mongodb),
+            Self::Mongo(_) | Self::Start(_) | Self::Source(_) | Self::Snapshot(_) => {
+                Some(Cause::Mongodb)
+            }
             Self::Checkpoint(_) => Some(Cause::Checkpoint),
             Self::Publish(_) => Some(Cause::Rabbitmq),
             Self::Sink(_) => Some(Cause::Sink),

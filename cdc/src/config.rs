@@ -211,6 +211,14 @@ impl Config {
         self.checkpoint.scope.target = checkpoint::Target::Own;
     }
 
+    /// Whether the settings ask for snapshots, at the start or where something happens.
+    pub fn wants_snapshots(&self) -> bool {
+        let options = &self.snapshot;
+        options.when == stage::When::Initial
+            || options.on_rename_in == stage::OnRenameIn::Snapshot
+            || self.source.on_history_lost == source::HistoryLost::Snapshot
+    }
+
     /// What the user of RabbitMQ needs to be allowed.
     pub fn needs(&self) -> &Needs {
         self.publish.broker.needs()

@@ -14,5 +14,5 @@ pub use self::{
     key::Key,
     options::{OnRenameIn, Options, When},
     progress::{Collection, Ended, Name, Origin, Progress, Range, Run, Step, Wish},
-    reader::{Catalog, Chunk, Listing, Piece, Reader},
+    reader::{Catalog, Chunk, Listing, Piece, Reader, check},
 };

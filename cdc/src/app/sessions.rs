@@ -25,6 +25,7 @@ use crate::{
     retry::chain,
     sabotage::{self, Point},
     sink::{Sink, amqp::Link, own},
+    snapshot,
     source::{self, Source},
 };
 
@@ -216,6 +217,12 @@ impl Sessions {
             Ok(mongo.preflight().await?)
         })
         .await?;
+        if self.config.wants_snapshots() {
+            until(self.deadline, &self.health, || async {
+                Ok(snapshot::check(&mongo).await?)
+            })
+            .await?;
+        }
         let scope = &self.config.source.scope;
         scope.look(&mongo).await?;
         until(self.deadline, &self.health, || async {

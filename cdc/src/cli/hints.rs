@@ -28,6 +28,11 @@ impl Hint for app::Error {
             Self::Checkpoint(error) => return error.hint(),
             Self::Start(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
+            Self::Snapshot(cdc::snapshot::Error::Sharded) => Some(
+                "set CDC_SNAPSHOT to never, CDC_ON_RENAME_IN to event and CDC_ON_HISTORY_LOST to stop or skip, and copy \
+                 what exists by other means",
+            ),
+            Self::Snapshot(_) => None,
             Self::Publish(error) => return error.hint(),
             Self::Sink(error) => return error.hint(),
             Self::Pipeline(error) => return error.hint(),

@@ -35,6 +35,9 @@ pub enum Error {
         /// The server's words, without values.
         reason: String,
     },
+    /// Documents move between shards while they are read.
+    #[error("this is a sharded cluster, of which no snapshot is taken")]
+    Sharded,
     /// The collections cannot be listed.
     #[error("list the collections to read a snapshot of")]
     List {
@@ -103,11 +106,24 @@ impl Error {
         }
     }
 
+    /// Whether another attempt may help.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::List { source } | Self::Mongo { source, .. } => source.disposition(),
+            Self::Unavailable { .. } => Disposition::Retry,
+            Self::Sharded | Self::Capped { .. } | Self::Refused { .. } | Self::Reply { .. } => {
+                Disposition::Halt
+            }
+        }
+    }
+
     /// What follows from it. The stream never waits for that.
     pub fn consequence(&self) -> Consequence {
         match self {
             Self::Unavailable { .. } => Consequence::Again,
-            Self::Capped { .. } | Self::Refused { .. } | Self::Reply { .. } => Consequence::Skip,
+            Self::Sharded | Self::Capped { .. } | Self::Refused { .. } | Self::Reply { .. } => {
+                Consequence::Skip
+            }
             Self::List { source } | Self::Mongo { source, .. } => match source {
                 mongo::Error::Denied { .. } | mongo::Error::Permission { .. } => Consequence::Skip,
                 _ => Consequence::Again,

@@ -186,6 +186,7 @@ impl Reader {
     /// # Errors
     /// See [`Error`].
     pub async fn plan(&self, wish: Wish) -> Result<Run, Error> {
+        check(&self.mongo).await?;
         let listed = (self.catalog)(wish.collections.clone()).await;
         let (names, skipped) = listed.map_err(|source| Error::List { source })?;
         let mut total = 0;
@@ -348,6 +349,19 @@ impl Reader {
     fn database(&self, name: &Name) -> mongodb::Database {
         self.mongo.client().database(&name.database)
     }
+}
+
+/// Whether snapshots can be read here at all.
+///
+/// # Errors
+/// [`Error::Sharded`], or the server does not answer.
+pub async fn check(mongo: &Mongo) -> Result<(), Error> {
+    let hello = mongo.run("hello", "admin", doc! { "hello": 1 }).await;
+    let hello = hello.map_err(|source| Error::List { source })?;
+    if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
+        return Err(Error::Sharded);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Reader {

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use crate::{
     event::Mark,
     snapshot::{
-        Chunk, Collection, Error, Key, Name, Run, Step,
+        Chunk, Collection, Error, Key, Name, Run, Step, Wish,
         requests::{self, Request},
     },
 };
@@ -41,7 +41,7 @@ pub(super) enum Done {
     /// People were told.
     Told(Result<(), requests::Error>),
     /// A run is prepared.
-    Planned(Result<Run, Error>),
+    Planned(Box<Wish>, Result<Box<Run>, Error>),
     /// A collection is prepared.
     Opened(Name, Result<Collection, Error>),
     /// A read has ended.

@@ -1,6 +1,6 @@
 //! What a run asks of the server, one thing after the other.
 
-use std::num::NonZeroU32;
+use std::{collections::VecDeque, num::NonZeroU32};
 
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -121,8 +121,10 @@ impl Snapshots {
         if !self.is_preparing {
             self.is_preparing = true;
             let reader = self.reader.clone();
-            self.jobs
-                .spawn(async move { Done::Planned(reader.plan(wish).await) });
+            self.jobs.spawn(async move {
+                let planned = reader.plan(wish.clone()).await;
+                Done::Planned(Box::new(wish), planned.map(Box::new))
+            });
         }
     }
 
@@ -260,9 +262,14 @@ impl Snapshots {
         match done {
             Done::Asked(outcome) => self.asked(outcome, now),
             Done::Told(outcome) => self.told(outcome, now),
-            Done::Planned(Ok(run)) => self.planned(run),
+            Done::Planned(_, Ok(run)) => self.planned(*run),
             Done::Opened(_, Ok(collection)) => self.opened(collection),
-            Done::Planned(Err(error)) => {
+            // The run ends with nothing but the reason.
+            Done::Planned(wish, Err(error)) if error.consequence() == Consequence::Skip => {
+                let skipped = vec![("*".to_owned(), chain(&error))];
+                self.planned(Run::new(*wish, VecDeque::new(), 0, skipped));
+            }
+            Done::Planned(_, Err(error)) => {
                 self.is_preparing = false;
                 self.failed(&error, now);
             }
