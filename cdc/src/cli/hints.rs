@@ -32,7 +32,6 @@ impl Hint for app::Error {
                 "set CDC_SNAPSHOT to never, CDC_ON_RENAME_IN to event and CDC_ON_HISTORY_LOST to stop or skip, and copy \
                  what exists by other means",
             ),
-            Self::Snapshot(_) => None,
             Self::Publish(error) => return error.hint(),
             Self::Sink(error) => return error.hint(),
             Self::Pipeline(error) => return error.hint(),
@@ -40,7 +39,7 @@ impl Hint for app::Error {
             Self::Interrupted => {
                 Some("nothing is lost: what was not saved is published again on the next start")
             }
-            Self::Signals(_) => None,
+            Self::Snapshot(_) | Self::Signals(_) => None,
         };
         text.map(Cow::Borrowed)
     }
