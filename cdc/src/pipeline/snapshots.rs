@@ -64,6 +64,8 @@ pub(super) struct Snapshots {
     wants_initial: bool,
     marked: Marked,
     waiting: Option<Waiting>,
+    /// A change whose time is taken.
+    probe: Option<Probe>,
     metrics: Metrics,
     next_id: u64,
     /// Whether nothing more is to be read.
@@ -72,6 +74,16 @@ pub(super) struct Snapshots {
     published: u64,
     confirmed: u64,
     saved: u64,
+}
+
+/// A change in the window whose time is taken.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    /// Number of the message.
+    number: u64,
+    since: Instant,
+    /// Whether documents of a snapshot were before it.
+    is_beside: bool,
 }
 
 /// Failures to read that pass.
@@ -147,6 +159,7 @@ impl Snapshots {
             desk: Desk::default(),
             marked: Marked::default(),
             waiting: None,
+            probe: None,
             metrics,
             next_id: 0,
             is_closed: false,
@@ -186,7 +199,15 @@ impl Snapshots {
     pub(super) fn passed(&mut self, next: Next) {
         self.gate.pass(next);
         if self.progress.run.is_some() && matches!(next, Next::Change(_)) {
-            self.pace.change(Instant::now());
+            let now = Instant::now();
+            if self.probe.is_none() {
+                self.probe = Some(Probe {
+                    number: self.log.counts().0 + 1,
+                    since: self.pace.held_since().unwrap_or(now),
+                    is_beside: self.confirmed < self.published || self.pace.held_since().is_some(),
+                });
+            }
+            self.pace.change(now);
         }
     }
 
@@ -253,6 +274,11 @@ impl Snapshots {
     /// Messages have left the window, confirmed. Gives the steps that are confirmed with them.
     pub(super) fn popped(&mut self, count: usize) -> Vec<Step> {
         self.log.popped(count);
+        let popped = self.log.counts().1;
+        if let Some(probe) = self.probe.take_if(|probe| probe.number <= popped) {
+            let time = Instant::now().duration_since(probe.since);
+            self.pace.took(time, probe.is_beside);
+        }
         let steps: Vec<Step> = std::iter::from_fn(|| self.log.next()).collect();
         let documents = steps.iter().filter(|step| is_document(step)).count();
         self.confirmed += documents as u64;

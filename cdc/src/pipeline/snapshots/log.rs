@@ -26,6 +26,11 @@ impl Log {
         self.popped += count as u64;
     }
 
+    /// How many messages went into the window, and how many of them have left it.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.pushed, self.popped)
+    }
+
     /// A step that follows what was pushed.
     pub(super) fn add(&mut self, step: Step) {
         self.steps.push_back((self.pushed, step));

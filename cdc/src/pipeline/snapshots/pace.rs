@@ -10,9 +10,11 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// The same where even the smallest chunk takes longer, as over a slow network.
 const PATIENCE_MAX: Duration = Duration::from_secs(1);
-/// How long a chunk may take while changes come, from the first question to the last confirm: so long a change waits
-/// for it at most.
-const TARGET: Duration = Duration::from_millis(6);
+/// How much longer than by itself a change may take beside a snapshot, without the next chunk being smaller; or twice as
+/// long, whichever is more.
+const SLOWER_MAX: Duration = Duration::from_millis(4);
+/// How long a change takes by itself, before it is known.
+const ALONE_FIRST: Duration = Duration::from_millis(2);
 /// Changes have to be away for so long before chunks follow each other without a pause.
 const CALM: Duration = Duration::from_millis(500);
 /// Documents of a chunk, at least and at most.
@@ -28,6 +30,9 @@ const BYTES_MAX: u64 = 512 << 10;
 pub(super) struct Pace {
     documents: usize,
     patience: Duration,
+    /// How long changes take from the source to their confirm, by themselves and beside a snapshot, of late.
+    alone: Duration,
+    beside: Duration,
     /// When the last change went by.
     last_change: Option<Instant>,
     /// Since when a change is waiting.
@@ -45,6 +50,8 @@ impl Pace {
         Self {
             documents: DOCUMENTS_FIRST,
             patience: PATIENCE,
+            alone: ALONE_FIRST,
+            beside: ALONE_FIRST,
             last_change: None,
             held_since: None,
             round_since: None,
@@ -96,6 +103,11 @@ impl Pace {
         self.held_since.get_or_insert(now);
     }
 
+    /// Since when a change is waiting.
+    pub(super) fn held_since(&self) -> Option<Instant> {
+        self.held_since
+    }
+
     /// When the change has waited long enough.
     pub(super) fn deadline(&self) -> Option<Instant> {
         Some(self.held_since? + self.patience)
@@ -132,21 +144,27 @@ impl Pace {
         if !self.is_live(now) {
             return self.published_all(now);
         }
-        let Some(since) = self.round_since.take() else {
+        if let Some(since) = self.round_since.take() {
+            let took = now.duration_since(since).min(PATIENCE);
+            self.rest_until = self.rest_until.max(Some(now + took));
+            self.patience = PATIENCE;
+        }
+    }
+
+    /// A change took so long from the source to its confirm, beside documents of a snapshot or by itself.
+    pub(super) fn took(&mut self, time: Duration, is_beside: bool) {
+        let smooth = |before: Duration| before * 4 / 5 + time / 5;
+        if !is_beside {
+            self.alone = smooth(self.alone);
             return;
+        }
+        self.beside = smooth(self.beside);
+        self.documents = if self.beside <= self.alone + self.alone.max(SLOWER_MAX) {
+            self.documents + self.documents / 8
+        } else {
+            self.documents - self.documents / 8
         };
-        let took = now.duration_since(since);
-        let factor = TARGET.as_secs_f64() / took.as_secs_f64().max(1e-6);
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a few thousand documents"
-        )]
-        let documents = (self.documents as f64 * factor.clamp(0.5, 1.25)).ceil() as usize;
-        self.documents = documents.clamp(DOCUMENTS_MIN, DOCUMENTS_MAX);
-        self.patience = PATIENCE;
-        self.rest_until = self.rest_until.max(Some(now + took.min(PATIENCE)));
+        self.documents = self.documents.clamp(DOCUMENTS_MIN, DOCUMENTS_MAX);
     }
 }
 
@@ -169,22 +187,35 @@ mod tests {
     }
 
     #[test]
-    fn while_changes_come_chunks_take_about_the_target_and_half_of_the_time() {
+    fn while_changes_come_chunks_take_half_of_the_time() {
         let (mut pace, now) = (Pace::new(), Instant::now());
+        let took = Duration::from_millis(6);
         pace.change(now);
         pace.begun(now);
         pace.published_all(now);
-        pace.confirmed_all(now + TARGET * 2);
-        assert_eq!(pace.documents(100), DOCUMENTS_FIRST / 2);
-        assert_eq!(pace.rest_until(), Some(now + TARGET * 4));
-        pace.begun(now);
-        pace.confirmed_all(now + TARGET / 2);
-        assert_eq!(pace.documents(100), DOCUMENTS_FIRST / 2 * 5 / 4);
-        for _ in 0..10 {
-            pace.begun(now);
-            pace.confirmed_all(now + TARGET * 9);
-        }
-        assert_eq!(pace.documents(100), DOCUMENTS_MIN);
+        pace.confirmed_all(now + took);
+        assert_eq!(pace.rest_until(), Some(now + took * 2));
+        assert_eq!(pace.documents(100), DOCUMENTS_FIRST);
+    }
+
+    #[test]
+    fn chunks_are_as_large_as_changes_do_not_take_twice_as_long_beside_them() {
+        let mut pace = Pace::new();
+        let after = |pace: &mut Pace, alone: u64, beside: u64| {
+            for _ in 0..100 {
+                pace.took(Duration::from_millis(alone), false);
+                pace.took(Duration::from_millis(beside), true);
+            }
+            pace.documents(100)
+        };
+        assert_eq!(after(&mut pace, 1, 4), DOCUMENTS_MAX);
+        assert_eq!(after(&mut pace, 1, 6), DOCUMENTS_MIN);
+        assert_eq!(
+            after(&mut pace, 40, 70),
+            DOCUMENTS_MAX,
+            "the machine is slow by itself"
+        );
+        assert_eq!(after(&mut pace, 40, 90), DOCUMENTS_MIN);
     }
 
     #[test]
