@@ -25,7 +25,6 @@ import pika
 
 BATCH = 500  # messages in one transaction
 KEEP_DELETED_SECONDS = 7 * 24 * 3600  # longer than the engine may go back: longer than MongoDB's oplog
-PARTIAL = "part-"  # runs of this name read with a filter, so what they do not read may still exist
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS documents (namespace TEXT, id TEXT, document TEXT, version TEXT,
@@ -57,7 +56,7 @@ def apply(db, event, headers):
         db.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", (snapshot["run"], namespace, version))
     change_document(db, event, namespace, version)
     if "collection-last" in marks:
-        sweep(db, snapshot["run"], namespace)
+        sweep(db, snapshot["run"], namespace, snapshot.get("filtered", False))
 
 
 def name_of(namespace):
@@ -128,10 +127,10 @@ def end_collection(db, namespace, to, version):
     db.execute("INSERT OR REPLACE INTO ends VALUES (?, ?)", older)
 
 
-def sweep(db, run, namespace):
+def sweep(db, run, namespace, is_filtered):
     """The snapshot has read the whole collection: what is older than that and was not read is gone."""
     row = db.execute("SELECT version FROM runs WHERE run = ? AND namespace = ?", (run, namespace)).fetchone()
-    if row and not run.startswith(PARTIAL):
+    if row and not is_filtered:  # What a filter leaves out may still exist.
         clock = row[0].rpartition(":")[0]
         db.execute("UPDATE documents SET document = NULL, version = ? WHERE namespace = ? AND version < ?",
                    (row[0], namespace, clock))

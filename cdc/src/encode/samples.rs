@@ -106,6 +106,7 @@ pub(super) fn read(marks: &[Mark]) -> ChangeEvent {
             increment: 7,
         },
         range: (1, 4),
+        is_filtered: false,
         marks: all,
     };
     reading.event().unwrap()

@@ -5,7 +5,7 @@ use crate::{
     message::{Header, SNAPSHOT_HEADER, Value},
 };
 
-/// The headers of a document that a snapshot read: the run, and only where it is the first or the last of something, of what,
+/// The headers of a document that a snapshot read: the run, whether that reads only some of the documents, and only where it is the first or the last of something, of what,
 /// and in which range of its collection.
 pub(super) fn headers(event: &ChangeEvent) -> impl Iterator<Item = Header> + use<> {
     let snapshot = event.snapshot();
@@ -19,7 +19,10 @@ pub(super) fn headers(event: &ChangeEvent) -> impl Iterator<Item = Header> + use
             ("cdc-snapshot-range", text(format!("{range}/{ranges}"))),
         ]
     });
-    run.into_iter().chain(place.into_iter().flatten())
+    let filtered = snapshot.filter(|snapshot| snapshot.is_filtered);
+    let filtered = filtered.map(|_| ("cdc-snapshot-filtered", text("true".to_owned())));
+    let run = run.into_iter().chain(filtered);
+    run.chain(place.into_iter().flatten())
 }
 
 fn text(text: String) -> Value<'static> {

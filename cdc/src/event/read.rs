@@ -22,6 +22,8 @@ pub struct Reading<'a> {
     pub time: Timestamp,
     /// Number of the range within its collection, from 1 on, and how many there are.
     pub range: (u16, u16),
+    /// Whether the run reads only some of the documents.
+    pub is_filtered: bool,
     /// Where it stands in the run.
     pub marks: Marks,
 }
@@ -72,6 +74,10 @@ fn describe(event: &mut Vec<u8>, reading: &Reading<'_>) {
     let (range, ranges) = reading.range;
     integer(event, "range", range);
     integer(event, "ranges", ranges);
+    if reading.is_filtered {
+        head(event, ElementType::Boolean, "filtered");
+        event.push(1);
+    }
     if reading.marks != Marks::default() {
         nested_as(event, ElementType::Array, "marks", |event| {
             for (index, mark) in reading.marks.iter().enumerate() {
@@ -172,6 +178,7 @@ mod tests {
                 increment: 3,
             },
             range: (1, 4),
+            is_filtered: false,
             marks,
         }
     }
@@ -215,6 +222,7 @@ mod tests {
         let snapshot = Snapshot {
             run: "initial",
             range: (1, 4),
+            is_filtered: false,
             marks,
         };
         assert_eq!(event.snapshot(), Some(snapshot));

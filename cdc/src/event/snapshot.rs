@@ -11,6 +11,8 @@ pub struct Snapshot<'a> {
     pub run: &'a str,
     /// Number of the range within its collection, from 1 on, and how many there are.
     pub range: (u16, u16),
+    /// Whether the run reads only some of the documents, by a filter.
+    pub is_filtered: bool,
     /// What it is the first or the last of.
     pub marks: Marks,
 }
@@ -101,18 +103,24 @@ impl<'a> Snapshot<'a> {
 
     fn read(mut cursor: Cursor<'a>) -> Result<Option<Self>, Error> {
         let (mut run, mut range, mut ranges) = (None, None, None);
-        let mut marks = Marks::default();
+        let (mut marks, mut is_filtered) = (Marks::default(), false);
         while let Some(field) = cursor.field()? {
             match (field.name.as_bytes(), field.kind) {
                 (b"run", ElementType::String) => run = Some(cursor.string()?.to_str()?),
                 (b"range", ElementType::Int32) => range = number(&mut cursor)?,
                 (b"ranges", ElementType::Int32) => ranges = number(&mut cursor)?,
+                (b"filtered", ElementType::Boolean) => is_filtered = *cursor.array()? == [1],
                 (b"marks", ElementType::Array) => marks = Marks::read(cursor.document()?)?,
                 (_, kind) => cursor.skip(kind)?,
             }
         }
         let found = run.zip(range.zip(ranges));
-        Ok(found.map(|(run, range)| Self { run, range, marks }))
+        Ok(found.map(|(run, range)| Self {
+            run,
+            range,
+            is_filtered,
+            marks,
+        }))
     }
 }
 

@@ -226,6 +226,7 @@ impl Snapshots {
                     document: raw,
                     time: ready.time,
                     range: marks::range(run, ready),
+                    is_filtered: run.wish.filter.is_some(),
                     marks,
                 };
                 reading.event()

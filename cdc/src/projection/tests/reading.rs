@@ -26,6 +26,7 @@ fn event(document: &RawDocument) -> ChangeEvent {
         document,
         time: TIME,
         range: (1, 1),
+        is_filtered: false,
         marks,
     };
     reading.event().unwrap()
