@@ -23,12 +23,18 @@ const DOCUMENTS_MAX: usize = 2_000;
 /// Documents of the first chunk, and of the first one after a change.
 const DOCUMENTS_FIRST: usize = 128;
 /// Bytes of a chunk, about.
-const BYTES_MAX: u64 = 512 << 10;
+const BYTES_MAX: usize = 512 << 10;
+/// Bytes of a document that is large.
+const LARGE_BYTES: usize = 32 << 10;
+/// Bytes of a document before any was read, so that the first chunk is small.
+const AVERAGE_FIRST: usize = LARGE_BYTES + 1;
 
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Pace {
     documents: usize,
+    /// Of the documents that were read last.
+    average_bytes: usize,
     patience: Duration,
     /// How long changes take from the source to their confirm, by themselves and beside a snapshot, of late.
     alone: Duration,
@@ -49,6 +55,7 @@ impl Pace {
     pub(super) fn new() -> Self {
         Self {
             documents: DOCUMENTS_FIRST,
+            average_bytes: AVERAGE_FIRST,
             patience: PATIENCE,
             alone: ALONE_FIRST,
             beside: ALONE_FIRST,
@@ -71,10 +78,20 @@ impl Pace {
         self.last_change.is_some_and(since)
     }
 
-    /// How many documents the next chunk may have, of so many bytes each on average.
-    pub(super) fn documents(&self, average_bytes: u64) -> usize {
-        let fitting = BYTES_MAX / average_bytes.max(1);
-        let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+    /// A chunk of so many documents and bytes was read.
+    pub(super) fn read(&mut self, documents: usize, bytes: usize) {
+        self.average_bytes = bytes / documents.max(1);
+    }
+
+    /// Whether documents are so large that chunks are not read ahead: a reply of the server may have 16 MB. So it is as
+    /// long as nothing is known of them.
+    pub(super) fn are_large(&self) -> bool {
+        LARGE_BYTES < self.average_bytes
+    }
+
+    /// How many documents the next chunk may have.
+    pub(super) fn documents(&self) -> usize {
+        let fitting = BYTES_MAX / self.average_bytes.max(1);
         let second = self.rate.map_or(usize::MAX, |rate| rate as usize);
         self.documents.min(fitting).min(second).max(1)
     }
@@ -172,41 +189,49 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// Of documents of 100 bytes.
+    fn small() -> Pace {
+        let mut pace = Pace::new();
+        pace.read(10, 1_000);
+        pace
+    }
+
     #[test]
     fn chunks_grow_while_no_changes_come_and_are_small_again_when_one_does() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (small(), Instant::now());
         for _ in 0..10 {
             pace.begun(now);
             pace.published_all(now);
         }
-        assert_eq!(pace.documents(100), DOCUMENTS_MAX);
-        assert_eq!(pace.documents(1 << 20), 1);
+        assert_eq!(pace.documents(), DOCUMENTS_MAX);
         assert_eq!(pace.rest_until(), None);
         pace.change(now);
-        assert_eq!(pace.documents(100), DOCUMENTS_FIRST);
+        assert_eq!(pace.documents(), DOCUMENTS_FIRST);
+        pace.read(1, 1 << 20);
+        assert_eq!((pace.documents(), pace.are_large()), (1, true));
     }
 
     #[test]
     fn while_changes_come_chunks_take_half_of_the_time() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (small(), Instant::now());
         let took = Duration::from_millis(6);
         pace.change(now);
         pace.begun(now);
         pace.published_all(now);
         pace.confirmed_all(now + took);
         assert_eq!(pace.rest_until(), Some(now + took * 2));
-        assert_eq!(pace.documents(100), DOCUMENTS_FIRST);
+        assert_eq!(pace.documents(), DOCUMENTS_FIRST);
     }
 
     #[test]
     fn chunks_are_as_large_as_changes_do_not_take_twice_as_long_beside_them() {
-        let mut pace = Pace::new();
+        let mut pace = small();
         let after = |pace: &mut Pace, alone: u64, beside: u64| {
             for _ in 0..100 {
                 pace.took(Duration::from_millis(alone), false);
                 pace.took(Duration::from_millis(beside), true);
             }
-            pace.documents(100)
+            pace.documents()
         };
         assert_eq!(after(&mut pace, 1, 4), DOCUMENTS_MAX);
         assert_eq!(after(&mut pace, 1, 6), DOCUMENTS_MIN);
@@ -220,7 +245,7 @@ mod tests {
 
     #[test]
     fn where_even_the_smallest_chunk_is_too_late_changes_wait_longer_until_one_comes_through() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (small(), Instant::now());
         for _ in 0..10 {
             pace.hold(now);
             pace.given_up();
@@ -236,9 +261,9 @@ mod tests {
 
     #[test]
     fn a_rate_is_kept_on_average() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (small(), Instant::now());
         pace.limit(Some(100));
-        assert_eq!(pace.documents(1), 100);
+        assert_eq!(pace.documents(), 100);
         pace.published(50, now);
         assert_eq!(pace.rest_until(), Some(now + Duration::from_millis(500)));
         pace.published(50, now + Duration::from_millis(100));

@@ -111,6 +111,14 @@ impl Ready {
         }
     }
 
+    /// Bytes of its documents.
+    pub(super) fn bytes(&self) -> usize {
+        self.documents
+            .iter()
+            .map(|(_, document)| document.len())
+            .sum()
+    }
+
     /// The key after which the next chunk of the range begins.
     pub(super) fn last_key(&self) -> Option<&Key> {
         let last = self.documents.back().map(|(key, _)| key);

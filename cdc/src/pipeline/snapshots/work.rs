@@ -184,6 +184,8 @@ impl Snapshots {
         let under_way = self.reads.len() + self.ready.len();
         let has_room = if self.pace.is_live(now) {
             under_way == 0 && self.published == self.confirmed
+        } else if self.pace.are_large() {
+            under_way == 0
         } else {
             under_way < AHEAD_MAX
         };
@@ -196,8 +198,7 @@ impl Snapshots {
     fn next_piece(&self) -> Option<(usize, Piece)> {
         let run = self.progress.run.as_ref()?;
         let collection = run.current.as_ref()?;
-        let average = run.bytes / run.documents.max(1);
-        let documents = self.pace.documents(average);
+        let documents = self.pace.documents();
         let is_read = |range: usize| {
             let is_it = |read: &Read| read.what == What::Chunk(range);
             let mut ready = self.ready.iter();
@@ -326,6 +327,7 @@ impl Snapshots {
         match outcome.map(|chunk| read.ready(chunk)) {
             Ok(Ok(ready)) => {
                 self.metrics.snapshot_chunks.inc();
+                self.pace.read(ready.documents.len(), ready.bytes());
                 self.failures.over();
                 self.ready.push_back(ready);
             }
