@@ -270,6 +270,8 @@ impl Run {
             Step::Skipped { name, reason } => {
                 self.todo.retain(|other| *other != name);
                 self.current.take_if(|current| current.name == name);
+                // It is not asked again for its last document.
+                self.last.take_if(|last| *last == name);
                 if self.skipped.len() < SKIPPED_MAX {
                     self.skipped.push((name.to_string(), reason));
                 }

@@ -324,6 +324,17 @@ impl Snapshots {
 
     fn read(&mut self, read: Read, outcome: Result<Chunk, Error>, now: Instant) {
         let name = read.name.clone();
+        // What has no document must not count before what its range still has to publish.
+        let mut before = self.ready.iter_mut().rev();
+        let before = before.find(|ready| ready.what == read.what);
+        if let (Ok(chunk), Some(before)) = (&outcome, before)
+            && chunk.documents.is_empty()
+        {
+            before.reach(chunk);
+            self.failures.over();
+            self.note_round();
+            return;
+        }
         match outcome.map(|chunk| read.ready(chunk)) {
             Ok(Ok(ready)) => {
                 self.metrics.snapshot_chunks.inc();
