@@ -7,12 +7,16 @@ mod key;
 mod options;
 mod progress;
 mod reader;
+mod reads;
 pub mod requests;
 
+#[cfg(test)]
+pub(crate) use self::reads::Script;
 pub use self::{
     error::{Consequence, Error},
     key::Key,
     options::{OnRenameIn, Options, When},
     progress::{Collection, Ended, Name, Origin, Progress, Range, Run, Step, Wish},
-    reader::{Catalog, Chunk, Listing, Piece, Reader, check},
+    reader::{Catalog, Chunk, Listing, Piece, check},
+    reads::Reader,
 };

@@ -120,15 +120,24 @@ impl Source {
     /// A source that hands over these items, some at a time, and then nothing more.
     #[cfg(test)]
     pub(crate) fn scripted(chunks: Vec<Vec<Item>>) -> Self {
+        let now = tokio::time::Instant::now();
+        Self::timed(chunks.into_iter().map(|items| (now, 0, items)).collect())
+    }
+
+    /// The same, each chunk at its time, and so many seconds behind the server.
+    #[cfg(test)]
+    pub(crate) fn timed(chunks: Vec<(tokio::time::Instant, u32, Vec<Item>)>) -> Self {
         let (sender, receiver) = mpsc::channel(PREFETCH_CHUNKS);
         let task = tokio::spawn(async move {
-            for items in chunks {
+            for (at, behind_seconds, items) in chunks {
+                tokio::time::sleep_until(at).await;
                 let mut chunk = Chunk::default();
                 for item in items {
-                    let now = item.position().cluster_time().unwrap_or(Timestamp {
+                    let mut now = item.position().cluster_time().unwrap_or(Timestamp {
                         time: 0,
                         increment: 0,
                     });
+                    now.time += behind_seconds;
                     chunk.push(item, now);
                 }
                 let _ = sender.send(Ok(chunk)).await;

@@ -27,6 +27,18 @@ pub(super) struct Saved {
     pub(super) snapshot: Progress,
 }
 
+/// What a test says to a save of how far snapshots are.
+pub(super) trait Audit: std::fmt::Debug + Send + Sync {
+    /// What is wrong with it, with so much in the queue.
+    fn fault(&self, progress: &Progress, world: &World) -> Option<String>;
+}
+
+/// Before the first event.
+const START: Position = Position::At(Timestamp {
+    time: 0,
+    increment: 0,
+});
+
 /// See the module's text.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -38,6 +50,7 @@ pub(super) struct Store {
     pub(super) delay: Duration,
     /// How far snapshots are.
     pub(super) snapshot: Progress,
+    pub(super) audit: Option<Arc<dyn Audit>>,
 }
 
 impl Store {
@@ -45,10 +58,7 @@ impl Store {
     pub(super) fn position(&self) -> Position {
         let count = self.saved.lock().unwrap().count;
         let before = count.checked_sub(1).map(|last| self.events[last].0.clone());
-        before.unwrap_or(Position::At(Timestamp {
-            time: 0,
-            increment: 0,
-        }))
+        before.unwrap_or(START)
     }
 
     pub(super) fn keep(&mut self, snapshot: Progress) {
@@ -56,11 +66,12 @@ impl Store {
     }
 
     pub(super) async fn save(&mut self, position: &Position) -> Result<(), Error> {
-        let count = 1 + self
-            .events
-            .iter()
-            .position(|(after, _)| after == position)
-            .expect("only positions of events are saved");
+        let after = self.events.iter().position(|(after, _)| after == position);
+        let count = match after {
+            Some(index) => index + 1,
+            None if *position == START => 0,
+            None => panic!("only positions of events are saved"),
+        };
         self.check(count);
         tokio::time::sleep(self.delay).await;
         let mut saved = self.saved.lock().unwrap();
@@ -79,6 +90,10 @@ impl Store {
     /// All that the checkpoint passes has to be in one of the queues.
     fn check(&self, count: usize) {
         let world = self.world.lock().unwrap();
+        let audit = self.audit.as_ref();
+        if let Some(fault) = audit.and_then(|audit| audit.fault(&self.snapshot, &world)) {
+            self.saved.lock().unwrap().fault.get_or_insert(fault);
+        }
         let messages = self.events[..count]
             .iter()
             .flat_map(|(_, messages)| messages);

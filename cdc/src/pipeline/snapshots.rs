@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Most documents that are published and not in a saved checkpoint: so many are read again after a crash.
-const UNSAVED_MAX: u64 = 5_000;
+const UNSAVED_MAX: u64 = if cfg!(test) { 20 } else { 5_000 };
 
 /// See the module's text.
 #[derive(Debug)]
@@ -345,3 +345,6 @@ impl Snapshots {
 fn is_document(step: &Step) -> bool {
     matches!(step, Step::Read { bytes: Some(_), .. })
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,6 +214,7 @@ impl Run {
             events: Arc::new(all.iter().enumerate().map(position).collect()),
             delay: Duration::from_millis(case.save_ms),
             snapshot: Progress::default(),
+            audit: None,
         };
         let done = self.saved.lock().unwrap().count;
         let mut items = all.into_iter().skip(done).map(Item::Event).peekable();

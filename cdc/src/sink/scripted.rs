@@ -14,6 +14,7 @@ use std::{
 };
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
+use tokio::time::Instant;
 
 use super::{Event, Receipt, Returned, Verdict};
 use crate::{
@@ -40,6 +41,10 @@ pub(crate) struct Odds {
 pub(crate) struct World {
     /// What the target took, each copy.
     pub(crate) queue: Vec<Took>,
+    /// The same with their content.
+    pub(crate) messages: Vec<Arc<Message>>,
+    /// What was sent, and when.
+    pub(crate) wire: Vec<(Instant, Arc<Message>)>,
     /// What it took for the parking queue.
     pub(crate) parked: Vec<Took>,
     /// Whether a refusal or a return let later messages pass a first copy.
@@ -101,6 +106,12 @@ impl Scripted {
         let before = self.wire.len();
         self.wire.extend(messages);
         let sent = self.wire.len() - before;
+        let now = Instant::now();
+        let copies = self.wire.iter().skip(before);
+        let copies: Vec<_> = copies
+            .map(|(_, message)| (now, Arc::clone(message)))
+            .collect();
+        self.world().wire.extend(copies);
         let is_up = self.is_up;
         let mut world = self.world();
         world.sent += sent;
@@ -160,7 +171,9 @@ impl Scripted {
             self.world().parked.push((partition, id));
             Verdict::Confirmed
         } else {
-            self.world().queue.push((partition, id));
+            let mut world = self.world();
+            world.queue.push((partition, id));
+            world.messages.push(message);
             Verdict::Confirmed
         };
         self.answers.push(Answer {

@@ -27,9 +27,9 @@ const SAMPLES_PER_RANGE: u64 = 16;
 /// Most bytes of all keys at which a collection is cut: the checkpoint has them.
 const BOUNDARY_BYTES_MAX: usize = 64 << 10;
 
-/// Reads snapshots.
+/// Reads from a server.
 #[derive(Clone)]
-pub struct Reader {
+pub(super) struct MongoReader {
     mongo: Mongo,
     catalog: Catalog,
 }
@@ -89,9 +89,9 @@ impl Piece {
     }
 }
 
-impl Reader {
+impl MongoReader {
     /// Reads through `mongo`.
-    pub fn new(mongo: &Mongo, catalog: Catalog) -> Self {
+    pub(super) fn new(mongo: &Mongo, catalog: Catalog) -> Self {
         Self {
             mongo: mongo.clone(),
             catalog,
@@ -105,7 +105,7 @@ impl Reader {
     ///
     /// # Cancel safety
     /// Cancel safe: it only reads.
-    pub async fn chunk(&self, piece: &Piece) -> Result<Chunk, Error> {
+    pub(super) async fn chunk(&self, piece: &Piece) -> Result<Chunk, Error> {
         let Some(filter) = &piece.filter else {
             return self.plain(piece).await;
         };
@@ -166,7 +166,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn last(&self, piece: &Piece) -> Result<Chunk, Error> {
+    pub(super) async fn last(&self, piece: &Piece) -> Result<Chunk, Error> {
         let mut find = Self::find(piece, piece.to.as_ref());
         if let Some(filter) = &piece.filter {
             find.append(bson::raw::cstr!("filter"), raw(filter));
@@ -185,7 +185,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn plan(&self, wish: Wish) -> Result<Run, Error> {
+    pub(super) async fn plan(&self, wish: Wish) -> Result<Run, Error> {
         check(&self.mongo).await?;
         let listed = (self.catalog)(wish.collections.clone()).await;
         let (names, skipped) = listed.map_err(|source| Error::List { source })?;
@@ -200,7 +200,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn count(&self, name: &Name) -> Result<u64, Error> {
+    async fn count(&self, name: &Name) -> Result<u64, Error> {
         let command = doc! { "count": &name.collection };
         let answer = async { self.database(name).run_command(command).await };
         let answer = self.mongo.deadline("a count of documents", answer).await;
@@ -214,7 +214,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn open(&self, name: &Name, time: Timestamp) -> Result<Collection, Error> {
+    pub(super) async fn open(&self, name: &Name, time: Timestamp) -> Result<Collection, Error> {
         let estimate = self.count(name).await?;
         let ranges = (estimate / RANGE_DOCUMENTS).clamp(1, RANGES_MAX);
         let boundaries = if ranges == 1 {
@@ -364,9 +364,9 @@ pub async fn check(mongo: &Mongo) -> Result<(), Error> {
     Ok(())
 }
 
-impl fmt::Debug for Reader {
+impl fmt::Debug for MongoReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").finish_non_exhaustive()
+        f.debug_struct("MongoReader").finish_non_exhaustive()
     }
 }
 
