@@ -19,6 +19,7 @@ pub mod bench;
 pub mod chaos;
 pub mod local_test;
 pub mod replica_set;
+pub mod snapshot_demo;
 
 pub mod body;
 pub mod checker;

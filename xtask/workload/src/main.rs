@@ -12,7 +12,9 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use workload::{bench, chaos, hint, hint::Hinted, local_test, replica_set, settings::Settings};
+use workload::{
+    bench, chaos, hint, hint::Hinted, local_test, replica_set, settings::Settings, snapshot_demo,
+};
 
 /// Exit code for a command line or an environment that cannot be used (`EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
@@ -40,6 +42,13 @@ enum Command {
     LocalTest {
         #[command(flatten)]
         args: local_test::Args,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Let an engine begin with documents that exist, change some meanwhile, and verify that nothing is missed
+    SnapshotDemo {
+        #[command(flatten)]
+        args: snapshot_demo::Args,
         #[command(flatten)]
         settings: Settings,
     },
@@ -106,6 +115,9 @@ fn run(command: Command) -> anyhow::Result<()> {
                 say("ready");
             }
             Command::LocalTest { args, settings } => local_test::run(&args, &settings).await?,
+            Command::SnapshotDemo { args, settings } => {
+                snapshot_demo::run(&args, &settings).await?;
+            }
             Command::Chaos(args) => chaos::run(&args).await?,
             Command::Bench(command) => bench::run(&command).await?,
         }
