@@ -32,12 +32,14 @@ const MICRO_PASSES: u32 = 5;
 const SHOW_LIMIT: Duration = Duration::from_secs(60);
 /// Events of a short run.
 const QUICK_COUNT: u64 = 20_000;
+/// Documents of a snapshot: one takes long enough to measure beside it what changes wait for.
+const SNAPSHOT_COUNT: u64 = 300_000;
 
 /// Options of `bench`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Bench {
-    /// Documents of the main comparison [default: 200000, or 20000 with --quick]
+    /// Documents of the main comparison [default: 200000, or 300000 with --snapshot, or 20000 with --quick]
     #[arg(long)]
     count: Option<u64>,
     /// Bytes of a document
@@ -49,6 +51,9 @@ pub(crate) struct Bench {
     /// Measure for about a minute only: fewer documents, one sample
     #[arg(long)]
     quick: bool,
+    /// Measure snapshots alone: their rate beside reading and publishing alone, what changes wait for meanwhile, memory
+    #[arg(long, conflicts_with_all = ["compare", "publish"])]
+    snapshot: bool,
     /// Download and install nothing; fail with what is missing
     #[arg(long)]
     offline: bool,
@@ -80,14 +85,16 @@ impl Bench {
         let servers = || Native::for_run(|| Stack::bench(project), self.offline);
         servers()?;
         let python = python::packages(project, &progress, self.offline)?;
-        // First, since they leave an engine behind whose libraries have the features that tests ask for.
-        micro_benchmarks(project, &progress)?;
+        if !self.snapshot {
+            // First, since they leave an engine behind whose libraries have the features that tests ask for.
+            micro_benchmarks(project, &progress)?;
+        }
         cargo::build_bench(project, &progress)?;
         let servers = servers()?;
         let outcome = self.measure(project, &progress, &servers, &python);
         servers.discard()?;
         match outcome? {
-            ExitCode::SUCCESS => self.show(project),
+            ExitCode::SUCCESS if !self.snapshot => self.show(project),
             code => Ok(code),
         }
     }
@@ -118,7 +125,7 @@ impl Bench {
         let stack = &servers.stack;
         let mut command = Command::new(driver);
         command
-            .args(["bench", "run"])
+            .args(["bench", if self.snapshot { "snapshot" } else { "run" }])
             .args(self.options())
             .current_dir(&stack.folder)
             .env("CDC_BENCH_ENGINE", engine)
@@ -153,12 +160,15 @@ impl Bench {
 
     fn options(&self) -> Vec<String> {
         let count = self.count.or(self.quick.then_some(QUICK_COUNT));
+        let count = count.or(self.snapshot.then_some(SNAPSHOT_COUNT));
         let mut options = vec![
             format!("--size={}", self.size),
             format!("--samples={}", self.samples()),
         ];
         options.extend(count.map(|count| format!("--count={count}")));
         options.extend(self.quick.then(|| "--quick".to_owned()));
+        // All else is checked when it is shown.
+        options.extend((self.snapshot && self.check).then(|| "--check".to_owned()));
         options
     }
 
@@ -210,5 +220,13 @@ mod tests {
         let longer = ["--size=400", "--samples=2", "--count=7", "--quick"];
         assert_eq!(options(&["--quick", "--count=7", "--samples=2"]), longer);
         assert_eq!(options(&[]), ["--size=400", "--samples=5"]);
+    }
+
+    #[test]
+    fn snapshots_take_more_documents_and_hold_their_bars_themselves() {
+        let long = ["--size=400", "--samples=5", "--count=300000", "--check"];
+        assert_eq!(options(&["--snapshot", "--check"]), long);
+        let short = ["--size=400", "--samples=1", "--count=20000", "--quick"];
+        assert_eq!(options(&["--snapshot", "--quick"]), short);
     }
 }

@@ -31,6 +31,7 @@ mod sections;
 pub mod show;
 pub mod sink;
 mod site;
+pub mod snapshot;
 pub mod source;
 mod spread;
 mod summary;
@@ -51,6 +52,8 @@ use clap::ValueEnum;
 pub enum Command {
     /// Measure everything, in turns
     Run(Args),
+    /// Measure snapshots, in turns
+    Snapshot(snapshot::Args),
     /// Drain a change stream and do nothing with it
     Source(source::Args),
     /// Publish made-up messages as fast as the client library allows
@@ -129,6 +132,7 @@ pub enum Part {
 pub async fn run(command: &Command) -> Result<()> {
     match command {
         Command::Run(args) => run::run(args).await,
+        Command::Snapshot(args) => snapshot::run(args).await,
         Command::Source(args) => source::run(args).await,
         Command::Sink(args) => sink::run(args).await,
         Command::Show(args) => show::run(args),

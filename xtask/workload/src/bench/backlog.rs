@@ -70,7 +70,7 @@ impl Backlog {
 }
 
 /// The cluster's time now: what is inserted later comes after it.
-async fn cluster_time(client: &Client) -> Result<Timestamp> {
+pub(super) async fn cluster_time(client: &Client) -> Result<Timestamp> {
     let admin = client.database("admin");
     let ping = admin.run_command(doc! { "ping": 1 });
     let answer = store::answer("ask for the time", store::ANSWER_TIMEOUT, ping).await?;

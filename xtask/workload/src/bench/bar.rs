@@ -72,17 +72,31 @@ pub(super) const fn big(bar: Bar) -> Bar {
 }
 
 impl Bound {
-    fn holds(self, value: f64) -> bool {
+    pub(super) fn holds(self, value: f64) -> bool {
         match self {
             Self::AtLeast(bound) => value >= bound,
             Self::AtMost(bound) => value <= bound,
             Self::Below(bound) => value < bound,
         }
     }
+
+    /// In words, of a figure of this unit.
+    pub(super) fn words(self, unit: Unit) -> String {
+        let (words, bound) = match self {
+            Self::AtLeast(bound) => ("at least", bound),
+            Self::AtMost(bound) => ("at most", bound),
+            Self::Below(bound) => ("below", bound),
+        };
+        let text = unit.text(bound);
+        let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+        format!("{words} {} {unit}", number::without_zeros(number))
+            .trim_end()
+            .to_owned()
+    }
 }
 
 impl Unit {
-    fn text(self, value: f64) -> String {
+    pub(super) fn text(self, value: f64) -> String {
         match self {
             Self::Times => number::ratio(value),
             Self::Micros => format!("{value:.2} µs"),
@@ -122,16 +136,7 @@ impl Bar {
 
     /// The bound, in words.
     pub(super) fn bound(&self) -> String {
-        let (words, bound) = match self.bound {
-            Bound::AtLeast(bound) => ("at least", bound),
-            Bound::AtMost(bound) => ("at most", bound),
-            Bound::Below(bound) => ("below", bound),
-        };
-        let text = self.unit.text(bound);
-        let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
-        format!("{words} {} {unit}", number::without_zeros(number))
-            .trim_end()
-            .to_owned()
+        self.bound.words(self.unit)
     }
 }
 

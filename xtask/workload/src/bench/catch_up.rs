@@ -140,7 +140,7 @@ fn measured(process: &Process, moment: Instant) -> Result<Measured> {
 }
 
 /// Waits until the queue holds `events` messages.
-async fn arrived(queue: &Queue, events: u64, process: &mut Process) -> Result<Instant> {
+pub(super) async fn arrived(queue: &Queue, events: u64, process: &mut Process) -> Result<Instant> {
     let deadline = Instant::now() + RUN_LIMIT;
     loop {
         let count = queue.count().await?;

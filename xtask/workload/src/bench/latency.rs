@@ -8,6 +8,9 @@ mod load;
 mod paths;
 
 use anyhow::Result;
+use bson::RawDocumentBuf;
+use lapin::Consumer;
+use mongodb::Collection;
 
 pub(super) use self::load::Load;
 use super::{
@@ -33,6 +36,17 @@ pub(super) async fn measure(site: &Site, path: Path, load: &Load, sample: u32) -
         sample,
         ..figures(&micros[load.warm_up()..])
     })
+}
+
+/// Measures inserts into `collection` once, through an engine that works already and whose messages of them are
+/// `deliveries`.
+pub(super) async fn beside(
+    collection: &Collection<RawDocumentBuf>,
+    deliveries: Consumer,
+    load: &Load,
+) -> Result<Latency> {
+    let micros = paths::delivered(collection, deliveries, load).await?;
+    Ok(figures(&micros[load.warm_up()..]))
 }
 
 /// What the latencies in microseconds come to; whose they are is for the caller to say.

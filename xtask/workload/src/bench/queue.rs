@@ -9,10 +9,10 @@ use anyhow::{Context, Result, ensure};
 use bson::oid::ObjectId;
 use futures_util::StreamExt;
 use lapin::{
-    Channel, Connection, Consumer,
+    Channel, Connection, Consumer, ExchangeKind,
     options::{
         BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions,
-        QueueDeclareOptions, QueueDeleteOptions,
+        ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable, ShortString},
     uri::AMQPUri,
@@ -59,6 +59,26 @@ impl Queue {
             connection,
             channel,
         })
+    }
+
+    /// Has what goes to `exchange` with the routing key `key` come here; the exchange is there as long as queues are bound
+    /// to it.
+    pub(super) async fn bind(&self, exchange: &str, key: &str) -> Result<()> {
+        let options = ExchangeDeclareOptions {
+            auto_delete: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let (exchange, kind) = (ShortString::from(exchange), ExchangeKind::Direct);
+        let arguments = FieldTable::default;
+        let declaring = self
+            .channel
+            .exchange_declare(exchange.clone(), kind, options, arguments());
+        answer("declare an exchange", declaring).await?;
+        let (queue, options) = (self.name.as_str().into(), QueueBindOptions::default());
+        let binding = self
+            .channel
+            .queue_bind(queue, exchange, key.into(), options, arguments());
+        answer("bind a queue", binding).await
     }
 
     /// Messages that are ready in it.

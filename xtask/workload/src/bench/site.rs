@@ -27,7 +27,7 @@ use crate::store::{self, ANSWER_TIMEOUT};
 const POOL_MIN: u32 = 8;
 const POOL_MAX: u32 = 128;
 /// Longest time until an engine works.
-const START_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const START_LIMIT: Duration = Duration::from_secs(30);
 /// Longest time for an engine to end when asked to.
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time to drop a database.
@@ -77,6 +77,11 @@ impl Site {
     /// Starts an engine that reads `database`, whose pipeline has the name of `queue`; whatever settings we were started
     /// with are not its own.
     pub(super) fn engine(&self, database: &str, queue: &Queue, format: &str) -> Result<Engine> {
+        Engine::start(&mut self.engine_command(database, queue, format))
+    }
+
+    /// The command that [`Site::engine`] starts.
+    pub(super) fn engine_command(&self, database: &str, queue: &Queue, format: &str) -> Command {
         let mut command = Command::new(&self.engine);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -98,7 +103,7 @@ impl Site {
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        Engine::start(&mut command)
+        command
     }
 
     /// Starts one and waits until it works; returns the moment too.

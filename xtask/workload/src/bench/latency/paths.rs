@@ -42,12 +42,22 @@ pub(super) async fn through_engine(site: &Site, load: &Load) -> Result<Vec<u64>>
     let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
     let deliveries = queue.listen().await?;
     let (engine, _) = site.ready_engine(&database, &queue).await?;
-    let start = Instant::now() + LEAD;
-    let inserting = insert(site, &database, load, start);
-    let (arrivals, ()) = tokio::try_join!(consume(deliveries, load), inserting)?;
+    let micros = delivered(&collection(site, &database), deliveries, load).await?;
     engine.process.terminate(STOP_LIMIT).await?;
     queue.delete().await;
     site.drop_database(&database).await?;
+    Ok(micros)
+}
+
+/// Insert to consumer, with an engine in between that works already; microseconds by number.
+pub(super) async fn delivered(
+    collection: &Collection<RawDocumentBuf>,
+    deliveries: Consumer,
+    load: &Load,
+) -> Result<Vec<u64>> {
+    let start = Instant::now() + LEAD;
+    let inserting = insert(collection, load, start);
+    let (arrivals, ()) = tokio::try_join!(consume(deliveries, load), inserting)?;
     Ok(arrivals.micros(load, start))
 }
 
@@ -62,12 +72,13 @@ pub(super) async fn without_engine(site: &Site, load: &Load) -> Result<Vec<u64>>
     let channel = answer("open a channel", connection.create_channel()).await?;
     let confirms = channel.confirm_select(ConfirmSelectOptions::default());
     answer("ask for confirms", confirms).await?;
+    let collection = collection(site, &database);
     let start = Instant::now() + LEAD;
     // Between the inserts, as the engine's publishes are.
     let later = start + load.due(load.warm_up()) / (2 * load.per_second);
     let (read, (), consumed, ()) = tokio::try_join!(
         read(events, load),
-        insert(site, &database, load, start),
+        insert(&collection, load, start),
         consume(deliveries, load),
         publish(channel, &queue.name, load, later),
     )?;
@@ -80,10 +91,16 @@ pub(super) async fn without_engine(site: &Site, load: &Load) -> Result<Vec<u64>>
     Ok(sums.map(|(read, consumed)| read + consumed).collect())
 }
 
+fn collection(site: &Site, database: &str) -> Collection<RawDocumentBuf> {
+    site.client.database(database).collection(COLLECTION)
+}
+
 /// Inserts each group when it is due, whatever becomes of those before it.
-async fn insert(site: &Site, database: &str, load: &Load, start: Instant) -> Result<()> {
-    let database = site.client.database(database);
-    let collection: Collection<RawDocumentBuf> = database.collection(COLLECTION);
+async fn insert(
+    collection: &Collection<RawDocumentBuf>,
+    load: &Load,
+    start: Instant,
+) -> Result<()> {
     let shape = Shape::new(load.size);
     when_due(load.ticks(start), |numbers| {
         let documents = shape.documents(numbers.start as u64..numbers.end as u64);
