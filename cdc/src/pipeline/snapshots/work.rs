@@ -308,6 +308,7 @@ impl Snapshots {
                 collection, reason, "left out of the snapshot"
             );
         }
+        self.desk.begun(&run);
         self.step(Step::Began(Box::new(run)));
     }
 
