@@ -2,6 +2,7 @@
 //!
 //! `CDC_TEST_CRASH_AT=<point>:<n>` ends the process, without a word, when it comes by `point` for the `n`th time.
 //! `CDC_TEST_BREAK=<defect>` makes the engine break its contract.
+//! `CDC_TEST_RANGE_DOCUMENTS=<n>` has a snapshot cut collections into ranges of so many documents.
 
 /// A step of the loop at which a test build may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,11 @@ mod armed {
         wanted.as_deref() == Some(defect_name(defect))
     }
 
+    /// Documents of a snapshot's range, if a test wants another number of them.
+    pub(crate) fn range_documents() -> Option<u64> {
+        env::var("CDC_TEST_RANGE_DOCUMENTS").ok()?.parse().ok()
+    }
+
     fn point_name(point: Point) -> &'static str {
         match point {
             Point::AfterLock => "after-lock",
@@ -96,6 +102,11 @@ mod armed {
     pub(crate) fn has(_: Defect) -> bool {
         false
     }
+
+    /// None in a release.
+    pub(crate) fn range_documents() -> Option<u64> {
+        None
+    }
 }
 
-pub(crate) use armed::{has, pass};
+pub(crate) use armed::{has, pass, range_documents};

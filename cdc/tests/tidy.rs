@@ -101,6 +101,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "snapshot",
         &[
             "event", "health", "metrics", "mongo", "position", "raw_bson", "reply", "retry",
+            "sabotage",
         ],
     ),
     (

@@ -33,7 +33,7 @@ use crate::{
     event::{self, ChangeEvent, Reading},
     metrics::Metrics,
     retry::{Backoff, Repeats},
-    snapshot::{Options, Progress, Reader, Step, When, requests::Requests},
+    snapshot::{Name, Options, Progress, Reader, Step, When, requests::Requests},
     source::{HistoryLost, Scope},
 };
 
@@ -63,6 +63,8 @@ pub(super) struct Snapshots {
     /// Whether the settings ask for a run that was not begun yet.
     wants_initial: bool,
     marked: Marked,
+    /// A collection that has no name any more, and when that was so. A rename of it is in the stream by then.
+    gone: Option<(Name, Timestamp)>,
     waiting: Option<Waiting>,
     /// A change whose time is taken.
     probe: Option<Probe>,
@@ -158,6 +160,7 @@ impl Snapshots {
             requests: parts.requests,
             desk: Desk::default(),
             marked: Marked::default(),
+            gone: None,
             waiting: None,
             probe: None,
             metrics,

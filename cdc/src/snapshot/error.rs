@@ -1,5 +1,6 @@
 //! Why a snapshot cannot read, and what that means for it.
 
+use bson::Timestamp;
 use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::Name;
@@ -9,6 +10,10 @@ use crate::{mongo, raw_bson, reply, retry::Disposition};
 const TOO_OLD: i32 = 239;
 /// What a server answers when it has no snapshot of that time, or can have none of the collection.
 const UNAVAILABLE: i32 = 246;
+
+/// What a server answers to a query that it will never take: a bad value, one that cannot be parsed, one of another type, and
+/// one on a view. Anything else may be otherwise later, as when a collection is renamed in the middle of a read.
+const OF_THE_QUERY: [i32; 4] = [2, 9, 14, 166];
 
 /// See the module's text.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +25,14 @@ pub enum Error {
         collection: Name,
         /// The server's words.
         reason: String,
+    },
+    /// No collection has the name any more: it was dropped or renamed, which the stream is yet to tell.
+    #[error("`{collection}` was dropped or renamed meanwhile")]
+    Gone {
+        /// The collection.
+        collection: Name,
+        /// The server's time when it was looked for.
+        since: Timestamp,
     },
     /// The collection is of a kind that no snapshot can read.
     #[error("`{collection}` is a capped collection, which mongodb reads no snapshot of")]
@@ -70,6 +83,8 @@ pub enum Error {
 pub enum Consequence {
     /// It is read again, at a later time.
     Again,
+    /// What became of the collection is known when the stream has come so far.
+    Wait(Timestamp),
     /// The collection is left out.
     Skip,
 }
@@ -84,13 +99,13 @@ impl Error {
                 UNAVAILABLE | TOO_OLD => return Self::Unavailable { collection, reason },
                 _ => {}
             }
-            let source = mongo.name(error);
-            let is_of_the_query = matches!(source, mongo::Error::Driver(_))
-                && source.disposition() == Disposition::Halt;
-            return if is_of_the_query {
+            return if OF_THE_QUERY.contains(&command.code) {
                 Self::Refused { collection, reason }
             } else {
-                Self::Mongo { collection, source }
+                Self::Mongo {
+                    collection,
+                    source: mongo.name(error),
+                }
             };
         }
         Self::Mongo {
@@ -110,7 +125,7 @@ impl Error {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::List { source } | Self::Mongo { source, .. } => source.disposition(),
-            Self::Unavailable { .. } => Disposition::Retry,
+            Self::Unavailable { .. } | Self::Gone { .. } => Disposition::Retry,
             Self::Sharded | Self::Capped { .. } | Self::Refused { .. } | Self::Reply { .. } => {
                 Disposition::Halt
             }
@@ -121,6 +136,7 @@ impl Error {
     pub fn consequence(&self) -> Consequence {
         match self {
             Self::Unavailable { .. } => Consequence::Again,
+            Self::Gone { since, .. } => Consequence::Wait(*since),
             Self::Sharded | Self::Capped { .. } | Self::Refused { .. } | Self::Reply { .. } => {
                 Consequence::Skip
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bson::{Document, RawDocument, RawDocumentBuf};
+use bson::{Document, RawDocument, RawDocumentBuf, spec::ElementType};
 use bytes::Bytes;
 
 use crate::raw_bson::{self, Cursor};
@@ -46,6 +46,16 @@ impl Key {
         RawDocument::from_bytes(&bytes).map_or_else(|_| RawDocumentBuf::new(), ToOwned::to_owned)
     }
 
+    /// Whether nothing can be before it.
+    pub fn is_least(&self) -> bool {
+        self.0.first() == Some(&(ElementType::MinKey as u8))
+    }
+
+    /// Whether nothing can be behind it.
+    pub fn is_greatest(&self) -> bool {
+        self.0.first() == Some(&(ElementType::MaxKey as u8))
+    }
+
     /// Bytes that it has.
     pub fn bytes(&self) -> usize {
         self.0.len()
@@ -72,6 +82,10 @@ mod tests {
         assert_eq!(key.document(), rawdoc! { "_id": 7_i64 });
         assert_eq!(Key::read(&doc! { "_id": 7_i64 }), Some(key.clone()));
         assert_ne!(Key::read(&doc! { "_id": 7 }), Some(key));
+        let ends =
+            [bson::Bson::MinKey, bson::Bson::MaxKey].map(|id| Key::read(&doc! { "_id": id }));
+        let ends = ends.map(|key| key.map(|key| (key.is_least(), key.is_greatest())));
+        assert_eq!(ends, [Some((true, false)), Some((false, true))]);
         let none: Bytes = rawdoc! { "a": 1 }.into_bytes().into();
         assert_eq!(Key::of(&none).unwrap(), None);
     }

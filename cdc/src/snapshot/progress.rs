@@ -365,15 +365,19 @@ impl Collection {
     pub fn new(name: Name, estimate: u64, boundaries: &[Key], last: Option<&Key>) -> Self {
         let mut ranges = Vec::new();
         if let Some(last) = last {
-            let cuts = boundaries.iter().filter(|cut| *cut != last);
+            // The server takes no range that ends where nothing can be before.
+            let cuts = boundaries
+                .iter()
+                .filter(|cut| *cut != last && !cut.is_least());
             let cuts: Vec<Option<Key>> = cuts.cloned().map(Some).collect();
             let froms = [None].into_iter().chain(cuts.iter().cloned());
             let tos = cuts.iter().cloned().chain([Some(last.clone())]);
-            ranges.extend(froms.zip(tos).map(|(from, to)| Range {
+            let ranges_before = froms.zip(tos).map(|(from, to)| Range {
                 from,
                 to,
                 ..Range::default()
-            }));
+            });
+            ranges.extend(ranges_before.filter(|_| !last.is_least()));
             ranges.push(Range {
                 from: Some(last.clone()),
                 is_single: true,

@@ -14,6 +14,7 @@ use super::{Collection, Error, Key, Name, Run, Wish};
 use crate::{
     mongo::{self, Mongo},
     reply::Reply,
+    sabotage,
 };
 
 /// Longest wait for a chunk. No change waits so long for it.
@@ -106,13 +107,42 @@ impl MongoReader {
     /// # Cancel safety
     /// Cancel safe: it only reads.
     pub(super) async fn chunk(&self, piece: &Piece) -> Result<Chunk, Error> {
-        let Some(filter) = &piece.filter else {
-            return self.plain(piece).await;
+        let chunk = match &piece.filter {
+            Some(filter) => self.filtered(piece, filter).await?,
+            None => self.plain(piece).await?,
         };
+        if chunk.documents.is_empty() {
+            self.check_exists(&piece.name).await?;
+        }
+        Ok(chunk)
+    }
+
+    /// The server looks a name up as of now, whatever the time of the read: of a collection that was renamed it reads
+    /// nothing.
+    async fn check_exists(&self, name: &Name) -> Result<(), Error> {
+        let list = doc! {
+            "listCollections": 1, "nameOnly": true, "authorizedCollections": true,
+            "filter": { "name": &name.collection },
+        };
+        let answer = self
+            .mongo
+            .run("a look at a collection", &name.database, list);
+        let answer = answer.await.map_err(|source| failed(name, source))?;
+        let found = answer.get_document("cursor");
+        let found = found.and_then(|cursor| cursor.get_array("firstBatch"));
+        match answer.get_timestamp("operationTime") {
+            Ok(since) if found.is_ok_and(Vec::is_empty) => Err(Error::Gone {
+                collection: name.clone(),
+                since,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn filtered(&self, piece: &Piece, filter: &Document) -> Result<Chunk, Error> {
         // The filter may leave out all there is, so the index says first how far so many documents reach.
         let (passed, to) = self.reach(piece).await?;
-        let mut find = Self::find(piece, to.as_ref());
-        find.append(bson::raw::cstr!("filter"), raw(filter));
+        let find = Self::find(piece, to.as_ref(), Some(filter));
         let (documents, has_more) = self.read(piece, find).await?;
         Ok(Chunk {
             documents,
@@ -124,7 +154,7 @@ impl MongoReader {
     async fn plain(&self, piece: &Piece) -> Result<Chunk, Error> {
         // One more tells whether there is more, and the first one may be the last of before.
         let limit = piece.documents + 1 + usize::from(piece.after.is_some());
-        let mut find = Self::find(piece, piece.to.as_ref());
+        let mut find = Self::find(piece, piece.to.as_ref(), None);
         find.append(
             bson::raw::cstr!("limit"),
             i64::try_from(limit).unwrap_or(i64::MAX),
@@ -142,7 +172,7 @@ impl MongoReader {
     /// The last key of the piece's next documents, and the first one behind it.
     async fn reach(&self, piece: &Piece) -> Result<(Option<Key>, Option<Key>), Error> {
         let skip = piece.documents - usize::from(piece.after.is_none());
-        let mut find = Self::find(piece, piece.to.as_ref());
+        let mut find = Self::find(piece, piece.to.as_ref(), None);
         find.append(bson::raw::cstr!("projection"), rawdoc! { "_id": 1 });
         find.append(
             bson::raw::cstr!("skip"),
@@ -167,10 +197,7 @@ impl MongoReader {
     /// # Errors
     /// See [`Error`].
     pub(super) async fn last(&self, piece: &Piece) -> Result<Chunk, Error> {
-        let mut find = Self::find(piece, piece.to.as_ref());
-        if let Some(filter) = &piece.filter {
-            find.append(bson::raw::cstr!("filter"), raw(filter));
-        }
+        let mut find = Self::find(piece, piece.to.as_ref(), piece.filter.as_ref());
         find.append(bson::raw::cstr!("sort"), rawdoc! { "_id": -1 });
         find.append(bson::raw::cstr!("limit"), 1_i64);
         let (documents, _) = self.read(piece, find).await?;
@@ -216,7 +243,8 @@ impl MongoReader {
     /// See [`Error`].
     pub(super) async fn open(&self, name: &Name, time: Timestamp) -> Result<Collection, Error> {
         let estimate = self.count(name).await?;
-        let ranges = (estimate / RANGE_DOCUMENTS).clamp(1, RANGES_MAX);
+        let of_each = sabotage::range_documents().unwrap_or(RANGE_DOCUMENTS);
+        let ranges = (estimate / of_each).clamp(1, RANGES_MAX);
         let boundaries = if ranges == 1 {
             Vec::new()
         } else {
@@ -224,6 +252,9 @@ impl MongoReader {
         };
         let last = self.last(&Piece::whole(name.clone(), time)).await?;
         let last = last.documents.first().map(|(key, _)| key);
+        if last.is_none() {
+            self.check_exists(name).await?;
+        }
         Ok(Collection::new(name.clone(), estimate, &boundaries, last))
     }
 
@@ -269,7 +300,7 @@ impl MongoReader {
     }
 
     /// A `find` along the index at the piece's time.
-    fn find(piece: &Piece, to: Option<&Key>) -> RawDocumentBuf {
+    fn find(piece: &Piece, to: Option<&Key>, filter: Option<&Document>) -> RawDocumentBuf {
         let batch = piece.documents.saturating_add(2);
         let mut find = rawdoc! {
             "find": piece.name.collection.as_str(),
@@ -277,8 +308,18 @@ impl MongoReader {
             "batchSize": i64::try_from(batch).unwrap_or(i64::MAX),
             "readConcern": { "level": "snapshot", "atClusterTime": piece.time },
         };
+        let mut filter = filter.map(raw);
         if let Some(from) = piece.after.as_ref().or(piece.from.as_ref()) {
-            find.append(bson::raw::cstr!("min"), from.document());
+            if from.is_greatest() {
+                // The server takes no such `min`, since a range ends before the greatest key.
+                let both = filter.unwrap_or_default();
+                filter = Some(rawdoc! { "$and": [from.document(), both] });
+            } else {
+                find.append(bson::raw::cstr!("min"), from.document());
+            }
+        }
+        if let Some(filter) = filter {
+            find.append(bson::raw::cstr!("filter"), filter);
         }
         if let Some(to) = to {
             find.append(bson::raw::cstr!("max"), to.document());

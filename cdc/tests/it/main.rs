@@ -41,6 +41,7 @@ mod scheduling;
 mod scope;
 mod settings;
 mod snapshot_requests;
+mod snapshots;
 mod split;
 mod standby;
 mod structure;

@@ -37,7 +37,7 @@ impl Scenario {
     }
 
     /// Two collections, and one of each kind that has no snapshot.
-    async fn create_all_kinds(&self) {
+    pub(crate) async fn create_all_kinds(&self) {
         let database = self.mongo.database(&self.name);
         for command in [
             doc! { "create": "games" },

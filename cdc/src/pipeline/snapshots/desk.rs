@@ -33,11 +33,21 @@ pub(super) struct Desk {
     is_asking: bool,
     reported_at: Option<Instant>,
     pub(super) is_paused: bool,
+    /// A run of the engine's own that people were not told of. It may be over before they are.
+    unannounced: Option<Request>,
 }
 
 impl Desk {
     pub(super) fn next(&self) -> Option<&Wish> {
         self.requested.front()
+    }
+
+    /// A run has begun. One of the engine's own is told of at once.
+    pub(super) fn begun(&mut self, run: &Run) {
+        if run.wish.origin != Origin::Request {
+            self.unannounced = Some(announcement(run));
+            self.look_at = None;
+        }
     }
 
     /// When something is to be done.
@@ -108,7 +118,15 @@ impl Snapshots {
         let is_known = mine.is_some();
         let own = self.progress.run.as_ref().filter(|_| !is_known);
         let own = own.map(|run| (announcement(run), report(run, State::Running, None)));
+        let own = own.or_else(|| self.over_already());
         self.tell(reports, own, now);
+    }
+
+    /// The run of the engine's own that was over before people were told of it.
+    fn over_already(&mut self) -> Option<(Request, Report)> {
+        let request = self.desk.unannounced.take()?;
+        let ended = self.progress.ended.as_ref()?;
+        (ended.name == request.run).then(|| (request, last_report(ended)))
     }
 
     /// What is to be told of a request, if that is not what it says already.

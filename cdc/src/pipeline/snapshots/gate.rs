@@ -69,6 +69,11 @@ impl Gate {
         self.last.max(self.complete)
     }
 
+    /// Whether all changes up to `time` are known to have been handed over.
+    pub(super) fn is_complete(&self, time: Timestamp) -> bool {
+        Some(time) <= self.complete
+    }
+
     /// Whether all changes up to `time` were handed over, with `next` the one to come.
     pub(super) fn is_open(&self, time: Timestamp, next: Next) -> bool {
         match next {

@@ -115,3 +115,40 @@ impl Ready {
     pub(super) fn reach(&mut self, chunk: &Chunk) {
         self.passed = chunk.passed.clone().or_else(|| self.passed.take());
         self.is_end |= chunk.is_end;
+    }
+
+    /// Bytes of its documents.
+    pub(super) fn bytes(&self) -> usize {
+        self.documents
+            .iter()
+            .map(|(_, document)| document.len())
+            .sum()
+    }
+
+    /// The key after which the next chunk of the range begins.
+    pub(super) fn last_key(&self) -> Option<&Key> {
+        let last = self.documents.back().map(|(key, _)| key);
+        self.passed.as_ref().or(last)
+    }
+
+    /// What follows when its last document is published.
+    pub(super) fn end(self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match self.what {
+            What::Chunk(range) => {
+                let passed = self.passed.map(|key| Step::Read {
+                    range,
+                    key,
+                    bytes: None,
+                });
+                steps.extend(passed);
+                steps.extend(self.is_end.then_some(Step::RangeDone(range)));
+            }
+            What::Last(Mark::RunLast) => steps.push(Step::Ended {
+                is_cancelled: false,
+            }),
+            What::Last(_) => steps.push(Step::CollectionDone),
+        }
+        steps
+    }
+}

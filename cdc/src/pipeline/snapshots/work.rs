@@ -16,7 +16,7 @@ use crate::{
     event::Mark,
     position::CATCHING_UP_SECONDS,
     retry::{chain, millis},
-    snapshot::{Chunk, Consequence, Error, Name, Origin, Piece, Run, Step, Wish},
+    snapshot::{Chunk, Collection, Consequence, Error, Name, Origin, Piece, Run, Step, Wish},
 };
 
 /// Name of the run that the settings ask for.
@@ -73,6 +73,9 @@ impl Snapshots {
         if matches!(waiting, Some(Waiting::Paused | Waiting::Mongodb)) {
             return;
         }
+        if self.is_gone() {
+            return;
+        }
         let Some(run) = &self.progress.run else {
             return self.plan();
         };
@@ -92,6 +95,32 @@ impl Snapshots {
             self.step(Step::CollectionDone);
             self.work(view, now);
         }
+    }
+
+    /// Whether it has to wait for what the stream tells of a collection that is gone. One that was not renamed by then was
+    /// dropped.
+    fn is_gone(&mut self) -> bool {
+        let Some((name, since)) = self.gone.take() else {
+            return false;
+        };
+        if !self.gate.is_complete(since) {
+            self.gone = Some((name, since));
+            return true;
+        }
+        let Some(run) = &self.progress.run else {
+            return false;
+        };
+        if run.todo.contains(&name) && run.current.is_none() {
+            let empty = Collection::new(name, 0, &[], None);
+            self.step(Step::Opened(Box::new(empty)));
+        } else if run
+            .current
+            .as_ref()
+            .is_some_and(|current| current.name == name)
+        {
+            self.step(Step::CollectionDone);
+        }
+        false
     }
 
     fn waits_for(&self, view: View, now: Instant) -> Option<Waiting> {
@@ -308,10 +337,11 @@ impl Snapshots {
                 collection, reason, "left out of the snapshot"
             );
         }
+        self.desk.begun(&run);
         self.step(Step::Began(Box::new(run)));
     }
 
-    fn opened(&mut self, collection: crate::snapshot::Collection) {
+    fn opened(&mut self, collection: Collection) {
         self.is_preparing = false;
         self.failures.over();
         let run = self.progress.run.as_ref();
@@ -357,6 +387,10 @@ impl Snapshots {
     fn failed_to_read(&mut self, name: &Name, error: &Error, now: Instant) {
         match error.consequence() {
             Consequence::Again => self.failed(error, now),
+            Consequence::Wait(since) => {
+                self.give_up();
+                self.gone = Some((name.clone(), since));
+            }
             Consequence::Skip => {
                 let reason = chain(error);
                 warn!(collection = %name, error = reason, "left out of the snapshot");
