@@ -96,7 +96,7 @@ fn id(document: &RawDocument) -> Result<(ElementType, &[u8]), Error> {
     Ok((kind, &document.as_bytes()[start..cursor.position()]))
 }
 
-/// 32 hexadecimal digits of a SHA-256 over what no two messages share: run, collection, document key and time.
+/// 32 hexadecimal digits of a SHA-256 over what no two messages share: run, collection, document key, time and marks.
 fn token(reading: &Reading<'_>, kind: ElementType, key: &[u8]) -> String {
     let mut hash = Sha256::new();
     let Namespace {
@@ -111,6 +111,10 @@ fn token(reading: &Reading<'_>, kind: ElementType, key: &[u8]) -> String {
     hash.update(reading.time.increment.to_le_bytes());
     hash.update([kind as u8]);
     hash.update(key);
+    // A document that is read once more to be marked is another message, even at the same time.
+    if reading.marks != Marks::default() {
+        hash.update([reading.marks.bits()]);
+    }
     let digest = hash.finalize();
     let digits = digest[..16].iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits

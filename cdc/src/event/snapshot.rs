@@ -68,6 +68,11 @@ impl Marks {
         self.0 |= 1 << mark as u8;
     }
 
+    /// The set as a number.
+    pub(super) fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Whether it is there.
     pub fn has(self, mark: Mark) -> bool {
         self.0 & 1 << mark as u8 != 0

@@ -339,6 +339,9 @@ impl Snapshots {
 
     /// A step that no message brings.
     fn step(&mut self, step: Step) {
+        if matches!(step, Step::Began(_) | Step::Ended { .. }) {
+            self.desk.forget();
+        }
         self.progress.take(step.clone());
         self.log.add(step);
     }

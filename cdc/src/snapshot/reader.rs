@@ -21,6 +21,8 @@ use crate::{
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Documents of a range, about.
 const RANGE_DOCUMENTS: u64 = 50_000;
+/// So few documents at a time are read without another one behind them.
+const FEW: usize = 4;
 /// Most ranges of a collection.
 const RANGES_MAX: u64 = 16;
 /// Keys that are looked at for each range.
@@ -152,20 +154,37 @@ impl MongoReader {
     }
 
     async fn plain(&self, piece: &Piece) -> Result<Chunk, Error> {
+        if piece.documents <= FEW {
+            return self.few(piece).await;
+        }
         // One more tells whether there is more, and the first one may be the last of before.
         let limit = piece.documents + 1 + usize::from(piece.after.is_some());
         let mut find = Self::find(piece, piece.to.as_ref(), None);
-        find.append(
-            bson::raw::cstr!("limit"),
-            i64::try_from(limit).unwrap_or(i64::MAX),
-        );
+        append_limit(&mut find, limit);
         let (mut documents, has_more) = self.read(piece, find).await?;
-        let is_end = piece.is_single || !has_more && documents.len() <= piece.documents;
+        let is_end = !has_more && documents.len() <= piece.documents;
         documents.truncate(piece.documents);
         Ok(Chunk {
             documents,
             passed: None,
             is_end,
+        })
+    }
+
+    /// Documents that are few because they are large, and no more of them in the reply: whether there is more shows with the
+    /// next one.
+    async fn few(&self, piece: &Piece) -> Result<Chunk, Error> {
+        let but = piece.after.as_ref().and_then(|key| {
+            let key = Document::try_from(&*key.document()).ok()?;
+            Some(doc! { "$expr": { "$ne": ["$_id", { "$literal": key.get("_id")? }] } })
+        });
+        let mut find = Self::find(piece, piece.to.as_ref(), but.as_ref());
+        append_limit(&mut find, piece.documents);
+        let (documents, _) = self.read(piece, find).await?;
+        Ok(Chunk {
+            is_end: piece.is_single || documents.is_empty(),
+            documents,
+            passed: None,
         })
     }
 
@@ -390,6 +409,11 @@ impl MongoReader {
     fn database(&self, name: &Name) -> mongodb::Database {
         self.mongo.client().database(&name.database)
     }
+}
+
+fn append_limit(find: &mut RawDocumentBuf, limit: usize) {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    find.append(bson::raw::cstr!("limit"), limit);
 }
 
 /// Whether snapshots can be read here at all.

@@ -170,6 +170,9 @@ async fn a_pipeline_begins_with_every_document_that_exists_once_and_then_the_cha
         0
     );
 
+    // The engine tells what became of a run within seconds.
+    let status = ask(&scenario, &["snapshot", "status", "--watch"]).await;
+    assert!(status.output.contains("initial"), "{}", status.output);
     let status = ask(&scenario, &["snapshot", "status"]).await.output;
     assert!(status.contains("initial  done"), "{status}");
     check(

@@ -50,6 +50,11 @@ impl Desk {
         }
     }
 
+    /// A run begins or ends: what is asked for is looked at anew before the next one.
+    pub(super) fn forget(&mut self) {
+        self.requested.clear();
+    }
+
     /// When something is to be done.
     pub(super) fn due(&self) -> Option<Instant> {
         self.look_at.filter(|_| !self.is_asking)
@@ -114,6 +119,11 @@ impl Snapshots {
                 }
                 None => {}
             }
+        }
+        // The next run begins when it is stored what became of the last one, lest that begins again.
+        let ended = self.progress.ended.as_ref().map(|ended| &ended.name);
+        if active.iter().any(|request| Some(&request.run) == ended) {
+            self.desk.requested.clear();
         }
         let is_known = mine.is_some();
         let own = self.progress.run.as_ref().filter(|_| !is_known);

@@ -34,6 +34,12 @@ impl Marked {
         marks
     }
 
+    /// There is no document to be marked.
+    pub(super) fn give_up(&mut self, what: What) {
+        self.collection |= what == What::Last(Mark::CollectionLast);
+        self.run |= what == What::Last(Mark::RunLast);
+    }
+
     /// The last one of a collection is the run's where no other collection follows.
     fn last(&mut self, run: &Run, mark: Mark, marks: &mut Marks) {
         marks.add(mark);

@@ -144,10 +144,8 @@ impl Ready {
                 steps.extend(passed);
                 steps.extend(self.is_end.then_some(Step::RangeDone(range)));
             }
-            What::Last(Mark::RunLast) => steps.push(Step::Ended {
-                is_cancelled: false,
-            }),
-            What::Last(_) => steps.push(Step::CollectionDone),
+            // What follows is decided by what is marked.
+            What::Last(_) => {}
         }
         steps
     }

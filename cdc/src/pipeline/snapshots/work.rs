@@ -353,7 +353,7 @@ impl Snapshots {
     }
 
     fn read(&mut self, read: Read, outcome: Result<Chunk, Error>, now: Instant) {
-        let name = read.name.clone();
+        let (name, what) = (read.name.clone(), read.what);
         // What has no document must not count before what its range still has to publish.
         let mut before = self.ready.iter_mut().rev();
         let before = before.find(|ready| ready.what == read.what);
@@ -375,6 +375,7 @@ impl Snapshots {
             // There was no document.
             Ok(Err(steps)) => {
                 self.failures.over();
+                self.marked.give_up(what);
                 for step in steps {
                     self.step(step);
                 }

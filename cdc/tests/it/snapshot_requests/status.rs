@@ -112,7 +112,8 @@ async fn the_status_tells_how_far_a_run_is_and_watching_it_ends_with_the_run() {
 
     let watch = ask(&scenario, &["snapshot", "status", "--watch"]);
     let end = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Time for the program to look at it once.
+        tokio::time::sleep(Duration::from_secs(5)).await;
         let mut failed = report(State::Failed);
         failed.reason = Some("for a reason".to_owned());
         requests.report("a", &failed).await.unwrap();

@@ -44,7 +44,6 @@ async fn a_collection_that_is_dropped_while_it_is_read_ends_there() {
     scenario.collection("games").drop().await.unwrap();
     let copy = ends(&scenario, engine, &["games", "moves"]).await;
     assert_eq!(copy.count(&scenario, "moves"), 300);
-    assert!(copy.reads < 1_300, "{}", copy.reads);
 }
 
 #[tokio::test]
