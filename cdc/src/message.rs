@@ -176,6 +176,14 @@ impl Message {
             .unwrap_or_else(|| u64::from(self.cluster_time.time))
     }
 
+    /// Up to when everything is told with it, in milliseconds since 1970, where that is known: a document that a snapshot
+    /// read comes after every change up to its time.
+    pub fn told_ms(&self) -> Option<i64> {
+        let read = || i64::from(self.cluster_time.time) * 1_000;
+        let is_read = self.operation == Operation::Read;
+        self.wall_time_ms.or_else(|| is_read.then(read))
+    }
+
     /// The same for another place.
     #[must_use]
     pub fn copy_to(&self, address: Address) -> Self {

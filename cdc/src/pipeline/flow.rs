@@ -152,7 +152,7 @@ impl Pipeline {
         while let Some(entry) = self.window.pop() {
             sabotage::pass(Point::AfterConfirm);
             count += 1;
-            self.progress.confirmed(entry.message.wall_time_ms);
+            self.progress.confirmed(entry.message.told_ms());
             reached = entry.position.or(reached);
         }
         self.confirm_steps(count);
