@@ -8,6 +8,7 @@ mod desk;
 mod gate;
 mod log;
 mod marks;
+mod outcome;
 mod pace;
 mod reads;
 mod waiting;
