@@ -31,6 +31,8 @@ pub(super) struct Desk {
     /// When to look next.
     look_at: Option<Instant>,
     is_asking: bool,
+    /// Whether it is known what people ask: a run that was paused does not go on before.
+    pub(super) has_looked: bool,
     reported_at: Option<Instant>,
     pub(super) is_paused: bool,
     /// A run of the engine's own that people were not told of. It may be over before they are.
@@ -65,13 +67,13 @@ impl Snapshots {
     /// Looks at the requests, where it is time.
     pub(super) fn look(&mut self, now: Instant) {
         let is_due = self.desk.look_at.is_none_or(|at| at <= now);
-        let Some(requests) = self
-            .requests
-            .clone()
-            .filter(|_| is_due && !self.desk.is_asking)
-        else {
+        let Some(requests) = self.requests.as_ref().filter(|_| is_due) else {
             return;
         };
+        if self.desk.is_asking {
+            return;
+        }
+        let requests = requests.clone();
         self.desk.is_asking = true;
         self.jobs
             .spawn(async move { Done::Asked(requests.active().await) });
@@ -79,6 +81,7 @@ impl Snapshots {
 
     pub(super) fn asked(&mut self, outcome: Result<Vec<Request>, Error>, now: Instant) {
         self.desk.is_asking = false;
+        self.desk.has_looked = true;
         self.desk.look_at = Some(now + LOOK_EVERY);
         match outcome {
             Ok(active) => self.answer(&active, now),

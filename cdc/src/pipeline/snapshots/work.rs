@@ -63,6 +63,9 @@ impl Snapshots {
             return;
         }
         self.look(now);
+        if self.requests.is_some() && !self.desk.has_looked {
+            return;
+        }
         self.note_run();
         let waiting = self.waits_for(view, now);
         self.note_waiting(waiting);
