@@ -112,8 +112,8 @@ async fn a_checkpoint_that_is_of_no_use_is_found() {
     };
     for (planted, why, mend) in [
         (
-            doc! { "version": 2 },
-            "format version 2",
+            doc! { "version": 3 },
+            "format version 3",
             "run the release that wrote it",
         ),
         (
