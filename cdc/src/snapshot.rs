@@ -15,7 +15,7 @@ pub(crate) use self::reads::Script;
 pub use self::{
     error::{Consequence, Error},
     key::Key,
-    options::{OnRenameIn, Options, When},
+    options::{INITIAL, OnRenameIn, Options, When},
     progress::{Collection, Ended, Name, Origin, Progress, Range, Run, Step, Wish},
     reader::{Catalog, Chunk, Listing, Piece, check},
     reads::Reader,

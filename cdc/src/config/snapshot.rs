@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     snapshot::{
-        OnRenameIn, Options, When,
+        INITIAL, OnRenameIn, Options, When,
         requests::{Filter, Request},
     },
     source::{Collections, Databases, HistoryLost},
@@ -20,8 +20,6 @@ use crate::{
 
 /// Longest name of a run in bytes.
 const RUN_BYTES_MAX: usize = 100;
-/// The name of the run with which a pipeline begins.
-const INITIAL: &str = "initial";
 const STAGES: &str = "documents that are read do not pass through the stages of CDC_AGGREGATION, so both together would \
                       publish what those leave out; take one of them away";
 

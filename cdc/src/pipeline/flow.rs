@@ -106,12 +106,10 @@ impl Pipeline {
         let message = self.intake.read(taken.event)?;
         let has_message = message.is_some();
         if let Some(message) = message {
-            let entry = Entry {
+            self.push(Entry {
                 message: Arc::new(message),
                 position: None,
-            };
-            let bytes = entry.message.bytes();
-            self.window.push(entry, bytes);
+            });
         }
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.published(taken.steps, has_message, now);

@@ -15,7 +15,7 @@ mod waiting;
 mod wishes;
 mod work;
 
-use std::{collections::VecDeque, num::NonZeroU32};
+use std::collections::VecDeque;
 
 use bson::{RawDocument, Timestamp};
 use tokio::{task::JoinSet, time::Instant};
@@ -142,7 +142,7 @@ impl Snapshots {
         let wants_initial = parts.options.when == When::Initial;
         let mut pace = Pace::new();
         let rate = progress.run.as_ref().and_then(|run| run.wish.rate);
-        pace.limit(rate.or(parts.options.rate.map(NonZeroU32::get)));
+        pace.limit(parts.options.rate_of(rate));
         Self {
             wants_initial: wants_initial && !progress.has_begun_initial,
             on_history_lost: parts.on_history_lost,
@@ -255,7 +255,6 @@ impl Snapshots {
     /// What was taken is in the window, if there is a message for it, or else was passed.
     pub(super) fn published(&mut self, steps: Vec<Step>, has_message: bool, now: Instant) {
         if has_message {
-            self.log.pushed();
             self.pace.published(1, now);
         }
         for step in steps {
@@ -271,7 +270,7 @@ impl Snapshots {
         }
     }
 
-    /// A change is in the window.
+    /// A message is in the window.
     pub(super) fn pushed(&mut self) {
         self.log.pushed();
     }

@@ -2,6 +2,9 @@
 
 use std::num::NonZeroU32;
 
+/// Name of the run with which a pipeline begins.
+pub const INITIAL: &str = "initial";
+
 /// What a user chooses of snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -29,6 +32,13 @@ pub enum OnRenameIn {
     Event,
     /// Its documents are read.
     Snapshot,
+}
+
+impl Options {
+    /// Most documents in a second of a run that wants so many by itself, if it does.
+    pub fn rate_of(&self, own: Option<u32>) -> Option<u32> {
+        own.or(self.rate.map(NonZeroU32::get))
+    }
 }
 
 impl When {

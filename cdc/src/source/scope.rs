@@ -51,6 +51,22 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Every operation on all collections of `databases`, without documents beside those of the changes.
+    #[cfg(test)]
+    pub(crate) fn all_of(databases: Databases) -> Self {
+        Self {
+            databases,
+            collections: Collections::default(),
+            excluded: Collections::default(),
+            operations: Operations::All,
+            images: Images {
+                after: FullDocument::Off,
+                before: FullDocumentBefore::Off,
+            },
+            aggregation: Aggregation::default(),
+        }
+    }
+
     /// What a user has to be allowed to watch it.
     pub fn privileges(&self) -> [Privilege; 1] {
         [Privilege::to_watch(self.databases.one())]

@@ -1,6 +1,6 @@
 //! What came of what was asked of the server.
 
-use std::{collections::VecDeque, num::NonZeroU32};
+use std::collections::VecDeque;
 
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -51,8 +51,7 @@ impl Snapshots {
         self.failures.over();
         self.wants_initial &= run.wish.origin != Origin::Initial;
         self.marked = Marked::default();
-        let rate = self.options.rate.map(NonZeroU32::get);
-        self.pace.limit(run.wish.rate.or(rate));
+        self.pace.limit(self.options.rate_of(run.wish.rate));
         info!(
             run = run.wish.name,
             collections = run.todo.len(),

@@ -33,10 +33,7 @@ use crate::{
         scripted::{Odds, Scripted, World},
     },
     snapshot::{OnRenameIn, Options, Origin, Progress, Reader, Script, When, Wish},
-    source::{
-        Aggregation, Collections, Databases, FullDocument, FullDocumentBefore, HistoryLost, Images,
-        Item, Operations, Scope, Source,
-    },
+    source::{Databases, HistoryLost, Item, Scope, Source},
 };
 
 /// No case takes longer, by the clock of the test.
@@ -110,20 +107,6 @@ fn encoding() -> encode::Config {
         shape: Arc::new(encode::event::Event),
         routing_key: RoutingKey::of_queue("q", 1),
         ..encode::Config::default()
-    }
-}
-
-fn scope() -> Scope {
-    Scope {
-        databases: Databases::One("shop".to_owned()),
-        collections: Collections::default(),
-        excluded: Collections::default(),
-        operations: Operations::All,
-        images: Images {
-            after: FullDocument::Off,
-            before: FullDocumentBefore::Off,
-        },
-        aggregation: Aggregation::default(),
     }
 }
 
@@ -218,7 +201,7 @@ impl Run {
             reader: Reader::scripted(Arc::clone(&self.database) as Arc<dyn Script>),
             progress,
             requests: None,
-            scope: scope(),
+            scope: Scope::all_of(Databases::One("shop".to_owned())),
             options: Options {
                 when: When::Initial,
                 rate: None,

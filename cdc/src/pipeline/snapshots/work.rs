@@ -12,11 +12,9 @@ use super::{
 use crate::{
     event::Mark,
     position::CATCHING_UP_SECONDS,
-    snapshot::{Collection, Name, Origin, Piece, Step, Wish},
+    snapshot::{Collection, INITIAL, Name, Origin, Piece, Step, Wish},
 };
 
-/// Name of the run that the settings ask for.
-const INITIAL: &str = "initial";
 /// Chunks that are read or wait, at most.
 const AHEAD_MAX: usize = 3;
 

@@ -228,22 +228,12 @@ pub(super) fn nearest(text: &str, names: impl Iterator<Item = String>) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{Aggregation, FullDocument, FullDocumentBefore, Images, Operations},
-        *,
-    };
+    use super::*;
 
     fn scope(databases: Databases, collections: &[&str]) -> Scope {
         Scope {
             collections: Collections::parse(&databases, collections.iter().copied()).unwrap(),
-            excluded: Collections::default(),
-            operations: Operations::All,
-            images: Images {
-                after: FullDocument::Off,
-                before: FullDocumentBefore::Off,
-            },
-            aggregation: Aggregation::default(),
-            databases,
+            ..Scope::all_of(databases)
         }
     }
 

@@ -118,24 +118,7 @@ impl fmt::Display for Unmet {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{Aggregation, Databases, FullDocument, FullDocumentBefore, Images, Operations},
-        *,
-    };
-
-    fn scope(databases: Databases) -> Scope {
-        Scope {
-            collections: Collections::default(),
-            excluded: Collections::default(),
-            operations: Operations::All,
-            images: Images {
-                after: FullDocument::Off,
-                before: FullDocumentBefore::Off,
-            },
-            aggregation: Aggregation::default(),
-            databases,
-        }
-    }
+    use super::{super::Databases, *};
 
     fn existing() -> Vec<Existing> {
         let all = [
@@ -155,7 +138,7 @@ mod tests {
 
     fn choose(databases: Databases, texts: &[&str]) -> Result<[Vec<String>; 2], String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        let scope = scope(databases);
+        let scope = Scope::all_of(databases);
         let chosen = scope.choose(&existing(), (!texts.is_empty()).then_some(&texts));
         let names = |all: Vec<Existing>| all.iter().map(|one| one.shown(true)).collect();
         let chosen = chosen.map(|chosen| [chosen.collections, chosen.others].map(names));
