@@ -1,6 +1,7 @@
 //! Runs one session after the other until a signal comes or only a person can help.
 
 mod attempts;
+mod places;
 mod scope;
 mod sessions;
 mod snapshots;
@@ -14,12 +15,13 @@ use self::sessions::Sessions;
 pub use self::supervisor::Supervisor;
 use crate::{
     admin::{self, Admin},
-    amqp, checkpoint,
+    checkpoint,
     config::Config,
     health::{Cause, Health},
     metrics::Metrics,
     mongo,
     pipeline::{self, Outcome},
+    rabbitmq,
     retry::Disposition,
     signals::Signals,
     sink, snapshot, source, start,
@@ -45,7 +47,7 @@ pub enum Error {
     Snapshot(#[from] snapshot::Error),
     /// RabbitMQ cannot be used.
     #[error(transparent)]
-    Publish(#[from] amqp::Error),
+    Publish(#[from] rabbitmq::Error),
     /// A sink of the program's own cannot be used.
     #[error(transparent)]
     Sink(#[from] sink::Error),
@@ -119,7 +121,7 @@ async fn engine(mut sessions: Sessions, shutdown: CancellationToken) -> Result<(
                 return Ok(());
             }
             Outcome::Superseded(error) => sessions.superseded(error)?,
-            Outcome::Reread { max_message_bytes } => sessions.reread(max_message_bytes),
+            Outcome::Reread(why) => sessions.reread(why),
         }
     }
 }

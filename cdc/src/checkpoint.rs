@@ -28,6 +28,8 @@ const VERSION: i32 = 1;
 /// The same while a snapshot is under way: a release that knows of none must not go on without it. The newest that this
 /// program reads.
 const VERSION_WITH_SNAPSHOT: i32 = 2;
+/// The field that a change by hand leaves until an engine goes on.
+const MOVED: &str = "moved_by_hand";
 
 /// Where the checkpoint lies.
 #[derive(Debug, Clone)]
@@ -106,6 +108,10 @@ pub struct Store {
     former: Option<Scope>,
     /// The position that was loaded or saved last.
     position: Position,
+    /// Whether the position was set by hand, so that what was sent before may be wanted again.
+    is_moved: bool,
+    /// For each partition the id of the target's last message that says nothing of where to go on; 0 for none.
+    ignored: Vec<i64>,
     /// How far snapshots are.
     snapshot: Option<Document>,
     version: i32,
@@ -130,6 +136,8 @@ impl Store {
                 time: 0,
                 increment: 0,
             }),
+            is_moved: false,
+            ignored: Vec::new(),
             snapshot: None,
             version: VERSION,
         }
@@ -159,6 +167,24 @@ impl Store {
         } else {
             VERSION
         };
+    }
+
+    /// Whether the target's last message may tell where to go on: not where a person set the position, where nothing was
+    /// saved before, or where the partitions are others now.
+    pub fn goes_on(&self) -> bool {
+        let has_partitions = |scope: &Scope| scope.partitions == self.config.scope.partitions;
+        let is_same = self.former.as_ref().is_some_and(has_partitions);
+        0 < self.revision && is_same && !self.is_moved
+    }
+
+    /// The ids of the target's last messages that say nothing of where to go on, for each partition.
+    pub fn ignored(&self) -> &[i64] {
+        &self.ignored
+    }
+
+    /// Replaces [`Store::ignored`]; the next save keeps it.
+    pub fn ignore(&mut self, ids: Vec<i64>) {
+        self.ignored = ids;
     }
 
     /// A message of this cluster time is on its way; the next save says so.
@@ -198,6 +224,11 @@ impl Store {
             revision.ok_or_else(|| self.unreadable("`revision` is not a positive integer"))?;
         self.sent_until = document.get_timestamp("sent_until").ok();
         self.snapshot = document.get_document("snapshot").ok().cloned();
+        self.is_moved = document.get_bool(MOVED).unwrap_or(false);
+        let ignored = document.get_array("ignored_ids").into_iter().flatten();
+        self.ignored = ignored
+            .map(|id| as_integer(id).unwrap_or_default())
+            .collect();
         self.former = Scope::read(&document);
         self.check_database()?;
         let position = Position::read(&document).map_err(|reason| self.unreadable(reason))?;
@@ -350,6 +381,9 @@ impl Store {
             "writer": self.writer,
             "scope": self.config.scope.document(),
         });
+        if self.ignored.iter().any(|id| *id != 0) {
+            document.insert("ignored_ids", self.ignored.clone());
+        }
         if let Some(snapshot) = &self.snapshot {
             document.insert("snapshot", snapshot.clone());
         }

@@ -22,6 +22,7 @@ mod servers;
 mod setting;
 mod settings;
 mod snapshot;
+mod streams;
 mod tls;
 mod topology;
 
@@ -44,14 +45,14 @@ pub use self::{
 use self::{
     kind::number,
     setting::Input,
-    settings::{Declarations, Engine, Formats, Messages, Rabbit, Servers, Settings},
+    settings::{Declarations, Engine, Formats, Messages, Rabbit, Servers, Settings, Streams},
 };
 use crate::{
-    amqp::{Broker, Needs, Permission, Queue},
     checkpoint,
     encode::{self, Compression, Shape},
     lease,
     pipeline::{self, Policies},
+    rabbitmq::{Broker, Needs, Permission, Queue},
     sink, snapshot as stage,
     source::{self, FullDocument},
     start::Start,
@@ -75,7 +76,7 @@ pub struct Config {
     /// What bodies look like.
     pub encode: encode::Config,
     /// Where messages go.
-    pub publish: sink::amqp::Config,
+    pub publish: sink::rabbitmq::Config,
     /// A sink of the program's own, in the place of RabbitMQ.
     pub own_sink: Option<sink::own::Target>,
     /// Where the checkpoint lies.
@@ -145,6 +146,7 @@ impl Config {
             fields,
             formats,
             declarations,
+            streams,
             engine,
         } = Settings::read(&mut input);
         let of_database = resolve::doubt(&input.given);
@@ -165,7 +167,7 @@ impl Config {
         let broker = broker.connect_within(servers.startup_timeout);
         let publish = publish(
             broker,
-            (&rabbit, &messages, &declarations),
+            (&rabbit, &messages, &declarations, &streams),
             &engine,
             &mut faults,
         );
@@ -281,18 +283,20 @@ fn encode(
 
 fn publish(
     broker: Broker,
-    (rabbit, messages, declarations): (&Rabbit, &Messages, &Declarations),
+    (rabbit, messages, declarations, streams): (&Rabbit, &Messages, &Declarations, &Streams),
     engine: &Engine,
     faults: &mut Faults,
-) -> sink::amqp::Config {
+) -> sink::rabbitmq::Config {
     let parks = policies(engine).park();
-    let topology = topology::topology(rabbit, messages, declarations, parks, faults);
+    let topology = topology::topology(rabbit, messages, (declarations, streams), parks, faults);
     let lock = lease::Lock::new(&engine.pipeline);
+    let streams = streams.native(rabbit, messages, broker.has_tls(), &engine.pipeline, faults);
     let broker = broker.needing(topology.needs(lock.queue()));
-    sink::amqp::Config {
+    sink::rabbitmq::Config {
         broker: broker.answer_within(engine.confirm_timeout),
         topology,
         marks: routing::marks(messages),
+        streams,
         lock,
         confirm_timeout: engine.confirm_timeout,
     }

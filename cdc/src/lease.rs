@@ -5,7 +5,7 @@ mod lock;
 use lapin::Channel;
 
 pub use self::lock::{Lock, PIPELINE_BYTES_MAX};
-use crate::amqp::{Broker, Connection, Error, Topology};
+use crate::rabbitmq::{Broker, Connection, Error, Topology};
 
 /// An open connection that wants the lock, or has it. It changes nothing else on the broker.
 #[derive(Debug)]

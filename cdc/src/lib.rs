@@ -93,8 +93,6 @@ pub mod source;
 pub mod start;
 
 #[cfg_attr(doc, doc(hidden))]
-pub mod amqp;
-#[cfg_attr(doc, doc(hidden))]
 pub mod event;
 #[cfg_attr(doc, doc(hidden))]
 pub mod health;
@@ -106,6 +104,8 @@ pub mod metrics;
 pub mod mongo;
 #[cfg_attr(doc, doc(hidden))]
 pub mod position;
+#[cfg_attr(doc, doc(hidden))]
+pub mod rabbitmq;
 #[cfg_attr(doc, doc(hidden))]
 pub mod raw_bson;
 #[cfg_attr(doc, doc(hidden))]

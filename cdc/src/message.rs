@@ -1,6 +1,6 @@
 //! What is published: an envelope and a body. Pure data, no I/O; a sink only translates it.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use bson::{RawDocument, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -298,6 +298,18 @@ impl MessageId {
     }
 }
 
+impl FromStr for MessageId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = u128::from_str_radix(text, 16).ok();
+        let number = number.filter(|_| text.len() == 32 && !text.starts_with('+'));
+        number
+            .map(|number| Self(number.to_be_bytes()))
+            .ok_or("a message id has 32 hexadecimal digits")
+    }
+}
+
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self
@@ -327,6 +339,20 @@ mod tests {
             MessageId::from_token(&token).to_string(),
             "3b5cb7fe5131e4a99af7362c93a81387"
         );
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_was_written_and_nothing_else_is() {
+        let id = MessageId::from_token(&rawdoc! { "_data": "82" });
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in [
+            "",
+            "3b5cb7fe",
+            "3b5cb7fe5131e4a99af7362c93a8138x",
+            "+b5cb7fe5131e4a99af7362c93a81387",
+        ] {
+            assert!(text.parse::<MessageId>().is_err(), "{text}");
+        }
     }
 
     #[test]

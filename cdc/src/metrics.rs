@@ -45,6 +45,10 @@ pub struct Metrics {
     pub messages_retried: Counter,
     /// Messages published again after a restart, as far as the checkpoint tells: at least so many.
     pub messages_replayed: Counter,
+    /// Messages that were not published because the stream has them already.
+    pub messages_passed_over: Counter,
+    /// Streams whose last message did not tell where to go on, so that messages came again.
+    pub stream_places_unknown: Counter,
     /// Messages that the broker took.
     pub messages_confirmed: Counter,
     /// Verdicts "not taken".
@@ -274,6 +278,13 @@ impl Metrics {
     }
 
     fn register_rest(&self, registry: &mut Registry) {
+        let help = "Messages not published after a restart, since the stream has them already";
+        let passed_over = &self.messages_passed_over;
+        add(registry, "messages_passed_over", help, passed_over);
+        let help =
+            "Streams whose last message did not tell where to go on, so that messages come again";
+        let unknown = &self.stream_places_unknown;
+        add(registry, "stream_places_unknown", help, unknown);
         let help = "Messages put aside in the parked queue";
         add(registry, "messages_parked", help, &self.messages_parked);
         let help = "Times that lost history was skipped";
@@ -377,7 +388,7 @@ mod tests {
             assert!(line.contains("pipeline=\"orders\""), "{line}");
             assert!(line.ends_with(" 0") || line.ends_with(" 0.0"), "{line}");
         }
-        assert_eq!(count, 37, "{page}");
+        assert_eq!(count, 39, "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
     }
 

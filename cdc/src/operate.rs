@@ -10,10 +10,10 @@ pub mod status;
 use std::time::Duration;
 
 use crate::{
-    admin, amqp, checkpoint as stage,
+    admin, checkpoint as stage,
     config::Config,
     mongo::{self, Mongo},
-    pipeline,
+    pipeline, rabbitmq,
     snapshot::requests,
     source, start,
 };
@@ -26,7 +26,7 @@ pub enum Error {
     Mongo(#[from] mongo::Error),
     /// RabbitMQ cannot be used.
     #[error(transparent)]
-    Broker(#[from] amqp::Error),
+    Broker(#[from] rabbitmq::Error),
     /// The checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] stage::Error),

@@ -20,6 +20,7 @@ mod refusal;
 mod returns;
 mod saver;
 mod snapshots;
+mod stored;
 mod window;
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ use self::{
     progress::Progress,
     refusal::Refusal,
     snapshots::Snapshots,
+    stored::Stored,
 };
 pub use self::{
     error::Error,
@@ -62,7 +64,7 @@ use crate::{
     projection::Projection,
     retry::{chain, millis},
     sabotage::{self, Point},
-    sink::Sink,
+    sink::{Places, Sink},
     source::Source,
 };
 
@@ -98,10 +100,18 @@ pub enum Outcome {
     /// Another engine of the pipeline has the lock, or wrote the checkpoint.
     Superseded(Error),
     /// Everything from the checkpoint on has to be read and encoded anew.
-    Reread {
-        /// Largest body that the broker takes, if that is why.
-        max_message_bytes: Option<usize>,
-    },
+    Reread(Why),
+}
+
+/// Why all has to be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The target may have forgotten what it confirmed.
+    Forgotten,
+    /// The target takes no larger body than this.
+    TooLarge(usize),
+    /// What the target has last did not come again, so that nobody knows how much of its cluster time is there.
+    Missed,
 }
 
 /// A position that outlives the session.
@@ -131,6 +141,8 @@ pub struct Pipeline {
     progress: Progress,
     max_message_bytes: Option<usize>,
     drain: Option<Drain>,
+    /// What the target has last did not come again.
+    has_missed: bool,
     dropped: Dropped,
     ticker: Interval,
     metrics: Metrics,
@@ -153,6 +165,8 @@ pub struct Stages {
     pub encode: encode::Config,
     /// Where messages go.
     pub sink: Sink,
+    /// The last message that the sink has of each partition, where that is known.
+    pub places: Places,
     /// For snapshots, where there may be some.
     pub snapshots: Option<SnapshotParts>,
     /// Largest body that the sink takes, where an earlier session has learnt it.
@@ -182,6 +196,7 @@ impl Pipeline {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (metrics, health) = (stages.metrics, stages.health);
+        let stored = Stored::new(stages.places, &store.position());
         let progress = stages
             .snapshots
             .as_ref()
@@ -200,13 +215,14 @@ impl Pipeline {
                     config.filter.clone(),
                 ),
                 stages.max_message_bytes,
-                store.sent_until(),
+                (store.sent_until(), stored),
                 metrics.clone(),
             ),
             window: Window::new(Bounds {
                 events: config.window_events,
                 bytes: config.window_bytes,
-            }),
+            })
+            .keep_confirmed(stages.sink.is_exact()),
             sink: stages.sink,
             checkpoint: Checkpointer::new(
                 store,
@@ -217,6 +233,7 @@ impl Pipeline {
             progress: Progress::new(metrics.clone(), health.clone()),
             max_message_bytes: stages.max_message_bytes,
             drain: None,
+            has_missed: false,
             dropped: Dropped::default(),
             refusal: Refusal::default(),
             ticker,
@@ -278,6 +295,9 @@ impl Pipeline {
             self.fill();
             self.read_snapshots();
             self.send();
+            if self.has_missed {
+                return Ok(self.read_again(Why::Missed));
+            }
             if self.drain.is_some() && self.window.is_empty() && self.checkpoint.saver.is_clean() {
                 let reason = self.drain.take().and_then(|drain| drain.reason);
                 return reason.map_or(Ok(Outcome::Drained), Err);

@@ -7,21 +7,23 @@
 //!   delivered whatever its own verdict is. When the receipts of a message and of all before it are there, so is its
 //!   return, if there is one: it is among the receipts that [`Sink::sweep`] gives.
 //! - **Loss.** Every receipt that exists comes before or with [`Event::Lost`], since it may carry a return; after that
-//!   none comes for what was sent before. The sink connects again by itself, for as
-//!   long as it takes, and says [`Event::Connected`]; then the caller sends all again that has no receipt, in order.
+//!   none comes for what was sent before, but for those that come with [`Event::Connected`]. The sink connects again by
+//!   itself, for as long as it takes, and says so; then the caller sends all again that has no receipt, in order.
+//! - **Exactness.** Where [`Sink::is_exact`], the target has each message once, if what has a receipt is not sent again.
 //! - **End.** [`Event::Ended`] is the last event. What it means for the session stands with each [`Ending`].
 //! - **One publisher.** Whatever a sink sends, it holds the pipeline's lease; one that lost it ends. A sink of a program's
 //!   own has no lease: there the checkpoint alone has one writer, and an engine ends that another one takes it from.
 //! - **Cancel safety.** No receipt and no event is lost where a wait is dropped.
 
-pub mod amqp;
 pub mod own;
+pub mod rabbitmq;
 #[cfg(test)]
 pub(crate) mod scripted;
 
+pub use self::rabbitmq::stream::{Place, Places, UpTo};
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
-use crate::{amqp::Error as AmqpError, message::Message, retry::Disposition};
+use crate::{message::Message, rabbitmq::Error as RabbitmqError, retry::Disposition};
 
 /// Targets in words.
 const RABBITMQ: &str = "rabbitmq";
@@ -30,8 +32,8 @@ const OWN: &str = "the sink";
 /// A sink, connected and ready.
 #[derive(Debug)]
 pub enum Sink {
-    /// RabbitMQ by AMQP 0-9-1.
-    Amqp(Box<amqp::Link>),
+    /// RabbitMQ.
+    Rabbitmq(Box<rabbitmq::Link>),
     /// One of the program's own.
     Own(Box<own::Own>),
     /// A target that does what a test wants.
@@ -108,7 +110,7 @@ pub enum Ending {
 pub enum Error {
     /// RabbitMQ.
     #[error(transparent)]
-    Amqp(#[from] AmqpError),
+    Rabbitmq(#[from] RabbitmqError),
     /// A sink of the program's own.
     #[error("the sink failed")]
     Own {
@@ -126,7 +128,7 @@ impl Error {
     /// Whether another attempt may help.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Amqp(error) => error.disposition(),
+            Self::Rabbitmq(error) => error.disposition(),
             Self::Own {
                 is_permanent: true, ..
             } => Disposition::Halt,
@@ -137,7 +139,7 @@ impl Error {
     /// The target, in words.
     pub fn target(&self) -> &'static str {
         match self {
-            Self::Amqp(_) => RABBITMQ,
+            Self::Rabbitmq(_) => RABBITMQ,
             Self::Own { .. } | Self::Silent(_) => OWN,
         }
     }
@@ -147,7 +149,7 @@ impl Sink {
     /// The target, in words.
     pub fn target(&self) -> &'static str {
         match self {
-            Self::Amqp(_) => RABBITMQ,
+            Self::Rabbitmq(_) => RABBITMQ,
             Self::Own(_) => OWN,
             #[cfg(test)]
             Self::Scripted(_) => RABBITMQ,
@@ -157,7 +159,7 @@ impl Sink {
     /// Whether messages can be sent now.
     pub fn can_send(&self) -> bool {
         match self {
-            Self::Amqp(link) => link.can_send(),
+            Self::Rabbitmq(link) => link.can_send(),
             Self::Own(own) => own.can_send(),
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.can_send(),
@@ -168,7 +170,7 @@ impl Sink {
     /// already lost is told by [`Sink::next`].
     pub fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
         match self {
-            Self::Amqp(link) => link.send(messages),
+            Self::Rabbitmq(link) => link.send(messages),
             Self::Own(own) => own.send(messages),
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.send(messages),
@@ -181,7 +183,7 @@ impl Sink {
     /// Cancel safe: everything that is under way stays in `self`.
     pub async fn next(&mut self, receipts: &mut Vec<Receipt>) -> Event {
         match self {
-            Self::Amqp(link) => link.next(receipts).await,
+            Self::Rabbitmq(link) => link.next(receipts).await,
             Self::Own(own) => own.next(receipts).await,
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.next(receipts).await,
@@ -191,7 +193,7 @@ impl Sink {
     /// Adds every receipt that is there to `receipts`, also those that [`Sink::next`] would give only after others.
     pub fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
         match self {
-            Self::Amqp(link) => link.sweep(receipts),
+            Self::Rabbitmq(link) => link.sweep(receipts),
             Self::Own(_) => {}
             #[cfg(test)]
             Self::Scripted(scripted) => scripted.sweep(receipts),
@@ -202,7 +204,7 @@ impl Sink {
     /// receipts that it had come with the next [`Sink::next`] or [`Sink::sweep`].
     pub fn tick(&mut self) -> Option<Error> {
         match self {
-            Self::Amqp(link) => link.tick().map(Error::from),
+            Self::Rabbitmq(link) => link.tick().map(Error::from),
             Self::Own(_) => None,
             #[cfg(test)]
             Self::Scripted(_) => None,
@@ -212,17 +214,37 @@ impl Sink {
     /// Looks whether the target is there as it should be, before anything is sent again. Nothing may be in flight.
     pub fn check_again(&mut self) {
         match self {
-            Self::Amqp(link) => link.check_again(),
+            Self::Rabbitmq(link) => link.check_again(),
             Self::Own(_) => {}
             #[cfg(test)]
             Self::Scripted(_) => {}
         }
     }
 
+    /// Whether the target has each message once, if what has a receipt is not sent again.
+    pub fn is_exact(&self) -> bool {
+        match self {
+            Self::Rabbitmq(link) => link.is_exact(),
+            Self::Own(_) => false,
+            #[cfg(test)]
+            Self::Scripted(_) => false,
+        }
+    }
+
+    /// For each partition the last change that the target has already; empty where that cannot be known.
+    pub fn places(&self) -> Places {
+        match self {
+            Self::Rabbitmq(link) => link.places().clone(),
+            Self::Own(_) => Places::new(),
+            #[cfg(test)]
+            Self::Scripted(_) => Places::new(),
+        }
+    }
+
     /// Whether a crash of the target may still take away what it has confirmed.
     pub fn may_forget(&self) -> bool {
         match self {
-            Self::Amqp(link) => link.may_forget(),
+            Self::Rabbitmq(link) => link.may_forget(),
             Self::Own(_) => false,
             #[cfg(test)]
             Self::Scripted(_) => false,
@@ -232,7 +254,7 @@ impl Sink {
     /// Ends the connection politely, within a deadline.
     pub async fn close(self) {
         match self {
-            Self::Amqp(link) => link.close().await,
+            Self::Rabbitmq(link) => link.close().await,
             Self::Own(_) => {}
             #[cfg(test)]
             Self::Scripted(_) => {}

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{consumer::Consumer, output::Output, session::Session};
 use crate::{
-    amqp,
     config::TailConfig,
+    rabbitmq,
     retry::{Backoff, Disposition, chain},
     signals::Signals,
 };
@@ -30,7 +30,7 @@ use crate::{
 pub enum Error {
     /// RabbitMQ cannot be used.
     #[error(transparent)]
-    Broker(#[from] amqp::Error),
+    Broker(#[from] rabbitmq::Error),
     /// Another look may be the last one.
     #[error(
         "a message of queue `{queue}` was given out {count} times before, and looking at it counts: a quorum queue \

@@ -20,7 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "app",
         &[
             "admin",
-            "amqp",
+            "rabbitmq",
             "checkpoint",
             "config",
             "health",
@@ -42,7 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "operate",
         &[
             "admin",
-            "amqp",
+            "rabbitmq",
             "checkpoint",
             "config",
             "health",
@@ -59,11 +59,14 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("admin", &["health", "metrics"]),
-    ("tail", &["amqp", "config", "encode", "retry", "signals"]),
+    (
+        "tail",
+        &["rabbitmq", "config", "encode", "retry", "signals"],
+    ),
     (
         "config",
         &[
-            "amqp",
+            "rabbitmq",
             "checkpoint",
             "encode",
             "event",
@@ -115,14 +118,14 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "sink",
         &[
-            "amqp", "event", "health", "lease", "message", "metrics", "position", "retry",
+            "rabbitmq", "event", "health", "lease", "message", "metrics", "position", "retry",
         ],
     ),
-    ("lease", &["amqp"]),
+    ("lease", &["rabbitmq"]),
     ("checkpoint", &["mongo", "position", "retry"]),
     ("message", &["event", "position"]),
     ("event", &["position", "raw_bson"]),
-    ("amqp", &["retry", "tls"]),
+    ("rabbitmq", &["retry", "tls"]),
     ("mongo", &["retry", "tls"]),
     ("health", &[]),
     ("metrics", &["message"]),

@@ -9,22 +9,22 @@ use tracing::{info, warn};
 use super::{
     Error,
     attempts::{Attempts, until},
-    scope, snapshots,
+    places, scope, snapshots,
     takings::Takings,
 };
 use crate::{
-    amqp::{self, Queue, Survey},
     checkpoint::{self, Store},
     config::Config,
     health::{Cause, Health, Role},
     lease::Contender,
     metrics::Metrics,
     mongo::Mongo,
-    pipeline::{self, Pipeline, Stages},
+    pipeline::{self, Pipeline, Stages, Why},
     position::Position,
+    rabbitmq::{self, Queue, Survey},
     retry::chain,
     sabotage::{self, Point},
-    sink::{Sink, amqp::Link, own},
+    sink::{Places, Sink, own, rabbitmq::Link},
     snapshot,
     source::{self, Source},
 };
@@ -47,6 +47,8 @@ pub(super) struct Sessions {
     has_led: bool,
     /// Largest body that the broker takes, where a session has learnt it.
     max_message_bytes: Option<usize>,
+    /// Whether what the target has last did not come again.
+    has_missed: bool,
     /// With the scope of the engine that holds the lock, while we stand by.
     comparison: Option<AbortOnDropHandle<()>>,
 }
@@ -63,6 +65,7 @@ impl Sessions {
             resume_at: None,
             has_led: false,
             max_message_bytes: None,
+            has_missed: false,
             comparison: None,
         }
     }
@@ -76,7 +79,9 @@ impl Sessions {
         let sink = self.sink(&mongo).await?;
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
-        let (position, from) = self.claim(&mongo, &mut store).await?;
+        let found = sink.places();
+        let (position, from) = self.claim(&mongo, &mut store, &found).await?;
+        let places = self.places(&mut store, &found);
         sabotage::pass(Point::AfterClaim);
         let source = until(self.deadline, &self.health, || async {
             let config = self.config.source.clone();
@@ -84,7 +89,7 @@ impl Sessions {
             Ok(Source::open(&mongo, config, position.clone(), vitals).await?)
         })
         .await?;
-        if let Sink::Amqp(link) = &sink {
+        if let Sink::Rabbitmq(link) = &sink {
             self.note_new_queues(&link.survey().new_queues, store.sent_until().is_some());
             self.note_survey(link.survey());
         }
@@ -97,6 +102,7 @@ impl Sessions {
             source,
             encode: self.config.encode.clone(),
             sink,
+            places,
             snapshots,
             max_message_bytes: self.max_message_bytes,
             metrics: self.metrics.clone(),
@@ -105,10 +111,24 @@ impl Sessions {
         Ok(Pipeline::new(self.config.pipeline.clone(), stages, store))
     }
 
-    async fn claim(&self, mongo: &Mongo, store: &mut Store) -> Result<(Position, String), Error> {
+    /// Where the target's last messages say to go on.
+    fn places(&mut self, store: &mut Store, found: &Places) -> Places {
+        let places = places::settle(store, found);
+        if std::mem::take(&mut self.has_missed) {
+            return places::before(places);
+        }
+        places
+    }
+
+    async fn claim(
+        &self,
+        mongo: &Mongo,
+        store: &mut Store,
+        found: &Places,
+    ) -> Result<(Position, String), Error> {
         let mut attempts = Attempts::new(self.deadline, &self.health);
         loop {
-            match claim(mongo, store, &self.config).await {
+            match claim(mongo, store, &self.config, found).await {
                 Ok(claimed) => {
                     attempts.over();
                     return Ok(claimed);
@@ -159,8 +179,12 @@ impl Sessions {
     }
 
     /// The next session reads from the checkpoint on.
-    pub(super) fn reread(&mut self, max_message_bytes: Option<usize>) {
-        self.max_message_bytes = max_message_bytes.or(self.max_message_bytes);
+    pub(super) fn reread(&mut self, why: Why) {
+        match why {
+            Why::Forgotten => {}
+            Why::TooLarge(limit) => self.max_message_bytes = Some(limit),
+            Why::Missed => self.has_missed = true,
+        }
         warn!(
             max_message_bytes = self.max_message_bytes,
             "reading again from the checkpoint"
@@ -236,7 +260,7 @@ impl Sessions {
     /// Where messages go: a sink of the program's own, or RabbitMQ once we lead.
     async fn sink(&mut self, mongo: &Mongo) -> Result<Sink, Error> {
         let Some(target) = &self.config.own_sink else {
-            return Ok(Sink::Amqp(Box::new(self.lead(mongo).await?)));
+            return Ok(Sink::Rabbitmq(Box::new(self.lead(mongo).await?)));
         };
         let limit = self.config.publish.confirm_timeout;
         let own = until(self.deadline, &self.health, || async {
@@ -260,7 +284,7 @@ impl Sessions {
         }
     }
 
-    async fn stand_by(&mut self, mongo: &Mongo) -> Result<Link, amqp::Error> {
+    async fn stand_by(&mut self, mongo: &Mongo) -> Result<Link, rabbitmq::Error> {
         let config = self.config.publish.clone();
         let contender = Contender::connect(&config.broker, &config.lock).await?;
         self.health.clear(Cause::Rabbitmq);
@@ -299,6 +323,7 @@ async fn claim(
     mongo: &Mongo,
     store: &mut Store,
     config: &Config,
+    found: &Places,
 ) -> Result<(Position, String), Error> {
     loop {
         let (position, from) = if let Some(position) = store.load().await? {
@@ -311,6 +336,7 @@ async fn claim(
             let from = format!("{}, {position}", config.start);
             (position, from)
         };
+        places::settle(store, found);
         match store.save(&position).await {
             Ok(()) => {
                 scope::say_changed(&store.changes(), &from);

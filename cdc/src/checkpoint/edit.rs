@@ -6,7 +6,7 @@
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{Collection, options::WriteConcern};
 
-use super::{Config, Error, Store, VERSION, as_integer};
+use super::{Config, Error, MOVED, Store, VERSION, as_integer};
 use crate::{
     mongo::{self, Mongo},
     position::Position,
@@ -75,6 +75,7 @@ impl Record {
             .into_iter()
             .filter(|(name, _)| !["_id", "version", "revision"].contains(&name.as_str()));
         document.extend(others);
+        document.insert(MOVED, true);
         document.insert("saved_at", DateTime::now());
         document.insert("writer", ObjectId::new());
         Some(document)
@@ -221,6 +222,7 @@ mod tests {
         }));
         let after = before.moved(&position(5)).stamped(&before, "p").unwrap();
         assert_eq!(after.get_i64("revision").ok(), Some(8));
+        assert_eq!(after.get_bool(MOVED).ok(), Some(true));
         assert_eq!(
             after.get_document("scope").ok(),
             Some(&doc! { "database": "d" })

@@ -10,7 +10,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use cdc::{admin, amqp, app, checkpoint, mongo, operate, pipeline, sink, source, start, tail};
+use cdc::{
+    admin, app, checkpoint, mongo, operate, pipeline, rabbitmq::Danger, sink, source, start, tail,
+};
 
 /// For a message that is larger than the broker takes.
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \
@@ -64,7 +66,7 @@ impl Hint for tail::Error {
 impl Hint for sink::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Amqp(error) => error.hint(),
+            Self::Rabbitmq(error) => error.hint(),
             // The binary has none.
             Self::Own { .. } | Self::Silent(_) => None,
         }
@@ -188,15 +190,13 @@ impl Hint for operate::check::Advice {
             Self::New(_) => Some(
                 "is RABBITMQ_QUEUE_NAME right? Nothing has to be done for a queue that is still to come",
             ),
-            Self::Danger(_, amqp::Danger::DropsOldest) => Some(
+            Self::Danger(_, Danger::DropsOldest) => Some(
                 "declare the queue anew with `x-overflow` reject-publish (CDC_QUEUE_ARGUMENTS), or without the limit",
             ),
-            Self::Danger(_, amqp::Danger::DropsExpired) => Some(
+            Self::Danger(_, Danger::DropsExpired) => Some(
                 "declare the queue anew with `x-dead-letter-exchange` (CDC_QUEUE_ARGUMENTS), or without `x-message-ttl`",
             ),
-            Self::Danger(_, amqp::Danger::Expires) => {
-                Some("declare the queue anew without `x-expires`")
-            }
+            Self::Danger(_, Danger::Expires) => Some("declare the queue anew without `x-expires`"),
             Self::Expires(_) => Some(
                 "give its queues `x-dead-letter-exchange` (CDC_QUEUE_ARGUMENTS), or leave CDC_MESSAGE_TTL_MS out",
             ),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 
 use super::kind::{Kind, optional};
-use crate::amqp::Node;
+use crate::rabbitmq::Node;
 
 const FORM: &str = "not an amqp:// or amqps:// URI";
 /// The parameters that are used.

@@ -4,7 +4,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Map, Value};
 
 use super::kind::Kind;
-use crate::amqp::Arguments;
+use crate::rabbitmq::Arguments;
 
 /// What a value has to be.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     encode::{Headers, Partitions, RoutingKey},
-    sink::amqp::Marks,
+    sink::rabbitmq::Marks,
 };
 
 /// A template for routing keys; none where nothing is set.

@@ -10,8 +10,8 @@ use super::{
     settings::{Mongo, Rabbit},
 };
 use crate::{
-    amqp::{Broker, Node},
     mongo,
+    rabbitmq::{Broker, Node},
 };
 
 pub(super) fn mongo_uri() -> Kind<Secret> {

@@ -19,16 +19,17 @@ use super::{
     servers::{hosts, mongo_uri},
     setting::{Input, SecretFile, Setting, settings},
     snapshot::rate,
+    streams::{Protocol, age},
     tls::{AUTH, file, switch},
     topology::exchange_type,
 };
 use crate::{
-    amqp::{Arguments, Declare, QueueType},
     encode::{
         Format, Headers, JsonMode, Partitions, RoutingKey, cloudevents, compression::Algorithm,
     },
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
+    rabbitmq::{Arguments, Declare, QueueType},
     snapshot::{OnRenameIn, When},
     source::{Aggregation, FullDocument, FullDocumentBefore, HistoryLost, Operations},
     start::Start,
@@ -298,6 +299,34 @@ settings! { "Declarations" Declarations {
     ),
 } }
 
+settings! { "Streams" Streams {
+    /// By which protocol messages go to a stream (`CDC_QUEUE_TYPE` stream)
+    ///
+    /// `native` is RabbitMQ's own for streams, by which each message is stored once whatever crashes; `amqp` brings some
+    /// messages again after a crash. `auto` is `native` where the broker speaks it and the exchange is the default one.
+    protocol: Protocol = CDC_STREAM_PROTOCOL(PROTOCOL, "auto", choice(&Protocol::NAMES)),
+    /// Port of the stream protocol at the hosts of `RABBITMQ_HOST` or `RABBITMQ_URI`
+    port: Option<u16> = RABBITMQ_STREAM_PORT(
+        PORT,
+        "5552, with TLS 5551" / "5552",
+        optional(number(1..=65_535))
+    ),
+    /// Bytes of a stream from which on its oldest messages go, where it is declared
+    max_bytes: Option<u64> = CDC_STREAM_MAX_BYTES(
+        BYTES,
+        "no limit" / "20000000000",
+        optional(number(1..=i64::MAX as u64))
+    ),
+    /// Age from which on the oldest messages of a stream go, where it is declared: a number and one of Y, M, D, h, m, s
+    max_age: Option<String> = CDC_STREAM_MAX_AGE(AGE, "no limit" / "7D", optional(age())),
+    /// Bytes of a stream's segments, where it is declared; what goes for its age or its place goes by the segment
+    segment_bytes: Option<u64> = CDC_STREAM_SEGMENT_BYTES(
+        BYTES,
+        "RabbitMQ's" / "100000000",
+        optional(number(1_000..=3_000_000_000))
+    ),
+} }
+
 settings! { "Engine" Engine {
     /// Name of this pipeline: its checkpoint and its lock
     pipeline: String = CDC_PIPELINE(NAME, "default", short(PIPELINE_BYTES_MAX)),
@@ -355,6 +384,7 @@ pub(super) struct Settings {
     pub(super) fields: Fields,
     pub(super) formats: Formats,
     pub(super) declarations: Declarations,
+    pub(super) streams: Streams,
     pub(super) engine: Engine,
 }
 
@@ -380,6 +410,7 @@ impl Settings {
             fields: Fields::read(input),
             formats: Formats::read(input),
             declarations: Declarations::read(input),
+            streams: Streams::read(input),
             engine: Engine::read(input),
         }
     }

@@ -307,7 +307,7 @@ fn the_type_among_the_arguments_is_the_queues_type_or_a_fault() {
     let arguments = ("CDC_QUEUE_ARGUMENTS", r#"{"x-queue-type": "quorum"}"#);
     let (config, _) = config(&[arguments]);
     let kind = config.publish.topology.targets[0].kind;
-    assert_eq!(kind, Some(crate::amqp::QueueType::Quorum));
+    assert_eq!(kind, Some(crate::rabbitmq::QueueType::Quorum));
     let text = faults(&[arguments, ("CDC_QUEUE_TYPE", "classic")]);
     assert!(text.contains("contradicts CDC_QUEUE_TYPE"), "{text}");
 }

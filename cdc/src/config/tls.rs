@@ -9,7 +9,7 @@ use super::{
     kind::{Kind, optional},
     settings::Rabbit,
 };
-use crate::amqp::{File, Identity, Tls};
+use crate::rabbitmq::{File, Identity, Tls};
 
 /// Ways to authenticate.
 pub(super) const AUTH: [(&str, SASLMechanism); 2] = [

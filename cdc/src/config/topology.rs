@@ -5,11 +5,11 @@ use lapin::types::AMQPValue;
 use super::{
     Faults,
     kind::Kind,
-    settings::{Declarations, Messages, Rabbit},
+    settings::{Declarations, Messages, Rabbit, Streams},
 };
 use crate::{
-    amqp::{Arguments, Binding, Exchange, Queue, QueueType, Topology},
     encode::RoutingKey,
+    rabbitmq::{Arguments, Binding, Exchange, Queue, QueueType, Topology},
 };
 
 /// Longest name of a queue in bytes.
@@ -37,13 +37,14 @@ pub(super) fn exchange_type() -> Kind<String> {
 pub(super) fn topology(
     rabbit: &Rabbit,
     messages: &Messages,
-    declarations: &Declarations,
+    (declarations, streams): (&Declarations, &Streams),
     parks: bool,
     faults: &mut Faults,
 ) -> Topology {
     let mut queue = queue(rabbit);
     queue.arguments = declarations.queue_arguments.clone();
     take_type(&mut queue, faults);
+    streams.declare(queue.kind, &mut queue.arguments, faults);
     let parking = parks.then(|| parking(&queue, faults));
     let mut topology = Topology {
         exchange: Exchange {

@@ -11,7 +11,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
-use crate::amqp::{Connection, Error, soft_error};
+use crate::rabbitmq::{Connection, Error, soft_error};
 
 /// Longest name of a pipeline in bytes: the lock's name is this much shorter than AMQP's limit.
 pub const PIPELINE_BYTES_MAX: usize = 255 - PREFIX.len();

@@ -18,10 +18,10 @@ use crate::{
     lease::{Contender, Lock},
     metrics::Metrics,
     mongo::Mongo,
-    pipeline::{Outcome, Pipeline, Reached, Stages},
+    pipeline::{Outcome, Pipeline, Reached, Stages, Why},
     position::{CATCHING_UP_SECONDS, Position},
     signals::Signals,
-    sink::{Sink, amqp::Link},
+    sink::{Places, Sink, rabbitmq::Link},
     source::{HistoryLost, Source},
     start::{self, Start},
 };
@@ -153,15 +153,16 @@ impl Replay {
             match pipeline.run(shutdown.clone()).await? {
                 Outcome::Drained => return Ok(()),
                 Outcome::Superseded(error) => return Err(error.into()),
-                Outcome::Reread {
-                    max_message_bytes: learnt,
-                } => max_message_bytes = learnt.or(max_message_bytes),
+                Outcome::Reread(Why::TooLarge(limit)) => max_message_bytes = Some(limit),
+                Outcome::Reread(Why::Forgotten | Why::Missed) => {}
             }
         }
     }
 
     async fn open(&self, max_message_bytes: Option<usize>) -> Result<Pipeline, Error> {
         let mut publish = self.config.publish.clone();
+        // The pipeline's publisher goes on with what it has.
+        publish.streams = None;
         let queue = &publish.topology.targets[0].name;
         publish.lock = Lock::new(&format!("{PREFIX}{queue}"));
         let needs = publish.topology.needs(publish.lock.queue());
@@ -181,8 +182,9 @@ impl Replay {
         let stages = Stages {
             source: Source::open(&self.mongo, source, begin, vitals).await?,
             encode: self.config.encode.clone(),
-            sink: Sink::Amqp(Box::new(link)),
+            sink: Sink::Rabbitmq(Box::new(link)),
             snapshots: None,
+            places: Places::new(),
             max_message_bytes,
             metrics,
             health,

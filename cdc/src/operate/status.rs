@@ -4,11 +4,11 @@ use bson::Timestamp;
 
 use super::{Error, connect};
 use crate::{
-    amqp,
     checkpoint::{Editor, Record},
     config::Config,
     lease::Contender,
     mongo::Oplog,
+    rabbitmq,
 };
 
 /// What the servers tell of a pipeline.
@@ -78,7 +78,7 @@ async fn target(config: &Config) -> Result<TargetStatus, Error> {
     for queue in topology.queues() {
         let depth = match connection.check_queue(&queue.name).await {
             Ok(found) => Some((found.message_count(), found.consumer_count())),
-            Err(amqp::Error::NoQueue { .. }) => None,
+            Err(rabbitmq::Error::NoQueue { .. }) => None,
             Err(error) => return Err(error.into()),
         };
         queues.push(QueueStatus {

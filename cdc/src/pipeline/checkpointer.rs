@@ -200,7 +200,7 @@ impl Store {
     }
 
     /// The position from which the session reads.
-    fn position(&self) -> Position {
+    pub(super) fn position(&self) -> Position {
         match self {
             Self::Mongo(store) => store.position(),
             Self::Shared(reached) => reached

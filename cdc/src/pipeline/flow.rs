@@ -68,8 +68,10 @@ impl Pipeline {
                 Some(entry) => entry.position = Some(position),
                 None => self.checkpoint.saver.idle(position, Instant::now()),
             },
+            Ok(Taken::Nothing) => {}
             Ok(Taken::Skipped(position)) => self.skip(position),
             Ok(Taken::End) => self.begin_drain(None),
+            Ok(Taken::Missed) => self.has_missed = true,
             Err(error) => self.begin_drain(Some(error)),
         }
     }

@@ -7,7 +7,11 @@ use futures_util::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
-use super::{Entry, Error, Filter, OnOversize, OnPoison, Policies, snapshots::Next};
+use super::{
+    Entry, Error, Filter, OnOversize, OnPoison, Policies,
+    snapshots::Next,
+    stored::{Look, Stored},
+};
 use crate::{
     encode,
     event::{self, ChangeEvent, Operation},
@@ -32,6 +36,8 @@ pub(super) struct Intake {
     max_message_bytes: Option<usize>,
     /// What happened up to this cluster time may have been published before.
     replay_until: Option<Timestamp>,
+    /// What the target has already.
+    stored: Stored,
     /// Nothing from this cluster time on is wanted.
     until: Option<Timestamp>,
     /// Received, and not yet in the window.
@@ -65,10 +71,14 @@ pub(super) enum Taken {
     Entry(Entry),
     /// Nothing was to publish up to here.
     Idle(Position),
+    /// Nothing to publish, and no position to go on from yet.
+    Nothing,
     /// What was up to here is lost.
     Skipped(Position),
     /// All that is wanted was taken.
     End,
+    /// What the target has last did not come again among the changes of its time.
+    Missed,
 }
 
 impl Intake {
@@ -77,7 +87,7 @@ impl Intake {
         encode: encode::Config,
         (policies, projection, filter): (Policies, Option<Projection>, Option<Filter>),
         max_message_bytes: Option<usize>,
-        replay_until: Option<Timestamp>,
+        (replay_until, stored): (Option<Timestamp>, Stored),
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -89,6 +99,7 @@ impl Intake {
             filter,
             max_message_bytes,
             replay_until,
+            stored,
             until: None,
             pending: IntoIter::default(),
             copies: None,
@@ -194,7 +205,7 @@ impl Intake {
     /// Takes and encodes the next of what was received.
     pub(super) fn next(&mut self) -> Option<Result<Taken, Error>> {
         if let Some(copy) = self.next_copy() {
-            return Some(Ok(Taken::Entry(copy)));
+            return Some(Ok(copy));
         }
         let Some(item) = self.pending.next() else {
             self.permit = None;
@@ -204,6 +215,11 @@ impl Intake {
             && Some(until) <= item.position().cluster_time()
         {
             return Some(Ok(Taken::End));
+        }
+        if let Some(time) = item.position().cluster_time()
+            && self.stored.reach(time).is_err()
+        {
+            return Some(Ok(Taken::Missed));
         }
         Some(self.take(item))
     }
@@ -217,20 +233,14 @@ impl Intake {
                     .as_ref()
                     .is_some_and(|filter| !filter.wants(&event))
                 {
-                    return Ok(Taken::Idle(event.position()));
-                }
-                if self
-                    .replay_until
-                    .is_some_and(|until| event.cluster_time() <= until)
-                {
-                    self.metrics.messages_replayed.inc();
+                    return Ok(self.idle(event.position()));
                 }
                 let message = self.message(&event)?;
                 self.note_replaced_fields(&message);
-                Taken::Entry(self.entry(self.marked(message), event.position()))
+                self.entries(self.marked(message), event.position())
             }
-            Item::Renamed(event) => Taken::Idle(event.position()),
-            Item::Idle(position) => Taken::Idle(position),
+            Item::Renamed(event) => self.idle(event.position()),
+            Item::Idle(position) => self.idle(position),
             Item::Skipped(skipped) => {
                 self.metrics.history_skips.inc();
                 let seconds = skipped.seconds().map_or(0.0, f64::from);
@@ -241,34 +251,52 @@ impl Intake {
     }
 
     /// The entry of a change's first message. The change's last one has the position.
-    fn entry(&mut self, mut message: Message, position: Position) -> Entry {
+    fn entries(&mut self, mut message: Message, position: Position) -> Taken {
         let addresses = std::mem::take(&mut message.further);
         let message = Arc::new(message);
         if addresses.is_empty() {
-            let position = Some(position);
-            return Entry { message, position };
+            return self.entry(message, Some(position));
         }
         self.copies = Some(Copies {
             first: Arc::clone(&message),
             addresses: addresses.into_iter(),
             position,
         });
-        Entry {
-            message,
-            position: None,
-        }
+        self.entry(message, None)
     }
 
-    fn next_copy(&mut self) -> Option<Entry> {
+    fn next_copy(&mut self) -> Option<Taken> {
         let mut copies = self.copies.take()?;
         let message = copies.first.copy_to(copies.addresses.next()?);
         let is_last = copies.addresses.as_slice().is_empty();
         let position = is_last.then(|| copies.position.clone());
         self.copies = Some(copies).filter(|_| !is_last);
-        Some(Entry {
-            message: Arc::new(message),
-            position,
-        })
+        Some(self.entry(Arc::new(message), position))
+    }
+
+    /// The entry of a message, unless the target has it already.
+    fn entry(&mut self, message: Arc<Message>, position: Option<Position>) -> Taken {
+        let look = self.stored.look(&message);
+        let position = position.filter(|_| !self.stored.is_undecided());
+        if look == Look::New {
+            if self
+                .replay_until
+                .is_some_and(|until| message.cluster_time <= until)
+            {
+                self.metrics.messages_replayed.inc();
+            }
+            return Taken::Entry(Entry { message, position });
+        }
+        self.metrics.messages_passed_over.inc();
+        position.map_or(Taken::Nothing, Taken::Idle)
+    }
+
+    /// Up to `position` there is nothing to publish.
+    fn idle(&self, position: Position) -> Taken {
+        if self.stored.is_undecided() {
+            return Taken::Nothing;
+        }
+        Taken::Idle(position)
     }
 
     /// Reads no more. What was read and is not in the window is read again by the next start.
@@ -429,7 +457,7 @@ mod tests {
             encode,
             (policies, projection, None),
             None,
-            None,
+            (None, Stored::default()),
             metrics,
         )
     }

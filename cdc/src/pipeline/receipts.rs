@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tracing::{info, warn};
 
-use super::{End, Error, OnOversize, Outcome, Pipeline, checkpointer::Turn, refusal::Reason};
+use super::{End, Error, OnOversize, Outcome, Pipeline, Why, checkpointer::Turn, refusal::Reason};
 use crate::{
     checkpoint,
     health::Cause,
@@ -44,7 +44,7 @@ impl Pipeline {
     fn on_sink_ended(&mut self, ending: Ending) -> End {
         match ending {
             Ending::Superseded(error) => Ok(Outcome::Superseded(error.into())),
-            Ending::Forgotten => Ok(self.read_again()),
+            Ending::Forgotten => Ok(self.read_again(Why::Forgotten)),
             Ending::TooLarge {
                 bytes,
                 limit,
@@ -53,9 +53,7 @@ impl Pipeline {
                 let known = self.max_message_bytes;
                 let is_news = known.is_none_or(|known| limit < known);
                 if self.config.policies.on_oversize != OnOversize::Stop && is_news {
-                    return Ok(Outcome::Reread {
-                        max_message_bytes: Some(limit),
-                    });
+                    return Ok(Outcome::Reread(Why::TooLarge(limit)));
                 }
                 let refused = self.window.find(|entry| entry.message.body.len() == bytes);
                 Err(match refused {
@@ -68,11 +66,9 @@ impl Pipeline {
     }
 
     /// Ends the session without a save, so that all that is not saved yet comes again.
-    pub(super) fn read_again(&mut self) -> Outcome {
+    pub(super) fn read_again(&mut self, why: Why) -> Outcome {
         self.checkpoint.saver.freeze();
-        Outcome::Reread {
-            max_message_bytes: None,
-        }
+        Outcome::Reread(why)
     }
 
     pub(super) fn on_receipts(&mut self, receipts: &mut Vec<Receipt>) -> ControlFlow<End> {

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use tracing::warn;
 
-use super::{End, Error, OnUnroutable, Pipeline, refusal::Reason};
+use super::{End, Error, OnUnroutable, Pipeline, Why, refusal::Reason};
 use crate::{
     message::{Message, ParkReason, Target},
     retry::chain,
@@ -32,7 +32,7 @@ impl Pipeline {
                 return ControlFlow::Continue(());
             }
             // It counted as confirmed for a moment: nothing that is not yet saved may be saved any more.
-            let again = self.read_again();
+            let again = self.read_again(Why::Forgotten);
             let target = format!("exchange {:?}", self.intake.encode().exchange);
             return ControlFlow::Break(match policy {
                 OnUnroutable::Stop => Err(unroutable(returned, target)),

@@ -22,7 +22,7 @@ use crate::{
     metrics::Metrics,
     property,
     sink::{
-        Sink,
+        Places, Sink,
         own::{Own, Target, scripted::Faulty},
         scripted::{Odds, Scripted, Took, World},
     },
@@ -233,6 +233,7 @@ impl Run {
             encode: encoding(case.partitions),
             sink,
             snapshots: None,
+            places: Places::new(),
             max_message_bytes: None,
             metrics: Metrics::new("p"),
             health: Health::default(),

@@ -34,6 +34,8 @@ pub struct Window<T> {
     /// Returned entries to send again by themselves, before anything else.
     resends: Vec<u64>,
     bytes: usize,
+    /// Whether what is confirmed is never sent again.
+    keeps_confirmed: bool,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,16 @@ impl<T> Window<T> {
             awaiting: 0,
             resends: Vec::new(),
             bytes: 0,
+            keeps_confirmed: false,
+        }
+    }
+
+    /// Never sends again what is confirmed, whatever is before it.
+    #[must_use]
+    pub fn keep_confirmed(self, keeps_confirmed: bool) -> Self {
+        Self {
+            keeps_confirmed,
+            ..self
         }
     }
 
@@ -126,10 +138,7 @@ impl<T> Window<T> {
     pub fn send_next(&mut self) -> Option<Next<'_, T>> {
         let sequence = match self.next_resend() {
             Some(sequence) => sequence,
-            None => self.index(self.next).map(|_| {
-                self.next += 1;
-                self.next - 1
-            })?,
+            None => self.next_waiting()?,
         };
         let index = self.index(sequence)?;
         self.awaiting += 1;
@@ -211,13 +220,17 @@ impl<T> Window<T> {
         Some(entry.item)
     }
 
-    /// Everything still here will be sent again, in order: nothing more comes of what was sent. Returns how many entries
-    /// had been sent.
+    /// Everything still here will be sent again, in order, but for what is confirmed where that is kept: nothing more comes
+    /// of what was sent. Returns how many entries will be that had been sent.
     pub fn rewind(&mut self) -> usize {
-        let sent = self.index(self.next).unwrap_or(self.entries.len());
+        let mut sent = self.index(self.next).unwrap_or(self.entries.len());
         self.resends.clear();
         for entry in &mut self.entries {
-            entry.state = State::Waiting;
+            if self.keeps_confirmed && entry.state == State::Confirmed {
+                sent -= 1;
+            } else {
+                entry.state = State::Waiting;
+            }
         }
         self.next = self.first;
         self.awaiting = 0;
@@ -253,6 +266,17 @@ impl<T> Window<T> {
     /// Bytes in the window.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The next entry in line, past those that are confirmed already.
+    fn next_waiting(&mut self) -> Option<u64> {
+        while let Some(index) = self.index(self.next) {
+            self.next += 1;
+            if self.entries[index].state != State::Confirmed {
+                return Some(self.next - 1);
+            }
+        }
+        None
     }
 
     /// The first returned entry that may be sent again.

@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use super::{Event, Receipt, Returned, Verdict};
 use crate::{
-    amqp,
     message::{Message, Target},
+    rabbitmq,
 };
 
 /// Longest time between two things that happen.
@@ -235,7 +235,7 @@ impl Scripted {
         self.answers.clear();
         self.returns.clear();
         self.is_up = false;
-        Event::Lost(amqp::Error::Locked.into())
+        Event::Lost(rabbitmq::Error::Locked.into())
     }
 
     fn happens(&mut self, odds: u32) -> bool {

@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, headers};
 use crate::{
-    amqp::{self, Connection, Queue, QueueType},
     config::TailConfig,
+    rabbitmq::{self, Connection, Queue, QueueType},
 };
 
 /// The first prefetch. It is small, since what was taken and not printed has to go back, and a quorum queue counts that.
@@ -86,7 +86,7 @@ impl Consumer {
     pub(super) async fn open(
         config: &TailConfig,
         offsets: Option<Range<i64>>,
-    ) -> Result<Self, amqp::Error> {
+    ) -> Result<Self, rabbitmq::Error> {
         let connection = Connection::open(&config.broker, "cdc tail").await?;
         let found = connection.check_queue(&config.queue.name).await?;
         Ok(Self {

@@ -1,6 +1,6 @@
 //! The command that grants what a user of RabbitMQ lacks, ready to be pasted into a shell.
 
-use cdc::amqp::{Denied, Needs, Permission, Resource};
+use cdc::rabbitmq::{Denied, Needs, Permission, Resource};
 
 /// For `rabbitmqctl`, whose patterns replace those that the user had.
 pub(in crate::cli) fn command(denied: &Denied) -> String {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cdc::{amqp, config};
+use cdc::{config, rabbitmq};
 
 use super::{super::grants, Hint, OVERSIZE};
 
@@ -13,7 +13,7 @@ const RABBITMQ_AWAY: &str = "is RabbitMQ running there, and is the address right
 const RABBITMQ_AWAY_HERE: &str = "is RabbitMQ running? `cargo xtask local-start` starts one here; the address of \
      another is set in RABBITMQ_HOST and RABBITMQ_PORT, or in RABBITMQ_URI";
 
-impl Hint for amqp::Error {
+impl Hint for rabbitmq::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let text = match self {
             Self::Connect(failures) => {
@@ -23,12 +23,20 @@ impl Hint for amqp::Error {
                 }
                 Some(RABBITMQ_AWAY_HERE)
             }
-            Self::Broker { address, .. } | Self::TimedOut { address, .. }
+            Self::ConnectStream(_) => Some(
+                "enable the plugin (rabbitmq-plugins enable rabbitmq_stream), correct RABBITMQ_STREAM_PORT, or set \
+                 CDC_STREAM_PROTOCOL to amqp",
+            ),
+            Self::Broker { address, .. }
+            | Self::Stream { address, .. }
+            | Self::TimedOut { address, .. }
                 if config::are_defaults(address) =>
             {
                 Some(RABBITMQ_AWAY_HERE)
             }
-            Self::Broker { .. } | Self::TimedOut { .. } => Some(RABBITMQ_AWAY),
+            Self::Broker { .. } | Self::Stream { .. } | Self::TimedOut { .. } => {
+                Some(RABBITMQ_AWAY)
+            }
             Self::Refused { .. } => Some(
                 "correct RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST or RABBITMQ_URI, \
                  or give the user permissions there",
@@ -38,7 +46,7 @@ impl Hint for amqp::Error {
                 return Some(granting(&command));
             }
             Self::Unfit {
-                unfit: amqp::Unfit::Type { .. },
+                unfit: rabbitmq::Unfit::Type { .. },
                 ..
             } => Some(
                 "the queue was left as it is: set CDC_QUEUE_TYPE to its type or to nothing, or choose another \
@@ -58,6 +66,7 @@ impl Hint for amqp::Error {
             Self::NoExchange { .. } => Some(
                 "declare the exchange and its bindings, or set CDC_DECLARE to all, or correct RABBITMQ_EXCHANGE",
             ),
+            Self::OtherEnd { .. } => None,
             Self::Locked => Some("stop that engine, or give this one a CDC_PIPELINE of its own"),
             Self::Oversize { .. } => Some(OVERSIZE),
             Self::NoQueue { .. } => Some(
@@ -78,8 +87,8 @@ fn granting(command: &str) -> Cow<'static, str> {
 }
 
 /// Why a node of RabbitMQ cannot be used.
-fn unconnected(cause: &amqp::Cause) -> Cow<'static, str> {
-    use amqp::Cause;
+fn unconnected(cause: &rabbitmq::Cause) -> Cow<'static, str> {
+    use rabbitmq::Cause;
     let text = match cause {
         Cause::Name(_) => {
             "correct the name (RABBITMQ_HOST or RABBITMQ_URI), or let this machine's DNS know it"
@@ -104,10 +113,10 @@ fn unconnected(cause: &amqp::Cause) -> Cow<'static, str> {
             "give the broker a certificate that a CA has signed, or one of its own without CA:TRUE"
         }
         Cause::Certificate(_) => "give the broker another certificate",
-        Cause::NoClientCertificate | Cause::Cut(Some(amqp::Asked::InVain)) => {
+        Cause::NoClientCertificate | Cause::Cut(Some(rabbitmq::Asked::InVain)) => {
             "set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE"
         }
-        Cause::ClientCertificate(_) | Cause::Cut(Some(amqp::Asked::Answered)) => {
+        Cause::ClientCertificate(_) | Cause::Cut(Some(rabbitmq::Asked::Answered)) => {
             "set RABBITMQ_CERT_FILE to a certificate of a CA in the broker's ssl_options.cacertfile that has not expired"
         }
         Cause::Tls(_) => "look at the broker's log, and at its ssl_options",
@@ -116,6 +125,7 @@ fn unconnected(cause: &amqp::Cause) -> Cow<'static, str> {
             "correct the port (5671 is usual for TLS), or go without TLS: amqp:// in RABBITMQ_URI, or no RABBITMQ_TLS \
                  and no certificate files"
         }
+        Cause::NotStream => "correct RABBITMQ_STREAM_PORT, or set CDC_STREAM_PROTOCOL to amqp",
         Cause::OtherServer(_) | Cause::NotAmqp => {
             "correct host and port (RABBITMQ_HOST and RABBITMQ_PORT, or RABBITMQ_URI)"
         }

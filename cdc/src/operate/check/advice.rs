@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use super::{Advisory, Server};
 use crate::{
-    amqp::{self, Danger},
     checkpoint::Change,
+    rabbitmq::{self, Danger},
     source::{self, Absent},
 };
 
@@ -59,7 +59,7 @@ pub enum Advice {
     Skips(#[source] source::Error),
     /// One of several nodes cannot be used.
     #[error(transparent)]
-    Node(amqp::Error),
+    Node(rabbitmq::Error),
     /// The queue to publish to is not there.
     #[error("`{0}` is not there, and is declared at the start")]
     New(String),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::{Advice, Error, Server, Steps, Version, mongodb::release};
 use crate::{
-    amqp::{self, Connection, Sight},
     config::Config,
     lease::Contender,
     pipeline::{OnOversize, OnUnroutable},
+    rabbitmq::{self, Connection, Sight},
 };
 
 /// Longest wait for a connection. Whatever else answers there is asked what it is within that time.
@@ -105,7 +105,7 @@ async fn permissions(config: &Config, connection: &Connection, steps: &mut Steps
         );
     }
     for denied in denials {
-        steps.fault(PERMISSIONS, amqp::Error::Denied(Box::new(denied)));
+        steps.fault(PERMISSIONS, rabbitmq::Error::Denied(Box::new(denied)));
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     },
     property,
     sink::{
-        Sink,
+        Places, Sink,
         scripted::{Odds, Scripted, World},
     },
     snapshot::{OnRenameIn, Options, Origin, Progress, Reader, Script, When, Wish},
@@ -214,6 +214,7 @@ impl Run {
             encode: encoding(),
             sink: Sink::Scripted(Box::new(Scripted::new(world, odds, seed))),
             snapshots: Some(parts),
+            places: Places::new(),
             max_message_bytes: None,
             metrics: Metrics::new("p"),
             health: Health::default(),

@@ -138,6 +138,20 @@ fn after_a_rewind_everything_from_the_first_unconfirmed_entry_is_sent_again() {
 }
 
 #[test]
+fn what_is_confirmed_is_not_sent_again_where_it_is_kept() {
+    let mut window = sent(4).keep_confirmed(true);
+    window.on_verdict(1, Verdict::Confirmed);
+    window.on_verdict(3, Verdict::Confirmed);
+    assert_eq!(window.rewind(), 2);
+    assert_eq!(send_all(&mut window), [0, 2]);
+    window.on_verdict(0, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [0, 1]);
+    window.on_verdict(2, Verdict::Confirmed);
+    assert_eq!(pop_all(&mut window), [2, 3]);
+    assert_eq!(send_all(&mut window), [0_u64; 0]);
+}
+
+#[test]
 fn a_lost_connection_sends_everything_from_the_first_unconfirmed_again() {
     let mut window = sent(4);
     window.on_verdict(0, Verdict::Confirmed);

@@ -36,7 +36,7 @@ mod linux {
     ///
     /// # Cancel safety
     /// As cancel safe as `future`.
-    pub(in crate::amqp) async fn in_batch<F: Future>(future: F) -> F::Output {
+    pub(in crate::rabbitmq) async fn in_batch<F: Future>(future: F) -> F::Output {
         let mut future = pin!(future);
         // Between two polls the thread does other work.
         poll_fn(|context| {

@@ -34,6 +34,11 @@ impl Arguments {
         };
     }
 
+    /// Whether there is an argument `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The text of the argument `name`, where it is one.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
@@ -55,7 +60,7 @@ impl Arguments {
 
     /// What they do to messages of a queue. A stream's limits are not among it: to drop what is old is what it is for.
     pub fn dangers(&self) -> impl Iterator<Item = Danger> + use<> {
-        let has = |name| self.0.contains_key(name);
+        let has = |name| self.has(name);
         let is_stream = self.text(TYPE) == Some("stream");
         let is_limited = has("x-max-length") || has("x-max-length-bytes");
         let drops_oldest = self.text("x-overflow").is_none_or(|how| how == "drop-head");

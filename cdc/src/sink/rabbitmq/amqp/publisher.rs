@@ -16,8 +16,8 @@ use super::{
     properties::{self, Marks},
 };
 use crate::{
-    amqp::{Connection, Error, Topology},
     message::{Message, Target},
+    rabbitmq::{Connection, Error, Topology},
     sink::Receipt,
 };
 
@@ -28,7 +28,7 @@ const OPTIONS: BasicPublishOptions = BasicPublishOptions {
 };
 
 /// A confirm channel and the messages in flight on it.
-pub(super) struct Publisher {
+pub(in crate::sink::rabbitmq) struct Publisher {
     connection: Arc<Connection>,
     addresses: Arc<Addresses>,
     in_flight: InFlight<Confirm>,
@@ -49,7 +49,7 @@ struct Addresses {
 
 impl Publisher {
     /// Publishes on `channel`, which is in confirm mode.
-    pub(super) fn new(
+    pub(in crate::sink::rabbitmq) fn new(
         connection: Connection,
         channel: Channel,
         topology: &Topology,
@@ -72,7 +72,7 @@ impl Publisher {
     }
 
     /// Host and port of the node.
-    pub(super) fn address(&self) -> String {
+    pub(in crate::sink::rabbitmq) fn address(&self) -> String {
         self.connection.address()
     }
 
@@ -80,7 +80,7 @@ impl Publisher {
     ///
     /// # Errors
     /// As [`Topology::check`].
-    pub(super) fn check_again(
+    pub(in crate::sink::rabbitmq) fn check_again(
         &self,
         topology: Topology,
     ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
@@ -90,7 +90,10 @@ impl Publisher {
 
     /// Puts messages in line for the socket, in order, after everything sent before. A connection that is already lost
     /// is reported by [`Publisher::verdicts`].
-    pub(super) fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {
+    pub(in crate::sink::rabbitmq) fn send(
+        &mut self,
+        messages: impl Iterator<Item = (u64, Arc<Message>)>,
+    ) {
         let addresses = &self.addresses;
         let publishes = messages.map(|(sequence, message)| {
             let addresses = Arc::clone(addresses);
@@ -119,7 +122,10 @@ impl Publisher {
     ///
     /// # Cancel safety
     /// Cancel safe: no verdict is lost.
-    pub(super) async fn verdicts(&mut self, receipts: &mut Vec<Receipt>) -> Result<(), Error> {
+    pub(in crate::sink::rabbitmq) async fn verdicts(
+        &mut self,
+        receipts: &mut Vec<Receipt>,
+    ) -> Result<(), Error> {
         if self.lost.is_none() {
             let Self {
                 in_flight,
@@ -159,7 +165,7 @@ impl Publisher {
     ///
     /// The library's thread gives the verdicts of one frame in any order, and a return rides on whichever comes first.
     /// So the looks go on until one, taken when no frame was half done, finds nothing.
-    pub(super) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
+    pub(in crate::sink::rabbitmq) fn sweep(&mut self, receipts: &mut Vec<Receipt>) {
         loop {
             self.end_frame();
             self.in_flight.sweep(&mut self.outcomes);
@@ -208,17 +214,17 @@ impl Publisher {
     }
 
     /// Messages without a verdict.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(in crate::sink::rabbitmq) fn in_flight(&self) -> usize {
         self.in_flight.len()
     }
 
     /// Whether the broker has asked us to stop sending for now (memory or disk alarm).
-    pub(super) fn blocked(&self) -> bool {
+    pub(in crate::sink::rabbitmq) fn blocked(&self) -> bool {
         self.connection.blocked()
     }
 
     /// Closes the connection politely, within a deadline.
-    pub(super) async fn close(self) {
+    pub(in crate::sink::rabbitmq) async fn close(self) {
         self.connection.close().await;
     }
 }

@@ -81,6 +81,9 @@ pub enum Cause {
     /// What answers is not AMQP, and nothing else that is known.
     #[error("what answers there does not speak AMQP")]
     NotAmqp,
+    /// What answers does not speak RabbitMQ's stream protocol.
+    #[error("what answers there does not speak RabbitMQ's stream protocol")]
+    NotStream,
     /// User or password is wrong.
     #[error("refused user `{user}`: no such user, or the password is wrong")]
     Credentials {
@@ -149,6 +152,7 @@ impl Cause {
             | Self::SpeaksPlain
             | Self::OtherServer(_)
             | Self::NotAmqp
+            | Self::NotStream
             | Self::Credentials { .. }
             | Self::CertificateUser
             | Self::NoVhost(_)

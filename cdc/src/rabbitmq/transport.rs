@@ -19,7 +19,8 @@ use super::{
     tls::{Client, Tls},
 };
 
-type Stream = AsyncTcpStream<Compat<TcpStream>>;
+/// A connection, encrypted or not.
+pub(super) type Stream = AsyncTcpStream<Compat<TcpStream>>;
 
 /// An open connection.
 pub(super) struct Transport {

@@ -16,30 +16,45 @@ use tokio::{
 };
 
 use super::{
-    Broker, Cause, Error, Failures, Node, external::External, probe, scheduling::in_batch,
+    Broker, Cause, Failures, Node, external::External, probe, scheduling::in_batch,
     transport::Transport,
 };
 
 /// Longest wait for what a server says of its own accord.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connects and authenticates to one of the nodes, and says to which.
+/// A way to speak to a node.
+pub(super) trait Dial {
+    /// What comes of it.
+    type Connection;
+
+    /// Connects and authenticates at one of the addresses of `host`, within `limit`. Dropping it ends what it has begun.
+    fn dial(
+        &self,
+        host: &str,
+        address: SocketAddr,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Self::Connection, Cause>> + Send;
+}
+
+/// Connects and authenticates to one of `nodes` within `limit`, and says to which.
 ///
 /// # Errors
-/// [`Error::Connect`], with what failed at each node.
+/// What failed at each node.
 ///
 /// # Cancel safety
 /// Cancel safe: dropping it ends what it has begun.
-pub(super) async fn to_any(
-    broker: &Broker,
-    name: &str,
-) -> Result<(lapin::Connection, Node), Error> {
-    let deadline = Instant::now() + broker.connect_timeout();
-    let nodes = shuffled(broker.nodes());
+pub(super) async fn to_any<D: Dial>(
+    dial: &D,
+    nodes: &[Node],
+    limit: Duration,
+) -> Result<(D::Connection, Node), Failures> {
+    let deadline = Instant::now() + limit;
+    let order = shuffled(nodes);
     let mut failures = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        let until = share(deadline, nodes.len() - index);
-        let cause = match to_node(broker, node, name, until).await {
+    for (index, node) in order.iter().enumerate() {
+        let until = share(deadline, order.len() - index);
+        let cause = match to_node(dial, node, until).await {
             Ok(connection) => return Ok((connection, node.clone())),
             Err(cause) => cause,
         };
@@ -51,39 +66,53 @@ pub(super) async fn to_any(
         }
     }
     // Told in the order in which they were given.
-    failures.sort_by_key(|(node, _)| broker.nodes().iter().position(|known| known == node));
-    Err(Error::Connect(Failures::new(failures)))
+    failures.sort_by_key(|(node, _)| nodes.iter().position(|known| known == node));
+    Err(Failures::new(failures))
 }
 
 /// Tries each address of a node, until then.
-async fn to_node(
-    broker: &Broker,
-    node: &Node,
-    name: &str,
-    until: Instant,
-) -> Result<lapin::Connection, Cause> {
+async fn to_node<D: Dial>(dial: &D, node: &Node, until: Instant) -> Result<D::Connection, Cause> {
     let limit = until.saturating_duration_since(Instant::now());
     let found = timeout_at(until, lookup_host((node.host.as_str(), node.port))).await;
     let found = found.map_err(|_| Cause::Silent(limit))?;
     let addresses: Vec<_> = found.map_err(|error| Cause::of_name(&error))?.collect();
     let mut worst = Cause::Name("it has no address".to_owned());
     for (index, address) in addresses.iter().enumerate() {
-        let attempt = Attempt {
-            broker,
-            host: &node.host,
-            address: *address,
-        };
         let until = share(until, addresses.len() - index);
-        match attempt
-            .within(name, until.saturating_duration_since(Instant::now()))
-            .await
-        {
+        let limit = until.saturating_duration_since(Instant::now());
+        match dial.dial(&node.host, *address, limit).await {
             Ok(connection) => return Ok(connection),
             Err(cause) if cause.weight() >= worst.weight() => worst = cause,
             Err(_) => {}
         }
     }
     Err(worst)
+}
+
+/// By AMQP.
+pub(super) struct Amqp<'a> {
+    pub(super) broker: &'a Broker,
+    /// The connection's name.
+    pub(super) name: &'a str,
+}
+
+impl Dial for Amqp<'_> {
+    type Connection = lapin::Connection;
+
+    async fn dial(
+        &self,
+        host: &str,
+        address: SocketAddr,
+        limit: Duration,
+    ) -> Result<lapin::Connection, Cause> {
+        let broker = self.broker;
+        let attempt = Attempt {
+            broker,
+            host,
+            address,
+        };
+        attempt.within(self.name, limit).await
+    }
 }
 
 /// One attempt at one address.

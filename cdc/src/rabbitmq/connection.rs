@@ -6,7 +6,11 @@ use futures_util::{Stream, TryFutureExt as _, future::join_all};
 use lapin::{Channel, options::ConfirmSelectOptions, protocol::AMQPSoftError};
 use tracing::info;
 
-use super::{Action, Broker, Error, Unfit, connect, error::soft_error};
+use super::{
+    Action, Broker, Error, Unfit,
+    connect::{self, Amqp},
+    error::soft_error,
+};
 
 /// Longest wait for a polite close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,7 +28,9 @@ impl Connection {
     /// # Errors
     /// See [`Error`].
     pub async fn open(broker: &Broker, name: &str) -> Result<Self, Error> {
-        let (inner, node) = connect::to_any(broker, name).await?;
+        let dial = Amqp { broker, name };
+        let connected = connect::to_any(&dial, broker.nodes(), broker.connect_timeout()).await;
+        let (inner, node) = connected.map_err(Error::Connect)?;
         let broker = broker.at(node);
         info!(node = broker.address(), "connected to rabbitmq");
         Ok(Self { inner, broker })

@@ -18,6 +18,7 @@ mod probe;
 mod queue;
 mod rehearsal;
 mod scheduling;
+pub mod stream;
 mod tls;
 mod topology;
 mod transport;

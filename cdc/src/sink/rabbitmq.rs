@@ -1,21 +1,17 @@
-//! RabbitMQ by AMQP 0-9-1, with publisher confirms.
+//! RabbitMQ, by AMQP 0-9-1 or by its stream protocol.
 
-mod confirm;
+mod amqp;
 mod fresh;
-mod in_flight;
 mod link;
-mod properties;
 mod publisher;
-
-#[cfg(test)]
-mod tests;
+pub mod stream;
 
 use std::time::Duration;
 
-pub use self::{link::Link, properties::Marks};
+pub use self::{amqp::Marks, link::Link};
 use crate::{
-    amqp::{Broker, Topology},
     lease::Lock,
+    rabbitmq::{Broker, Topology},
 };
 
 /// Where and how to publish.
@@ -27,6 +23,8 @@ pub struct Config {
     pub topology: Topology,
     /// What every message has.
     pub marks: Marks,
+    /// How to publish to streams by their own protocol, where that is to be tried.
+    pub streams: Option<stream::Streams>,
     /// Held while publishing, so that one engine of a pipeline publishes at a time.
     pub lock: Lock,
     /// Longest wait for the broker's verdict while the connection is not blocked.

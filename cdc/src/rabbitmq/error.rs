@@ -16,6 +16,9 @@ pub enum Error {
     /// No node can be connected to.
     #[error("rabbitmq at {0}")]
     Connect(Failures),
+    /// No node can be connected to by the stream protocol.
+    #[error("rabbitmq's stream protocol at {0}")]
+    ConnectStream(Failures),
     /// A connection that was lost.
     #[error("rabbitmq at {address}")]
     Broker {
@@ -24,6 +27,20 @@ pub enum Error {
         /// The cause.
         #[source]
         source: lapin::Error,
+    },
+    /// A connection by the stream protocol that was lost.
+    #[error("rabbitmq at {address}: {reason}")]
+    Stream {
+        /// Host and port.
+        address: String,
+        /// The cause.
+        reason: String,
+    },
+    /// A stream lost what it had confirmed, or has what this engine did not write.
+    #[error("stream `{stream}` ends elsewhere than this engine left it")]
+    OtherEnd {
+        /// The stream.
+        stream: String,
     },
     /// No answer within a deadline.
     #[error("rabbitmq at {address}: no answer to {what} within {} ms", .after.as_millis())]
@@ -141,10 +158,13 @@ impl Error {
     /// Whether another attempt may help.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Connect(failures) => failures.disposition(),
+            Self::Connect(failures) | Self::ConnectStream(failures) => failures.disposition(),
             Self::Broker { source, .. } => lapin_disposition(source),
-            Self::TimedOut { .. } | Self::QueueAway { .. } => Disposition::Retry,
+            Self::Stream { .. } | Self::TimedOut { .. } | Self::QueueAway { .. } => {
+                Disposition::Retry
+            }
             Self::Locked
+            | Self::OtherEnd { .. }
             | Self::Oversize { .. }
             | Self::Refused { .. }
             | Self::Denied(_)

@@ -5,13 +5,18 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Config, fresh::Fresh, publisher::Publisher};
+use super::{
+    Config, amqp,
+    fresh::Fresh,
+    publisher::{Left, Publisher},
+    stream::Places,
+};
 use crate::{
-    amqp::{Error, Survey},
     health::{Cause, Health},
     lease::Contender,
     message::Message,
     metrics::{Metrics, Server},
+    rabbitmq::{Error, Survey},
     retry::{Backoff, Disposition, Repeats, chain},
     sink::{Ending, Event, Receipt},
 };
@@ -31,6 +36,8 @@ pub struct Link {
     /// Receipts of a connection that was given up, not given yet.
     left: Vec<Receipt>,
     fresh: Fresh,
+    is_exact: bool,
+    places: Places,
     metrics: Metrics,
     health: Health,
 }
@@ -51,7 +58,7 @@ impl Link {
     /// Declares or checks where messages go, on the connection that has the lock, and publishes there.
     ///
     /// # Errors
-    /// As [`Topology::declare`](crate::amqp::Topology::declare).
+    /// As [`Topology::declare`](crate::rabbitmq::Topology::declare).
     pub async fn open(
         contender: Contender,
         config: Config,
@@ -59,8 +66,14 @@ impl Link {
     ) -> Result<Self, Error> {
         let (connection, channel) = contender.into_parts();
         let survey = config.topology.declare(&connection).await?;
-        let publisher = Publisher::new(connection, channel, &config.topology, &config.marks);
+        let lock = amqp::Publisher::new(connection, channel, &config.topology, &config.marks);
+        let publisher = Publisher::begin(&config, lock).await?;
+        metrics
+            .stream_places_unknown
+            .inc_by(publisher.unknown_places());
         Ok(Self {
+            is_exact: publisher.is_exact(),
+            places: publisher.places(),
             config,
             fresh: Fresh::new(survey.is_new(), Instant::now()),
             survey,
@@ -77,6 +90,16 @@ impl Link {
     /// What [`Link::open`] found and declared.
     pub fn survey(&self) -> &Survey {
         &self.survey
+    }
+
+    /// Where each partition's stream ended when it was opened; empty where that cannot be known.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Whether what is confirmed must not be sent again.
+    pub(in crate::sink) fn is_exact(&self) -> bool {
+        self.is_exact
     }
 
     pub(in crate::sink) fn can_send(&self) -> bool {
@@ -127,7 +150,10 @@ impl Link {
                 self.event(outcome)
             }
             State::Connecting(attempts) => match attempts.as_mut().await {
-                (Ok(publisher), backoff) => self.connected(publisher, backoff),
+                (Ok(mut publisher), backoff) => {
+                    publisher.sweep(receipts);
+                    self.connected(publisher, backoff)
+                }
                 (Err(error), _) => self.end(error),
             },
             State::Ended => std::future::pending().await,
@@ -168,6 +194,10 @@ impl Link {
             Error::Locked => Ending::Superseded(error.into()),
             Error::NoQueue { .. } => {
                 warn!(error = chain(&error), "the queue is gone with what it held");
+                Ending::Forgotten
+            }
+            Error::OtherEnd { .. } => {
+                warn!(error = chain(&error), "looking again where to go on");
                 Ending::Forgotten
             }
             Error::NoExchange { .. } if self.config.topology.is_bound() => {
@@ -264,18 +294,27 @@ impl Link {
         self.note_blocked(false);
         self.health.clear(Cause::Stalled);
         self.health.add_obstacle(Cause::Rabbitmq, chain(error));
-        let attempts = connect(self.config.clone(), std::mem::take(&mut self.backoff));
+        let left = match &self.state {
+            State::Up(publisher) | State::Checking(publisher, _) => publisher.left(),
+            State::Connecting(_) | State::Ended => Left::Nothing,
+        };
+        let backoff = std::mem::take(&mut self.backoff);
+        let attempts = connect(self.config.clone(), left, backoff);
         self.state = State::Connecting(Box::pin(attempts));
     }
 }
 
 /// Tries until it works or only a person can help.
-async fn connect(config: Config, mut backoff: Backoff) -> (Result<Publisher, Error>, Backoff) {
+async fn connect(
+    config: Config,
+    left: Left,
+    mut backoff: Backoff,
+) -> (Result<Publisher, Error>, Backoff) {
     let mut failures = Repeats::default();
     loop {
         // Also before the first attempt: a broker that cuts us off again and again is not hammered.
         tokio::time::sleep(backoff.next_delay()).await;
-        match publisher(&config).await {
+        match Publisher::again(&config, left.clone()).await {
             Err(error) if error.disposition() == Disposition::Retry => {
                 let reason = chain(&error);
                 if let Some(tries) = failures.failed(&reason, Instant::now()) {
@@ -289,22 +328,6 @@ async fn connect(config: Config, mut backoff: Backoff) -> (Result<Publisher, Err
             outcome => return (outcome, backoff),
         }
     }
-}
-
-/// Connects once: takes the lock, and checks that where messages go is still there.
-async fn publisher(config: &Config) -> Result<Publisher, Error> {
-    let contender = Contender::connect(&config.broker, &config.lock).await?;
-    if !contender.take_lock().await? {
-        return Err(Error::Locked);
-    }
-    let (connection, channel) = contender.into_parts();
-    config.topology.check(&connection).await?;
-    Ok(Publisher::new(
-        connection,
-        channel,
-        &config.topology,
-        &config.marks,
-    ))
 }
 
 impl fmt::Debug for Link {

@@ -10,7 +10,7 @@ use crate::tls;
 
 impl Cause {
     /// What ended a connection, perhaps one by TLS; `asked` is whether the server had asked for a client certificate.
-    pub(in crate::amqp) fn of_stream(error: &io::Error, asked: Option<Asked>) -> Self {
+    pub(in crate::rabbitmq) fn of_stream(error: &io::Error, asked: Option<Asked>) -> Self {
         match tls::inside(error) {
             Some(error) => Self::of_tls(error, asked),
             None => match Self::of_network(error) {

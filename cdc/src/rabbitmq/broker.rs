@@ -13,7 +13,7 @@ use super::{
     cause::Login,
     error::{Error, is_limit, soft_error},
     external::External,
-    permissions::{self, Action, Denied, Needs},
+    permissions::{self, Action, Denied, Needs, Permission, Resource},
 };
 
 /// Seconds between heartbeats where the URI says nothing. Each side notices a dead connection after two to three.
@@ -84,9 +84,20 @@ impl Broker {
     }
 
     /// The same broker, of which only one node is known.
-    pub(super) fn at(&self, node: Node) -> Self {
+    #[must_use]
+    pub(crate) fn at(&self, node: Node) -> Self {
         Self {
             nodes: vec![node],
+            ..self.clone()
+        }
+    }
+
+    /// The same broker where its nodes listen on `port`.
+    #[must_use]
+    pub fn on_port(&self, port: u16) -> Self {
+        let nodes = self.nodes.iter().cloned();
+        Self {
+            nodes: nodes.map(|node| Node { port, ..node }).collect(),
             ..self.clone()
         }
     }
@@ -95,6 +106,11 @@ impl Broker {
     pub fn address(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(ToString::to_string).collect();
         nodes.join(",")
+    }
+
+    /// Whether what goes over the network is encrypted.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// The virtual host.
@@ -146,6 +162,22 @@ impl Broker {
         }
     }
 
+    /// The SASL mechanism and what is said by it.
+    pub(super) fn sasl(&self) -> (&'static str, Vec<u8>) {
+        let login = self.login();
+        if login.mechanism == External::NAME {
+            return (External::NAME, Vec::new());
+        }
+        let password = &self.uri.authority.userinfo.password;
+        let login = format!("\0{}\0{password}", login.user);
+        ("PLAIN", login.into_bytes())
+    }
+
+    /// Seconds between heartbeats that are wanted; 0 for none.
+    pub(super) fn heartbeat_seconds(&self) -> u32 {
+        u32::from(self.uri.query.heartbeat.unwrap_or(HEARTBEAT_SECONDS))
+    }
+
     fn user(&self) -> String {
         self.uri.authority.userinfo.username.clone()
     }
@@ -187,6 +219,10 @@ impl Broker {
             return None;
         };
         let (resource, permissions) = permissions::parse(&text, action)?;
+        Some(self.missing(resource, permissions))
+    }
+
+    fn missing(&self, resource: Resource, permissions: Vec<Permission>) -> Denied {
         let denied = Denied {
             address: self.address(),
             user: self.user(),
@@ -195,7 +231,13 @@ impl Broker {
             permissions,
             needs: Needs::clone(&self.needs),
         };
-        Some(denied.complete())
+        denied.complete()
+    }
+
+    /// Says that `permission` on the stream `name` is missing.
+    pub(super) fn denied_on_stream(&self, name: &str, permission: Permission) -> Error {
+        let resource = Resource::Queue(name.to_owned());
+        Error::Denied(Box::new(self.missing(resource, vec![permission])))
     }
 
     /// Says that `queue` is not there.
