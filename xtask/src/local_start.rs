@@ -12,6 +12,7 @@ use crate::{
     servers::{
         self,
         choice::{self, Choice},
+        ports,
         stack::Stack,
     },
 };
@@ -20,8 +21,8 @@ const VARIABLES: &str = "\
 Variables, from the environment or `.env`:
   MONGO_PORT_1, MONGO_PORT_2, MONGO_PORT_3
                 ports of the members [default: 30001, 30002, 30003]
-  RABBITMQ_PORT, RABBITMQ_MANAGEMENT_PORT
-                ports of the broker [default: 5673, 15673]
+  RABBITMQ_PORT, RABBITMQ_MANAGEMENT_PORT, RABBITMQ_STREAM_PORT
+                ports of the broker [default: 5673, 15673, 5552]
   RABBITMQ_DEFAULT_USERNAME, RABBITMQ_DEFAULT_PASSWORD, RABBITMQ_VHOST
                 what the broker is to accept [default: guest, guest, /]
   MONGO_IMAGE, RABBITMQ_IMAGE
@@ -50,6 +51,10 @@ impl LocalStart {
         println!("RabbitMQ    {}", stack.amqp_uri_shown());
         if 1 < stack.brokers {
             println!("cluster     RABBITMQ_HOST={}", stack.amqp_hosts());
+        }
+        // An older broker has none.
+        if ports::accepts(stack.stream_port) {
+            println!("streams     {}", stack.stream_uri_shown());
         }
         println!("management  {}", stack.management_uri());
         Ok(ExitCode::SUCCESS)

@@ -23,7 +23,7 @@ use crate::{
     python,
     servers::{
         self,
-        native::{Native, programs, splitting},
+        native::{Native, broker::Broker, programs, splitting},
         stack::Stack,
     },
     turn::Turn,
@@ -93,9 +93,12 @@ impl Test {
         let python = python::packages(project, progress, self.offline)?;
         let mongod = programs::mongod(project, progress, self.offline)?;
         let splitting = splitting::mongod(project, progress, self.offline, &mongod)?;
-        let rabbitmq = programs::rabbitmq_server(project, progress, self.offline)?;
+        let broker = Broker::find(project, progress, self.offline)?;
         servers::start(project, progress, servers, Vec::new())?;
         report.add("servers", started, true, None);
+        let address = servers.stack.stream_address();
+        let streams = broker.has_streams();
+        let streams = streams.then(|| ("CDC_TEST_STREAM_ADDRESS", OsString::from(address)));
         let environment = [
             ("CDC_TEST_MONGO_URI", servers.stack.mongo_uri().into()),
             ("CDC_TEST_AMQP_URI", servers.stack.amqp_uri().into()),
@@ -105,7 +108,7 @@ impl Test {
             ),
             ("CDC_TEST_MONGOD", mongod.into_os_string()),
             ("CDC_TEST_MONGOD_SPLIT", splitting.into_os_string()),
-            ("CDC_TEST_RABBITMQ_SERVER", rabbitmq.into_os_string()),
+            ("CDC_TEST_RABBITMQ_SERVER", broker.server.into_os_string()),
             ("CDC_TEST_PYTHONPATH", python.into_os_string()),
         ];
         for (name, targets) in SUITES {
@@ -114,7 +117,7 @@ impl Test {
                 .args(["test", "--workspace", "--no-fail-fast"])
                 .args(targets)
                 .args(&self.arguments);
-            command.envs(environment.iter().cloned());
+            command.envs(environment.iter().chain(&streams).cloned());
             let started = Instant::now();
             report::announce(name);
             let (passed, counts) = run_suite(project, command)?;

@@ -44,6 +44,7 @@ mod snapshot_requests;
 mod snapshots;
 mod split;
 mod standby;
+mod stream_port;
 mod structure;
 mod supervisor;
 mod support;

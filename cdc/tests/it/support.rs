@@ -251,6 +251,11 @@ pub(crate) fn amqp_uri() -> String {
     required("CDC_TEST_AMQP_URI")
 }
 
+/// Host and port of streams in their own protocol on the shared broker; nothing where it is older than those.
+pub(crate) fn stream_address() -> Option<String> {
+    setting("CDC_TEST_STREAM_ADDRESS")
+}
+
 /// How often to repeat what is measured: `CDC_TEST_REPETITIONS`, or a few times.
 pub(crate) fn repetitions(default: i32) -> i32 {
     let wanted = std::env::var("CDC_TEST_REPETITIONS").ok();

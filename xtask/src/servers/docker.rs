@@ -78,7 +78,8 @@ impl Docker {
             .stack
             .mongo_ports
             .map(|port| ("mongo-net".to_owned(), port));
-        let broker = [self.stack.amqp_port, self.stack.management_port];
+        let stack = &self.stack;
+        let broker = [stack.amqp_port, stack.management_port, stack.stream_port];
         let broker = broker.map(|port| ("rabbitmq".to_owned(), port));
         ports::ensure_free(members.into_iter().chain(broker))
     }

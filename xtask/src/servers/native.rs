@@ -4,9 +4,11 @@
 //! line names our folder.
 
 mod apt;
+pub(crate) mod broker;
 mod cluster;
 mod configuration;
 mod cookie;
+mod debian;
 pub(crate) mod install;
 mod mongod;
 mod plan;
@@ -25,10 +27,11 @@ use std::{
 use anyhow::{Context, Result};
 
 use self::{
+    broker::Broker,
     programs::Programs,
     server::{Server, Started},
 };
-use super::{Data, Fate, Launch, Servers, ports, stack::Stack};
+use super::{Data, Fate, Launch, Servers, node::Node, ports, stack::Stack};
 use crate::{process, progress::Progress, project::Project};
 
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -87,14 +90,14 @@ impl Native {
         let members = 0..self.stack.mongo_ports.len();
         let mongo = members.map(|member| mongod::server(&self.stack, member, &programs.mongod));
         let mongo: Vec<_> = mongo.collect::<Result<_>>()?;
-        let control = programs.rabbitmq_server.with_file_name("rabbitmqctl");
+        let control = programs.broker.beside("rabbitmqctl");
         Ok(plan::json(&mongo, &brokers, &control))
     }
 
     /// In the order to start them in.
     fn servers(&self, programs: &Programs) -> Result<Vec<Server>> {
         let mapper = programs.epmd.as_deref();
-        let mapper = mapper.filter(|program| !port_mapper::answers(&self.stack, program));
+        let mapper = mapper.filter(|_| !port_mapper::answers(&self.stack));
         let mapper = mapper.map(|program| port_mapper::server(&self.stack, program));
         let mut servers = Vec::from_iter(mapper);
         servers.extend(self.brokers(programs)?);
@@ -106,9 +109,25 @@ impl Native {
 
     fn brokers(&self, programs: &Programs) -> Result<Vec<Server>> {
         let nodes = self.stack.nodes();
-        let servers =
-            nodes.map(|node| rabbitmq::server(&self.stack, &node, &programs.rabbitmq_server));
+        let servers = nodes.map(|node| rabbitmq::server(&self.stack, &node, &programs.broker));
         servers.collect()
+    }
+
+    /// Says so where a node that is started leaves the queues that it had before alone.
+    fn tell_of_unread_data(
+        &self,
+        project: &Project,
+        progress: &Progress,
+        broker: &Broker,
+        is_started: impl Fn(&Node) -> bool,
+    ) {
+        let mut started = self.stack.nodes().filter(is_started);
+        if let Some(data) = started.find_map(|node| rabbitmq::unread_data(&node, broker)) {
+            progress.say(&format!(
+                "{broker} begins without the queues of an earlier version, which stay in {}",
+                project.relative(&data)
+            ));
+        }
     }
 
     /// Ends the processes of `markers`; those that will lose their data have nothing to put in order.
@@ -148,6 +167,8 @@ impl Servers for Native {
         let (running, missing): (Vec<_>, Vec<_>) =
             self.servers(&programs)?.into_iter().partition(is_running);
         ports::ensure_free(missing.iter().flat_map(Server::named_ports))?;
+        let is_missing = |node: &Node| missing.iter().any(|server| server.name == node.label);
+        self.tell_of_unread_data(project, progress, &programs.broker, is_missing);
         let mut awaited: Vec<_> = running
             .into_iter()
             .map(|server| server.awaited(None, progress))
@@ -159,8 +180,7 @@ impl Servers for Native {
             awaited.push(ready);
         }
         if 1 < self.stack.brokers {
-            let program = &programs.rabbitmq_server;
-            awaited.push(cluster::awaited(&self.stack, progress, program));
+            awaited.push(cluster::awaited(&self.stack, progress, &programs.broker));
         }
         let has_started = !started.is_empty();
         let finish = move |fate| match fate {

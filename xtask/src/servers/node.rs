@@ -16,6 +16,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) amqp_port: u16,
     pub(crate) management_port: u16,
+    /// Of streams in their own protocol.
+    pub(crate) stream_port: u16,
     /// Everything that it reads and writes. No other node's folder begins with this one's name.
     pub(crate) folder: PathBuf,
 }
@@ -40,6 +42,7 @@ impl Node {
             name: format!("cdc-{}{suffix}@localhost", stack.name),
             amqp_port: stack.amqp_port + (number - 1),
             management_port: stack.management_port + (number - 1),
+            stream_port: stack.stream_port + (number - 1),
             folder,
         }
     }
@@ -51,8 +54,13 @@ impl Node {
     }
 
     /// All ports, the one that clients use in front.
-    pub(crate) fn ports(&self) -> [u16; 3] {
-        [self.amqp_port, self.management_port, self.dist_port()]
+    pub(crate) fn ports(&self) -> [u16; 4] {
+        [
+            self.amqp_port,
+            self.management_port,
+            self.stream_port,
+            self.dist_port(),
+        ]
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn ensure_free(ports: impl Iterator<Item = (String, u16)>) -> Result<
         return Ok(());
     }
     Err(Failure::new(taken.join("; "))
-        .hint("stop that process, or set MONGO_PORT_1 to MONGO_PORT_3, RABBITMQ_PORT or RABBITMQ_MANAGEMENT_PORT")
+        .hint("stop that process, or set MONGO_PORT_1 to MONGO_PORT_3, RABBITMQ_PORT, RABBITMQ_MANAGEMENT_PORT or RABBITMQ_STREAM_PORT")
         .into())
 }
 

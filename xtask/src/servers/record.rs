@@ -106,7 +106,7 @@ fn differences(
 }
 
 /// The variables that say how the local stack is, with their values in `stack`.
-fn settings(stack: &Stack) -> [(&'static str, String); 8] {
+fn settings(stack: &Stack) -> [(&'static str, String); 9] {
     let [first, second, third] = stack.mongo_ports.map(|port| port.to_string());
     let (user, password) = stack.credentials.clone();
     [
@@ -118,6 +118,7 @@ fn settings(stack: &Stack) -> [(&'static str, String); 8] {
             "RABBITMQ_MANAGEMENT_PORT",
             stack.management_port.to_string(),
         ),
+        ("RABBITMQ_STREAM_PORT", stack.stream_port.to_string()),
         ("RABBITMQ_DEFAULT_USERNAME", user),
         (SECRET, password),
         ("RABBITMQ_VHOST", stack.vhost.clone()),

@@ -34,6 +34,7 @@ pub(crate) struct Stack {
     /// Of the broker's first node.
     pub(crate) amqp_port: u16,
     pub(crate) management_port: u16,
+    pub(crate) stream_port: u16,
     /// How many nodes the broker has.
     pub(crate) brokers: u16,
     /// User and password of the broker beside guest.
@@ -91,6 +92,7 @@ impl Stack {
             brokers: if is_cluster { NODES_MAX } else { 1 },
             amqp_port: port("RABBITMQ_PORT", 5673)?,
             management_port: port("RABBITMQ_MANAGEMENT_PORT", 15673)?,
+            stream_port: port("RABBITMQ_STREAM_PORT", 5552)?,
             credentials: (
                 setting("RABBITMQ_DEFAULT_USERNAME"),
                 setting("RABBITMQ_DEFAULT_PASSWORD"),
@@ -170,6 +172,8 @@ impl Stack {
             mongo_ports: [30011, 30012, 30013].map(|port: u16| port + offset),
             amqp_port: 5683 + offset,
             management_port: 15683 + offset,
+            // No other one ends on the same digit, a node's of a cluster neither.
+            stream_port: 5556 + offset,
             brokers: 1,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
@@ -207,14 +211,28 @@ impl Stack {
 
     /// Address of the broker for a person to read: a password that is not the well-known one stays out.
     pub(crate) fn amqp_uri_shown(&self) -> String {
+        self.shown("amqp", self.amqp_port)
+    }
+
+    /// The same for streams in their own protocol.
+    pub(crate) fn stream_uri_shown(&self) -> String {
+        self.shown("rabbitmq-stream", self.stream_port)
+    }
+
+    fn shown(&self, scheme: &str, port: u16) -> String {
         let (user, password) = &self.credentials;
         let password = if password == "guest" { "guest" } else { "***" };
-        format!("amqp://{user}:{password}@localhost:{}", self.amqp_port)
+        format!("{scheme}://{user}:{password}@localhost:{port}")
     }
 
     /// Address of the broker, by its first node, for a program.
     pub(crate) fn amqp_uri(&self) -> String {
         self.node_uri(self.amqp_port)
+    }
+
+    /// Host and port of streams in their own protocol, of a broker that has them.
+    pub(crate) fn stream_address(&self) -> String {
+        format!("127.0.0.1:{}", self.stream_port)
     }
 
     /// Addresses of all nodes of the broker, for a program.

@@ -13,7 +13,7 @@ use harness::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use super::{DEADLINE, comes_true, required};
+use super::{DEADLINE, comes_true, required, stream_address};
 
 /// How often a node is started before it counts as broken.
 const STARTS: u32 = 2;
@@ -26,6 +26,7 @@ pub(crate) struct Broker {
     folder: PathBuf,
     port: u16,
     management: u16,
+    stream: u16,
     distribution: u16,
     port_mapper: u16,
     node: Option<Server>,
@@ -52,16 +53,22 @@ impl Broker {
     pub(crate) fn new(lines: &str, plugins: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let folder = folder.keep();
-        let [port, management, distribution, port_mapper] = [(); 4].map(|()| port::free());
+        let [port, management, stream, distribution, port_mapper] = [(); 5].map(|()| port::free());
+        let (streams, stream_plugin) = if has_streams() {
+            (streams(stream), ",rabbitmq_stream")
+        } else {
+            (String::new(), "")
+        };
         let configuration = format!(
             "listeners.tcp.1 = 127.0.0.1:{port}\n\
              management.tcp.ip = 127.0.0.1\n\
              management.tcp.port = {management}\n\
              collect_statistics_interval = 1000\n\
+             {streams}\
              {lines}"
         );
         fs::write(folder.join("rabbitmq.conf"), configuration).unwrap();
-        let plugins = format!("[rabbitmq_management{plugins}].\n");
+        let plugins = format!("[rabbitmq_management{stream_plugin}{plugins}].\n");
         fs::write(folder.join("enabled_plugins"), plugins).unwrap();
         // One of our own, because the one that Erlang starts by itself stays for good.
         let mut command = Command::new("epmd");
@@ -72,6 +79,7 @@ impl Broker {
             folder,
             port,
             management,
+            stream,
             distribution,
             port_mapper,
             node: None,
@@ -83,6 +91,11 @@ impl Broker {
     /// Host and port.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Host and port of streams in their own protocol, where this broker has them.
+    pub(crate) fn stream_address(&self) -> Option<String> {
+        has_streams().then(|| format!("127.0.0.1:{}", self.stream))
     }
 
     /// URI with a query such as `?heartbeat=1`, or none.
@@ -230,7 +243,22 @@ impl Broker {
     }
 }
 
-/// Where programs are, and Erlang's where packages put them.
+/// Whether the tests' broker has streams in their own protocol, since then the shared one has.
+fn has_streams() -> bool {
+    stream_address().is_some()
+}
+
+fn streams(port: u16) -> String {
+    format!(
+        "stream.listeners.tcp.1 = 127.0.0.1:{port}\n\
+         stream.advertised_host = 127.0.0.1\n\
+         stream.advertised_port = {port}\n"
+    )
+}
+
+/// Where programs are, the broker's own first, and Erlang's where packages put them.
 fn path() -> String {
-    format!("{}:/usr/lib/erlang/bin", required("PATH"))
+    let server = required("CDC_TEST_RABBITMQ_SERVER");
+    let own = Path::new(&server).parent().unwrap_or(Path::new("/"));
+    format!("{}:{}:/usr/lib/erlang/bin", own.display(), required("PATH"))
 }

@@ -1,14 +1,10 @@
 //! Waits until the nodes of a broker are one cluster.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 
-use super::rabbitmq;
+use super::{broker::Broker, rabbitmq};
 use crate::{
     child::Running,
     failure::log_tail,
@@ -24,16 +20,12 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(240);
 
 /// Ready when the first node says that all nodes run in its cluster.
-pub(super) fn awaited<'a>(
-    stack: &Stack,
-    progress: &Progress,
-    rabbitmq_server: &Path,
-) -> Awaited<'a> {
+pub(super) fn awaited<'a>(stack: &Stack, progress: &Progress, broker: &Broker) -> Awaited<'a> {
     let nodes: Vec<Node> = stack.nodes().collect();
     let log = nodes[0].folder.join("cluster.log");
     let mut question = Question {
         stack: stack.clone(),
-        control: rabbitmq_server.with_file_name("rabbitmqctl"),
+        broker: broker.clone(),
         log: log.clone(),
         nodes,
         asking: None,
@@ -50,7 +42,7 @@ pub(super) fn awaited<'a>(
 /// Asked again until the answer is yes.
 struct Question {
     stack: Stack,
-    control: PathBuf,
+    broker: Broker,
     log: PathBuf,
     nodes: Vec<Node>,
     asking: Option<Running>,
@@ -83,7 +75,8 @@ impl Question {
     }
 
     fn ask(&self) -> Result<Running> {
-        let mut command = rabbitmq::beside(&self.stack, &self.nodes[0], &self.control);
+        let control = self.broker.beside("rabbitmqctl");
+        let mut command = rabbitmq::command(&self.stack, &self.nodes[0], &self.broker, &control);
         let count = self.nodes.len().to_string();
         command.args(["await_online_nodes", &count, "--timeout", "10"]);
         Running::start_logged(&mut command, &self.log)

@@ -5,18 +5,27 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::broker::Broker;
 use crate::servers::{node::Node, stack::Stack};
 
 /// Puts all that a node of the broker reads into its folder.
-pub(super) fn write(stack: &Stack, node: &Node) -> Result<()> {
+pub(super) fn write(stack: &Stack, node: &Node, broker: &Broker) -> Result<()> {
     let folder = &node.folder;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    write_private(&folder.join("enabled_plugins"), "[rabbitmq_management].\n")?;
+    let plugins = if broker.has_streams() {
+        "[rabbitmq_management,rabbitmq_stream].\n"
+    } else {
+        "[rabbitmq_management].\n"
+    };
+    write_private(&folder.join("enabled_plugins"), plugins)?;
     write_private(&folder.join("definitions.json"), &definitions(stack))?;
-    write_private(&folder.join("rabbitmq.conf"), &configuration(stack, node))
+    write_private(
+        &folder.join("rabbitmq.conf"),
+        &configuration(stack, node, broker),
+    )
 }
 
-fn configuration(stack: &Stack, node: &Node) -> String {
+fn configuration(stack: &Stack, node: &Node, broker: &Broker) -> String {
     let node_itself = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\n\
@@ -30,11 +39,22 @@ fn configuration(stack: &Stack, node: &Node) -> String {
     let definitions = stack.rabbitmq_folder().join("definitions.json");
     let definitions = (node.amqp_port == stack.amqp_port)
         .then(|| format!("load_definitions = {}\n", definitions.display()));
+    let streams = broker.has_streams().then(|| streams(node));
     let cluster = (1 < stack.brokers).then(|| cluster(stack));
-    [Some(node_itself), definitions, cluster]
+    [Some(node_itself), streams, definitions, cluster]
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// Where streams are offered in their own protocol, and where a node tells its clients that it is.
+fn streams(node: &Node) -> String {
+    let port = node.stream_port;
+    format!(
+        "stream.listeners.tcp.1 = 127.0.0.1:{port}\n\
+         stream.advertised_host = localhost\n\
+         stream.advertised_port = {port}\n"
+    )
 }
 
 /// Has the nodes find each other. A node whose connection to another one is silent gives it up after the tick's time,

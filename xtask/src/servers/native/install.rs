@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use super::apt;
+use super::{apt, broker};
 use crate::{child, failure::Failure, progress::Progress, project::Project};
 
 /// The server of the native backend.
@@ -165,8 +165,8 @@ fn complaint(program: &Path) -> Result<Option<String>> {
     Ok((!output.status.success()).then_some(text))
 }
 
-/// Installs the broker, as root on Debian; names the command elsewhere.
-pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) -> Result<()> {
+/// Installs the broker into the system, as root on Debian; names the command elsewhere.
+pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) -> Result<PathBuf> {
     if offline {
         return Err(refused("rabbitmq-server", "or name one in RABBITMQ_SERVER").into());
     }
@@ -175,10 +175,13 @@ pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) ->
         progress,
         "rabbitmq-server",
         "the broker, with Erlang: about 35 MB to download, 60 MB installed",
-    )
+    )?;
+    broker::on_this_machine().ok_or_else(|| {
+        Failure::new("rabbitmq-server is installed but not where it should be").into()
+    })
 }
 
-fn refused(what: &str, otherwise: &str) -> Failure {
+pub(super) fn refused(what: &str, otherwise: &str) -> Failure {
     Failure::new(format!(
         "missing, and not fetched because of --offline: {what}"
     ))

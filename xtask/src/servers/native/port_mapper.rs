@@ -3,25 +3,32 @@
 //! Erlang starts one by itself where there is none and leaves it running; one of our own can be stopped.
 
 use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
 use anyhow::Result;
 
-use super::{programs, server::Server};
+use super::server::Server;
 use crate::{
     process,
     servers::{ports, stack::Stack},
 };
 
+/// Requests of its protocol: the names of the nodes, and its end.
+const NAMES: u8 = b'n';
+const KILL: u8 = b'k';
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
 /// Whether there is one on the port of `stack` already.
-pub(super) fn answers(stack: &Stack, program: &Path) -> bool {
-    let port = stack.epmd_port().to_string();
-    let status = quiet(program).args(["-port", &port, "-names"]).status();
-    status.is_ok_and(|status| status.success())
+pub(super) fn answers(stack: &Stack) -> bool {
+    let port = stack.epmd_port();
+    // The answer begins with its port.
+    ask(port, NAMES).is_ok_and(|answer| answer.starts_with(&u32::from(port).to_be_bytes()))
 }
 
 /// The port mapper of `stack`.
@@ -46,10 +53,9 @@ pub(super) fn server(stack: &Stack, program: &Path) -> Server {
 /// when the broker needed it, and then Erlang starts one that stays.
 pub(super) fn end(stack: &Stack, grace: Duration) -> Result<()> {
     process::end(&[marker(stack)], grace)?;
-    let port = stack.epmd_port().to_string();
-    if let Some(program) = programs::epmd().filter(|_| ports::accepts(stack.epmd_port())) {
+    if answers(stack) {
         // It refuses while a node is known to it, and then it is not ours to end.
-        let _ = quiet(&program).args(["-port", &port, "-kill"]).status();
+        let _ = ask(stack.epmd_port(), KILL);
     }
     Ok(())
 }
@@ -63,11 +69,13 @@ fn name(stack: &Stack) -> PathBuf {
     stack.rabbitmq_folder().join("epmd")
 }
 
-fn quiet(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+/// Its whole answer; it closes the connection after that.
+fn ask(port: u16, request: u8) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    // The length of the request in front.
+    stream.write_all(&[0, 1, request])?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }

@@ -1,10 +1,14 @@
 //! The broker, on an Erlang node that shares nothing with the system's own broker.
 
-use std::{env, path::Path, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Result;
 
-use super::{configuration, cookie, server::Server};
+use super::{broker::Broker, configuration, cookie, server::Server};
 use crate::servers::{node::Node, ports, stack::Stack};
 
 /// Nothing but this machine reaches the node; new classic queues are of version 2, the only one since RabbitMQ 4.0. As a
@@ -19,13 +23,13 @@ pub(super) fn marker(node: &Node) -> String {
     format!("-cdc_folder {}", node.folder.display())
 }
 
-pub(super) fn server(stack: &Stack, node: &Node, program: &Path) -> Result<Server> {
-    configuration::write(stack, node)?;
+pub(super) fn server(stack: &Stack, node: &Node, broker: &Broker) -> Result<Server> {
+    configuration::write(stack, node, broker)?;
     if 1 < stack.brokers {
         cookie::share(stack, node)?;
     }
     let (amqp, management) = (node.amqp_port, node.management_port);
-    let mut command = beside(stack, node, program);
+    let mut command = command(stack, node, broker, &broker.server);
     command.arg("-cdc_folder").arg(&node.folder);
     Ok(Server {
         name: node.label.clone(),
@@ -38,18 +42,26 @@ pub(super) fn server(stack: &Stack, node: &Node, program: &Path) -> Result<Serve
     })
 }
 
-/// A program with the environment of `node` and nothing else: the caller's may hold settings of the system's broker.
-pub(super) fn beside(stack: &Stack, node: &Node, program: &Path) -> Command {
+/// A program of the broker with the environment of `node` and nothing else: the caller's may hold settings of the
+/// system's broker.
+pub(super) fn command(stack: &Stack, node: &Node, broker: &Broker, program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
         .envs(env::var_os("PATH").map(|path| ("PATH", path)))
-        .envs(environment(stack, node))
+        .envs(environment(stack, node, broker))
         .current_dir(&node.folder);
     command
 }
 
-fn environment(stack: &Stack, node: &Node) -> Vec<(&'static str, String)> {
+/// The data of `node` that this broker does not read, where it has none of its own yet.
+pub(super) fn unread_data(node: &Node, broker: &Broker) -> Option<PathBuf> {
+    let has_own = node.folder.join(broker.data_folder()).exists();
+    let other = node.folder.join(broker.other_data_folder());
+    (!has_own && other.exists()).then_some(other)
+}
+
+fn environment(stack: &Stack, node: &Node, broker: &Broker) -> Vec<(&'static str, String)> {
     let path = |name: &str| node.folder.join(name).display().to_string();
     let mut erlang_flags = ERLANG_FLAGS.to_owned();
     if 1 < stack.brokers {
@@ -59,7 +71,7 @@ fn environment(stack: &Stack, node: &Node) -> Vec<(&'static str, String)> {
         ("HOME", path("")),
         ("LANG", "C.UTF-8".to_owned()),
         ("RABBITMQ_NODENAME", node.name.clone()),
-        ("RABBITMQ_MNESIA_BASE", path("mnesia")),
+        ("RABBITMQ_MNESIA_BASE", path(broker.data_folder())),
         ("RABBITMQ_LOG_BASE", path("log")),
         ("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf")),
         // Names of files that do not exist: the system's are not ours to read.
