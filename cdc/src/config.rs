@@ -291,7 +291,11 @@ fn publish(
     let topology = topology::topology(rabbit, messages, (declarations, streams), parks, faults);
     let lock = lease::Lock::new(&engine.pipeline);
     let streams = streams.native(rabbit, messages, broker.has_tls(), &engine.pipeline, faults);
-    let broker = broker.needing(topology.needs(lock.queue()));
+    let mut needs = topology.needs(lock.queue());
+    if streams.is_some() {
+        needs = needs.with(&topology.stream_needs());
+    }
+    let broker = broker.needing(needs);
     sink::rabbitmq::Config {
         broker: broker.answer_within(engine.confirm_timeout),
         topology,

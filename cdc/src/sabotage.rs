@@ -28,6 +28,10 @@ pub(crate) enum Defect {
     EarlyCheckpoint,
     /// A message that came back as unroutable counts as delivered.
     DropReturned,
+    /// Where to go on is not read from the stream.
+    ForgetPlace,
+    /// A frame for a stream is not written, and what comes after it is.
+    LoseFrame,
 }
 
 #[cfg(debug_assertions)]
@@ -87,6 +91,8 @@ mod armed {
         match defect {
             Defect::EarlyCheckpoint => "early-checkpoint",
             Defect::DropReturned => "drop-returned",
+            Defect::ForgetPlace => "forget-place",
+            Defect::LoseFrame => "lose-frame",
         }
     }
 }

@@ -119,6 +119,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "sink",
         &[
             "rabbitmq", "event", "health", "lease", "message", "metrics", "position", "retry",
+            "sabotage",
         ],
     ),
     ("lease", &["rabbitmq"]),

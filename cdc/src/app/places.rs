@@ -4,6 +4,7 @@ use tracing::info;
 
 use crate::{
     checkpoint::Store,
+    sabotage::{self, Defect},
     sink::{Place, Places, UpTo},
 };
 
@@ -25,6 +26,9 @@ pub(super) fn settle(store: &mut Store, found: &Places) -> Places {
         place.filter(|_| !is_ignored)
     };
     let places = found.iter().enumerate().map(counts).collect();
+    if sabotage::has(Defect::ForgetPlace) {
+        return Places::new();
+    }
     if has_ignored {
         info!(
             "publishing from the checkpoint on whatever the stream has already, since the checkpoint or the partitions \

@@ -432,7 +432,7 @@ pub fn tail_settings() -> Vec<Setting> {
 }
 
 /// What the toolkit and docker compose read from the same `.env`: variable, default or example, meaning.
-pub(super) const TOOLKIT: [(&str, &str, &str); 13] = [
+pub(super) const TOOLKIT: [(&str, &str, &str); 12] = [
     (
         "CDC_BACKEND",
         "auto",
@@ -466,11 +466,6 @@ pub(super) const TOOLKIT: [(&str, &str, &str); 13] = [
         "RABBITMQ_MANAGEMENT_PORT",
         "15673",
         "Port of the management page",
-    ),
-    (
-        "RABBITMQ_STREAM_PORT",
-        "5552",
-        "Port of RabbitMQ's streams in their own protocol",
     ),
     (
         "MONGOD",

@@ -191,6 +191,15 @@ impl Topology {
         as_seen(connection.check_exchange(&self.exchange.name).await)
     }
 
+    /// What the user needs to be allowed where the queues are streams that are written and read by their own protocol.
+    pub fn stream_needs(&self) -> Needs {
+        let streams = self.targets.iter().map(|queue| &queue.name);
+        streams.fold(Needs::default(), |needs, stream| {
+            let needs = needs.and(Permission::Write, stream);
+            needs.and(Permission::Read, stream)
+        })
+    }
+
     /// What the user needs to be allowed for all this, and to stand by for the lock `lock`.
     pub fn needs(&self, lock: &str) -> Needs {
         use Permission::{Configure, Read, Write};

@@ -97,6 +97,7 @@ impl Publisher {
             connection: Arc::clone(&connection),
             name: streams.publisher.clone(),
             expected: expected.collect(),
+            frames: 0,
         };
         let (outgoing, batches) = mpsc::channel(BATCHES_MAX);
         let (failure, failed) = oneshot::channel();

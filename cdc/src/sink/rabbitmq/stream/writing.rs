@@ -12,6 +12,7 @@ use crate::{
         Error,
         stream::{Connection, PublishedMessage},
     },
+    sabotage::{self, Defect},
 };
 
 /// Bytes of a frame with more than one message: larger ones are not faster, and take more memory.
@@ -20,6 +21,9 @@ const FRAME_BYTES: usize = 64 << 10;
 const FRAME_EXTRA: usize = 4 + 2 + 2 + 1 + 4;
 /// Bytes of a message in a frame beside itself: id and length.
 const MESSAGE_EXTRA: usize = 8 + 4;
+
+/// Number of the frame of each connection that a test build may leave out.
+const LOST_FRAME: u64 = 5;
 
 /// A message on its way to the socket.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(super) struct Writing {
     pub(super) name: String,
     /// Looked at once, right before the first message.
     pub(super) expected: Vec<Expected>,
+    /// Frames that were written, or were to be.
+    pub(super) frames: u64,
 }
 
 /// Messages of one publisher.
@@ -102,13 +108,17 @@ impl Writing {
         self.publish(&mut frame).await
     }
 
-    async fn publish(&self, frame: &mut Frame) -> Result<(), Error> {
+    async fn publish(&mut self, frame: &mut Frame) -> Result<(), Error> {
         let Frame {
             publisher,
             messages,
             ..
         } = mem::take(frame);
         if messages.is_empty() {
+            return Ok(());
+        }
+        self.frames += 1;
+        if self.frames == LOST_FRAME && sabotage::has(Defect::LoseFrame) {
             return Ok(());
         }
         self.connection.publish(publisher, messages).await
