@@ -232,6 +232,7 @@ fn the_documents_say_to_docker_compose_what_the_settings_are() {
         "MONGO_DATABASE_HOST",
         "RABBITMQ_HOST",
         "RABBITMQ_PORT",
+        "RABBITMQ_STREAM_PORT",
         "RABBITMQ_URI",
     ];
     let settings = cdc::config::run_settings().into_iter();

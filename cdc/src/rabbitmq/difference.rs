@@ -26,7 +26,10 @@ impl Difference {
             ("durable", "'false'") => Some(Self::NotDurable),
             ("auto_delete", "'true'") => Some(Self::AutoDelete),
             (_, "none") => Some(Self::Argument(name.to_owned(), None)),
-            _ => Some(Self::Argument(name.to_owned(), Some(value(current)?))),
+            _ => {
+                let value = value(current).or_else(|| bare_value(current))?;
+                Some(Self::Argument(name.to_owned(), Some(value)))
+            }
         }
     }
 }
@@ -42,6 +45,16 @@ fn value(text: &str) -> Option<AMQPValue> {
         "bool" => value.parse().ok().map(AMQPValue::Boolean),
         _ => value.parse().ok().map(AMQPValue::LongLongInt),
     }
+}
+
+/// `'quorum'`, where the declaration had a value too, which since RabbitMQ 4.0 the queue's type always has. The broker
+/// leaves the type of the value out; a guess that is wrong is told as the same difference again.
+fn bare_value(text: &str) -> Option<AMQPValue> {
+    let value = text.strip_prefix('\'')?.strip_suffix('\'')?;
+    let number = value.parse().map(AMQPValue::LongLongInt);
+    let boolean = || value.parse().map(AMQPValue::Boolean);
+    let text = |_| AMQPValue::LongString(value.into());
+    Some(number.or_else(|_| boolean()).unwrap_or_else(text))
 }
 
 #[cfg(test)]
@@ -90,6 +103,24 @@ mod tests {
                 AMQPValue::LongString("".into())
             ))
         );
+    }
+
+    #[test]
+    fn a_value_beside_one_of_the_declaration_comes_without_its_type() {
+        let text = "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'q' in vhost '/': received 'classic' \
+             but current is 'quorum'";
+        let quorum = AMQPValue::LongString("quorum".into());
+        assert_eq!(
+            Difference::parse(text),
+            Some(argument("x-queue-type", quorum))
+        );
+        for (text, value) in [
+            ("'5'", AMQPValue::LongLongInt(5)),
+            ("'true'", AMQPValue::Boolean(true)),
+            ("''", AMQPValue::LongString("".into())),
+        ] {
+            assert_eq!(parse("x-a", text), Some(argument("x-a", value)));
+        }
     }
 
     #[test]

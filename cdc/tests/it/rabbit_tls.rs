@@ -3,9 +3,10 @@
 use std::fs;
 
 use crate::support::{
-    Authority, Broker, Engine, Finished, Pair, Scenario, check, first_copies, mongo_uri,
+    Authority, Broker, Engine, Finished, Pair, Scenario, check, eventually, first_copies, mongo_uri,
 };
 use harness::port;
+use tokio::net::TcpStream;
 
 /// A broker that speaks TLS too, and where.
 struct Secured {
@@ -34,9 +35,17 @@ impl Secured {
             "listeners.ssl.1 = 127.0.0.1:{port}\n{options}ssl_cert_login_from = common_name\n\
              auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\n"
         );
-        let mut broker = Broker::new(&lines, plugins);
-        broker.start().await;
-        Self { broker, port }
+        let broker = Broker::new(&lines, plugins);
+        let mut secured = Self { broker, port };
+        secured.up().await;
+        secured
+    }
+
+    /// Starts the broker. The port with TLS opens after the one without.
+    async fn up(&mut self) {
+        self.broker.start().await;
+        let opens = async || TcpStream::connect(("127.0.0.1", self.port)).await.is_ok();
+        eventually("the port with TLS is open", opens).await;
     }
 
     /// What says where it is.
@@ -148,7 +157,7 @@ async fn a_private_ca_is_trusted_until_the_certificate_expires_or_is_for_another
     let expired = authority.issue_expired("broker", &["localhost"]);
     fs::copy(&expired.certificate, &server.certificate).unwrap();
     fs::copy(&expired.key, &server.key).unwrap();
-    secured.broker.start().await;
+    secured.up().await;
     refused(
         &tail(trusted).await,
         "its certificate expired on 2024-03-01",

@@ -183,17 +183,20 @@ impl Broker {
 
     /// Takes no message of more than this many bytes from now on, on new channels.
     pub(crate) async fn limit_messages(&mut self, bytes: usize) {
-        let set = format!("application:set_env(rabbit, max_message_size, {bytes}).");
+        let set = format!("{}.", message_limit(bytes));
         self.limit(&["eval", &set]).await;
     }
 
     /// Takes the limits back.
     pub(crate) async fn end_alarms(&mut self) {
         // In one call: a start of `rabbitmqctl` takes seconds on a busy machine.
-        let limits = "vm_memory_monitor:set_vm_memory_high_watermark(0.4), \
+        let limits = format!(
+            "vm_memory_monitor:set_vm_memory_high_watermark(0.4), \
             rabbit_disk_monitor:set_disk_free_limit(\"50MB\"), \
-            application:set_env(rabbit, max_message_size, 134217728).";
-        self.control(&["eval", limits]).await;
+            {}.",
+            message_limit(16 * 1024 * 1024)
+        );
+        self.control(&["eval", &limits]).await;
         self.is_limited = false;
     }
 
@@ -246,6 +249,14 @@ impl Broker {
 /// Whether the tests' broker has streams in their own protocol, since then the shared one has.
 fn has_streams() -> bool {
     stream_address().is_some()
+}
+
+/// In Erlang. The second place is that of RabbitMQ 4.0.
+fn message_limit(bytes: usize) -> String {
+    format!(
+        "application:set_env(rabbit, max_message_size, {bytes}), \
+         persistent_term:put(max_message_size, {bytes})"
+    )
 }
 
 fn streams(port: u16) -> String {
