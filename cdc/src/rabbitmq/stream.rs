@@ -1,21 +1,23 @@
 //! RabbitMQ's stream protocol: a connection to one node, and what is asked there.
 //! <https://github.com/rabbitmq/rabbitmq-server/blob/main/deps/rabbitmq_stream/docs/PROTOCOL.adoc>
 //!
-//! The frames and the messages are the client library's (`rabbitmq-stream-protocol`). Its client above them is not used:
-//! it goes on after a frame that it could not write, waits without a deadline, and does not tell the size of a frame that
-//! the broker takes.
+//! The frames but for the one that publishes are the client library's (`rabbitmq-stream-protocol`), as are messages that
+//! are read. Its client above them is not used: it goes on after a frame that it could not write, waits without a
+//! deadline, and does not tell the size of a frame that the broker takes.
 
 mod chunk;
 mod connection;
 mod dial;
 mod handshake;
+mod publish;
 mod wire;
 
 pub use rabbitmq_stream_protocol::{
-    commands::subscribe::OffsetSpecification as Offset, message::Message, types::PublishedMessage,
+    commands::subscribe::OffsetSpecification as Offset, message::Message,
 };
 
 pub use self::{
     chunk::Chunk,
     connection::{Connection, Event, Events},
+    publish::Publish,
 };

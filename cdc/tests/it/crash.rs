@@ -10,6 +10,11 @@ const BACKLOG: i32 = 5_000;
 /// Lets the engine crash at `point`, starts it again, and gives the number of messages that came twice.
 async fn crash(label: &str, point: &str) -> usize {
     let mut scenario = Scenario::new(label).await;
+    crash_in(&mut scenario, point).await
+}
+
+/// The same in a place of its own.
+pub(crate) async fn crash_in(scenario: &mut Scenario, point: &str) -> usize {
     scenario
         .set("CDC_WINDOW_EVENTS", WINDOW.to_string())
         .set("CDC_CHECKPOINT_INTERVAL_MS", "50");

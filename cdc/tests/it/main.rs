@@ -45,6 +45,7 @@ mod snapshots;
 mod split;
 mod standby;
 mod stream_port;
+mod streams;
 mod structure;
 mod supervisor;
 mod support;

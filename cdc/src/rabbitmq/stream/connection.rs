@@ -19,12 +19,10 @@ use rabbitmq_stream_protocol::{
         generic::GenericResponse,
         heart_beat::HeartBeatCommand,
         metadata::{MetadataCommand, MetadataResponse},
-        publish::PublishCommand,
         query_publisher_sequence::{QueryPublisherRequest, QueryPublisherResponse},
         subscribe::SubscribeCommand,
         unsubscribe::UnSubscribeCommand,
     },
-    types::PublishedMessage,
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot},
@@ -34,7 +32,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::{
-    Chunk, Offset,
+    Chunk, Offset, Publish,
     dial::{Shaken, Streams},
     wire::{Reader, Writer},
 };
@@ -48,8 +46,6 @@ const HEARTBEATS_MISSED: u32 = 3;
 /// broker's reason.
 const DELIVER: u16 = 8;
 const CLOSE: u16 = 22;
-/// Version of the frame that publishes: the one without filter values.
-const PUBLISH_VERSION: u16 = 1;
 /// Events that wait to be looked at; the broker is not listened to while there are more.
 const EVENTS_MAX: usize = 1024;
 /// The only subscription of a connection.
@@ -243,16 +239,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes `messages` of the publisher `number` in one frame, which has to fit into [`Connection::frame_max`].
+    /// Writes a frame of messages, which has to fit into [`Connection::frame_max`].
     ///
     /// # Errors
     /// Whatever ends the connection: nothing may be written to it after that.
     ///
     /// # Cancel safety
     /// Not cancel safe: a frame may be written in part, and the connection is of no use any more.
-    pub async fn publish(&self, number: u8, messages: Vec<PublishedMessage>) -> Result<(), Error> {
-        self.write(PublishCommand::new(number, messages, PUBLISH_VERSION))
-            .await
+    pub async fn publish(&self, frame: Publish) -> Result<(), Error> {
+        let mut writer = self.shared.writer.lock().await;
+        let written = writer.write_bytes(&frame.into_bytes()).await;
+        written.map_err(|error| self.lost(error.to_string()))
     }
 
     /// Closes, within a deadline.

@@ -31,7 +31,6 @@ pub(super) struct Reader {
 /// The end that is written.
 pub(super) struct Writer {
     socket: WriteHalf<Socket>,
-    buffer: Vec<u8>,
     /// Whether a frame may be written in part: the next one would be taken for the rest of it.
     is_torn: bool,
 }
@@ -45,7 +44,6 @@ pub(super) fn split(stream: Stream) -> (Reader, Writer) {
     };
     let writer = Writer {
         socket: write,
-        buffer: Vec::new(),
         is_torn: false,
     };
     (reader, writer)
@@ -82,16 +80,20 @@ impl Reader {
 impl Writer {
     /// Writes one frame. Where that fails or is dropped, nothing can be written any more.
     pub(super) async fn write(&mut self, request: &Request) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        request
+            .encode(&mut bytes)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("{error:?}")))?;
+        self.write_bytes(&bytes).await
+    }
+
+    /// The same for a frame that is made already.
+    pub(super) async fn write_bytes(&mut self, frame: &[u8]) -> io::Result<()> {
         if self.is_torn {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        self.buffer.truncate(0);
-        self.buffer.shrink_to(KEPT_BYTES);
-        request
-            .encode(&mut self.buffer)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("{error:?}")))?;
         self.is_torn = true;
-        self.socket.write_all(&self.buffer).await?;
+        self.socket.write_all(frame).await?;
         self.socket.flush().await?;
         self.is_torn = false;
         Ok(())

@@ -4,10 +4,11 @@ use futures_util::StreamExt as _;
 use lapin::{
     BasicProperties, Channel,
     options::{
-        BasicAckOptions, BasicConsumeOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
-        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+        BasicAckOptions, BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions,
+        ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+        QueuePurgeOptions,
     },
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
 };
 
 use super::{DEADLINE, Scenario, eventually};
@@ -139,9 +140,16 @@ impl Scenario {
         enough: &mut dyn FnMut(&[Delivery]) -> bool,
     ) -> Vec<Delivery> {
         let channel = self.channel().await;
-        let options = BasicConsumeOptions::default();
+        let (options, mut arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        if self.is_stream() {
+            // All that it has, whoever read it before; a stream is read only with a limit.
+            let limit = BasicQosOptions::default();
+            channel.basic_qos(1_000, limit).await.unwrap();
+            let first = AMQPValue::LongString("first".into());
+            arguments.insert("x-stream-offset".into(), first);
+        }
         let mut consumer = channel
-            .basic_consume(queue.into(), "test".into(), options, FieldTable::default())
+            .basic_consume(queue.into(), "test".into(), options, arguments)
             .await
             .unwrap();
         let mut deliveries = Vec::new();
@@ -162,6 +170,12 @@ impl Scenario {
         }
         channel.close(200, "OK".into()).await.unwrap();
         deliveries
+    }
+
+    /// Whether its queue is a stream.
+    fn is_stream(&self) -> bool {
+        let mut settings = self.given().iter();
+        settings.any(|(name, value)| name == "CDC_QUEUE_TYPE" && value == "stream")
     }
 
     /// Messages that are ready in this scenario's queue.

@@ -98,6 +98,7 @@ impl Publisher {
             name: streams.publisher.clone(),
             expected: expected.collect(),
             frames: 0,
+            message: Vec::new(),
         };
         let (outgoing, batches) = mpsc::channel(BATCHES_MAX);
         let (failure, failed) = oneshot::channel();

@@ -2,7 +2,6 @@
 
 use std::{mem, sync::Arc};
 
-use rabbitmq_stream_protocol::codec::Encoder as _;
 use tokio::sync::{mpsc, oneshot};
 
 use super::properties;
@@ -10,17 +9,13 @@ use crate::{
     message::Message,
     rabbitmq::{
         Error,
-        stream::{Connection, PublishedMessage},
+        stream::{Connection, Publish},
     },
     sabotage::{self, Defect},
 };
 
 /// Bytes of a frame with more than one message: larger ones are not faster, and take more memory.
 const FRAME_BYTES: usize = 64 << 10;
-/// Bytes of a frame beside its messages: length, key, version, publisher and number of messages.
-const FRAME_EXTRA: usize = 4 + 2 + 2 + 1 + 4;
-/// Bytes of a message in a frame beside itself: id and length.
-const MESSAGE_EXTRA: usize = 8 + 4;
 
 /// Number of the frame of each connection that a test build may leave out.
 const LOST_FRAME: u64 = 5;
@@ -51,14 +46,8 @@ pub(super) struct Writing {
     pub(super) expected: Vec<Expected>,
     /// Frames that were written, or were to be.
     pub(super) frames: u64,
-}
-
-/// Messages of one publisher.
-#[derive(Default)]
-struct Frame {
-    publisher: u8,
-    messages: Vec<PublishedMessage>,
-    bytes: usize,
+    /// The message that is made, kept for its memory.
+    pub(super) message: Vec<u8>,
 }
 
 impl Writing {
@@ -81,47 +70,40 @@ impl Writing {
         // Messages of one stream keep their order.
         batch.sort_by_key(|outgoing| outgoing.publisher);
         let limit = self.connection.frame_max();
-        let mut frame = Frame::default();
+        let mut frame = Publish::new(0);
+        let mut publisher_before = 0;
         for Outgoing {
             publisher,
             id,
             message,
         } in batch
         {
-            let stored = properties::of(&message, id);
-            let size = usize::try_from(stored.encoded_size()).unwrap_or(usize::MAX);
-            let bytes = size.saturating_add(MESSAGE_EXTRA);
-            if publisher != frame.publisher || limit.min(FRAME_BYTES) < frame.size() + bytes {
-                self.publish(&mut frame).await?;
+            self.message.clear();
+            properties::write(&message, id, &mut self.message);
+            let bytes = Publish::bytes_of(self.message.len());
+            let is_full = limit.min(FRAME_BYTES) < frame.len() + bytes;
+            if publisher != publisher_before || is_full {
+                self.publish(mem::replace(&mut frame, Publish::new(publisher)))
+                    .await?;
+                publisher_before = publisher;
             }
-            if limit < FRAME_EXTRA + bytes {
-                let body = message.body.len();
-                return Err(Error::Oversize {
-                    bytes: body,
-                    limit: limit.saturating_sub(FRAME_EXTRA + bytes - body),
-                });
+            if limit < frame.len() + bytes {
+                return Err(oversize(&message, frame.len() + bytes, limit));
             }
-            frame.publisher = publisher;
-            frame.bytes += bytes;
-            frame.messages.push(PublishedMessage::new(id, stored, None));
+            frame.push(id, &self.message);
         }
-        self.publish(&mut frame).await
+        self.publish(frame).await
     }
 
-    async fn publish(&mut self, frame: &mut Frame) -> Result<(), Error> {
-        let Frame {
-            publisher,
-            messages,
-            ..
-        } = mem::take(frame);
-        if messages.is_empty() {
+    async fn publish(&mut self, frame: Publish) -> Result<(), Error> {
+        if frame.is_empty() {
             return Ok(());
         }
         self.frames += 1;
         if self.frames == LOST_FRAME && sabotage::has(Defect::LoseFrame) {
             return Ok(());
         }
-        self.connection.publish(publisher, messages).await
+        self.connection.publish(frame).await
     }
 
     /// An engine before this one may have written after its end was looked at.
@@ -135,8 +117,11 @@ impl Writing {
     }
 }
 
-impl Frame {
-    fn size(&self) -> usize {
-        FRAME_EXTRA + self.bytes
+/// A message whose frame has `bytes` bytes, where the broker takes `limit`.
+fn oversize(message: &Message, bytes: usize, limit: usize) -> Error {
+    let body = message.body.len();
+    Error::Oversize {
+        bytes: body,
+        limit: limit.saturating_sub(bytes - body),
     }
 }
