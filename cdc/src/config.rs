@@ -4,6 +4,7 @@
 
 mod amqp_uri;
 mod arguments;
+mod begin;
 mod documents;
 mod effective;
 mod embedded;
@@ -29,6 +30,7 @@ mod topology;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use self::{
+    begin::Begin,
     documents::{env_example, reference},
     effective::{Effective, effective},
     embedded::Embedded,
@@ -52,7 +54,7 @@ use crate::{
     encode::{self, Compression, Shape},
     lease,
     pipeline::{self, Policies},
-    rabbitmq::{Broker, Needs, Permission, Queue},
+    rabbitmq::{Broker, Needs, Permission, Queue, QueueType},
     sink, snapshot as stage,
     source::{self, FullDocument},
     start::Start,
@@ -100,6 +102,8 @@ pub struct TailConfig {
     pub startup_timeout: Duration,
     /// How many messages are shown at most.
     pub count: Option<u64>,
+    /// Where the reading of a stream begins.
+    pub begin: Begin,
     /// Whether to wait for more when the queue is empty.
     pub follow: bool,
     /// Whether every message stays in the queue.
@@ -113,6 +117,8 @@ pub struct TailConfig {
 pub struct TailOptions {
     /// How many messages are shown at most.
     pub count: Option<String>,
+    /// Where the reading of a stream begins.
+    pub from: Option<String>,
     /// Not to wait for more when the queue is empty.
     pub no_follow: bool,
     /// To leave every message in the queue.
@@ -251,12 +257,26 @@ impl TailConfig {
                 faults.add("--count", fault);
                 None
             }),
+            begin: begin(rabbit.queue_type, options, &mut faults),
             follow: !options.no_follow,
             peek: options.peek,
             json: options.json,
         };
         faults.or(config)
     }
+}
+
+fn begin(kind: Option<QueueType>, options: &TailOptions, faults: &mut Faults) -> Begin {
+    let Some(text) = &options.from else {
+        return Begin::First;
+    };
+    if kind != Some(QueueType::Stream) {
+        faults.add("--from", "it is for streams; set CDC_QUEUE_TYPE to stream");
+    }
+    Begin::parse(text).unwrap_or_else(|fault| {
+        faults.add("--from", fault);
+        Begin::First
+    })
 }
 
 fn encode(

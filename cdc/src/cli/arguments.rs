@@ -67,6 +67,13 @@ fn command(run: &[Setting], tail: &[Setting]) -> Clap {
                 .long("count")
                 .value_name("N")
                 .help("Stop after this many messages [default: no limit]"),
+            Arg::new("from")
+                .long("from")
+                .value_name("WHERE")
+                .help(
+                    "Where to begin in a stream: first, last, next, an offset, or a time such as 2026-11-28T12:00:00Z \
+                     [default: first]",
+                ),
             switch(
                 "no-follow",
                 "Stop when the queue is empty, instead of waiting for more",
@@ -160,6 +167,7 @@ fn shown(matches: &ArgMatches) -> Shown {
 fn options(matches: &ArgMatches) -> TailOptions {
     TailOptions {
         count: matches.get_one("count").cloned(),
+        from: matches.get_one("from").cloned(),
         no_follow: matches.get_flag("no-follow"),
         peek: matches.get_flag("peek"),
         json: matches.get_flag("json"),

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, headers};
 use crate::{
-    config::TailConfig,
+    config::{Begin, TailConfig},
     rabbitmq::{self, Connection, Queue, QueueType},
 };
 
@@ -45,6 +45,8 @@ const SUBSCRIPTIONS_MAX: u32 = 32;
 const QUIET: Duration = Duration::from_millis(50);
 /// How often a queue has to be found empty: a busy broker may answer so in error.
 const EMPTY: u32 = 2;
+/// The same where only silence tells that a stream has no more.
+const QUIET_LOOKS: u32 = 20;
 /// Longest wait for one message, or for the answer to a close, when everything is given back: the single active
 /// consumer of the queue may be another one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -74,6 +76,8 @@ pub(super) struct Consumer {
     acknowledged: u64,
     /// Whether the next message may be one that came back earlier.
     returned: bool,
+    /// Where a stream's reading begins.
+    begin: Begin,
     /// The part of a stream that was taken.
     pub(super) offsets: Option<Range<i64>>,
 }
@@ -105,6 +109,7 @@ impl Consumer {
             printed: 0,
             acknowledged: 0,
             returned: true,
+            begin: config.begin,
             offsets,
         })
     }
@@ -146,7 +151,7 @@ impl Consumer {
                     return Ok(Some(delivery));
                 },
                 () = sleep(QUIET), if until_empty => {
-                    if empty == EMPTY {
+                    if empty == self.looks() {
                         return Ok(None);
                     }
                     empty = if self.is_empty().await? { empty + 1 } else { 0 };
@@ -244,8 +249,9 @@ impl Consumer {
         qos.await?;
         let mut arguments = FieldTable::default();
         if self.queue.kind == Some(QueueType::Stream) {
-            let next = self.offsets.as_ref().map_or(0, |taken| taken.end);
-            arguments.insert("x-stream-offset".into(), AMQPValue::LongLongInt(next));
+            let next = self.offsets.as_ref().map(|taken| taken.end);
+            let begin = next.map_or(self.begin, Begin::Offset);
+            arguments.insert("x-stream-offset".into(), offset(begin));
         }
         let queue = self.queue.name.as_str().into();
         let tag = format!("cdc-tail-{:05}", self.subscriptions).into();
@@ -292,6 +298,14 @@ impl Consumer {
         }
     }
 
+    /// How often the queue has to be found empty.
+    fn looks(&self) -> u32 {
+        match self.begin {
+            Begin::First => EMPTY,
+            _ => QUIET_LOOKS,
+        }
+    }
+
     /// Whether the queue has no message that was not taken.
     async fn is_empty(&self) -> lapin::Result<bool> {
         let options = QueueDeclareOptions {
@@ -300,6 +314,10 @@ impl Consumer {
         };
         let (name, none) = (self.queue.name.as_str().into(), FieldTable::default());
         let found = self.channel.queue_declare(name, options, none).await?;
+        if self.queue.kind == Some(QueueType::Stream) && self.begin != Begin::First {
+            // The broker tells how many messages it has, not how many come after an offset.
+            return Ok(true);
+        }
         // A stream keeps what was taken.
         let kept = self
             .offsets
@@ -319,6 +337,21 @@ impl Consumer {
 
     fn lost(&self, error: lapin::Error) -> Error {
         Error::Broker(self.connection.queue_lost(&self.queue.name, error))
+    }
+}
+
+/// The argument that says where a stream's reading begins.
+fn offset(begin: Begin) -> AMQPValue {
+    let word = |word: &str| AMQPValue::LongString(word.into());
+    match begin {
+        Begin::First => word("first"),
+        Begin::Last => word("last"),
+        Begin::Next => word("next"),
+        Begin::Offset(offset) => AMQPValue::LongLongInt(offset),
+        Begin::Time(time) => {
+            let seconds = time.timestamp_millis().div_euclid(1000);
+            AMQPValue::Timestamp(seconds.try_into().unwrap_or_default())
+        }
     }
 }
 

@@ -273,6 +273,35 @@ async fn a_stream_is_shown_from_its_begin_every_time() {
 }
 
 #[tokio::test]
+async fn a_stream_is_shown_from_where_one_wants() {
+    let scenario = Scenario::new("tail_from").await;
+    fill(&scenario, "stream", 0..500).await;
+    let mut settings = settings(&scenario, amqp_uri());
+    let classic = Tail::start_with(&settings, &["--from", "3"]).rest().await;
+    assert_eq!(classic.1.code, Some(64));
+    assert!(
+        classic.1.log.contains("--from: it is for streams"),
+        "{}",
+        classic.1.log
+    );
+    settings.push(("CDC_QUEUE_TYPE".to_owned(), "stream".to_owned()));
+    for (from, first) in [("first", 0), ("490", 490), ("2020-01-01T00:00:00Z", 0)] {
+        let arguments = ["--no-follow", "--from", from];
+        let (numbers, finished) = Tail::start_with(&settings, &arguments).rest().await;
+        assert_eq!(numbers, ordered(first..500), "{from}");
+        assert_eq!(finished.code, Some(0));
+    }
+    let last = Tail::start_with(&settings, &["--no-follow", "--from", "last"]);
+    let (numbers, _) = last.rest().await;
+    assert!(
+        numbers.len() < 500 && numbers.ends_with(&[499]),
+        "{numbers:?}"
+    );
+    let next = Tail::start_with(&settings, &["--no-follow", "--from", "next"]);
+    assert_eq!(next.rest().await.0, ordered(0..0));
+}
+
+#[tokio::test]
 async fn a_missing_queue_is_an_error_and_stays_missing() {
     let scenario = Scenario::new("tail_missing").await;
     for _ in 0..2 {
