@@ -19,6 +19,7 @@ mod queue;
 mod rehearsal;
 mod scheduling;
 pub mod stream;
+mod super_stream;
 mod tls;
 mod topology;
 mod transport;

@@ -216,6 +216,12 @@ impl Sessions {
         if self.has_led {
             return;
         }
+        if let Some(reason) = &survey.no_super_stream {
+            warn!(
+                reason,
+                "consumers can read the partitions' streams one by one, but not as one super stream"
+            );
+        }
         for (queue, danger) in &survey.dangers {
             warn!(queue, "messages in the queue are in danger: {danger}");
         }

@@ -60,6 +60,8 @@ pub struct Survey {
     pub dangers: Vec<(String, Danger)>,
     /// Queues whose properties could not be seen, and why.
     pub unseen: Vec<(String, &'static str)>,
+    /// Why the partitions' streams are no super stream, where they were to be one.
+    pub no_super_stream: Option<String>,
 }
 
 /// What a look at a queue tells.
@@ -107,6 +109,7 @@ impl Topology {
                 connection.bind(queue, exchange, binding).await?;
             }
         }
+        survey.no_super_stream = self.declare_super_stream(connection).await?;
         Ok(survey)
     }
 
@@ -216,6 +219,7 @@ impl Topology {
                 }
             }
         }
+        needs = needs.with(&self.super_stream_needs());
         if self.is_bound() {
             let exchange = &self.exchange.name;
             needs = needs.and(Configure, exchange).and(Read, exchange);

@@ -161,6 +161,36 @@ async fn a_leader_that_wakes_up_changes_nothing() {
 }
 
 #[tokio::test]
+async fn partitions_are_a_super_stream() {
+    let Some(mut scenario) = native("stream_super").await else {
+        return;
+    };
+    scenario.set("CDC_PARTITIONS", "3");
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..300).await;
+    engine
+        .metric_reaches("cdc_messages_confirmed_total", 300.0)
+        .await;
+    let (connection, _events) = places::connection(&scenario).await;
+    let streams: Vec<String> = (0..3).map(|n| format!("{}.{n}", scenario.name)).collect();
+    let found = connection.partitions(&scenario.name).await.unwrap();
+    assert_eq!(found, streams);
+    drop(engine.stop().await);
+    scenario.start().await;
+
+    // An exchange of that name that is something else.
+    let mut other = native("stream_other").await.unwrap();
+    other.declare_exchange(&other.name).await;
+    other.set("CDC_PARTITIONS", "3");
+    let engine = other.start().await;
+    engine.wait_for("but not as one super stream").await;
+    other.insert_numbers(0..300).await;
+    engine
+        .metric_reaches("cdc_messages_confirmed_total", 300.0)
+        .await;
+}
+
+#[tokio::test]
 async fn without_the_protocol_a_stream_is_written_by_amqp_and_that_is_said() {
     let Some(mut scenario) = native("stream_auto").await else {
         return;

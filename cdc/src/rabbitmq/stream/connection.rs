@@ -21,6 +21,7 @@ use rabbitmq_stream_protocol::{
         metadata::{MetadataCommand, MetadataResponse},
         query_publisher_sequence::{QueryPublisherRequest, QueryPublisherResponse},
         subscribe::SubscribeCommand,
+        superstream_partitions::{SuperStreamPartitionsRequest, SuperStreamPartitionsResponse},
         unsubscribe::UnSubscribeCommand,
     },
 };
@@ -180,6 +181,17 @@ impl Connection {
                 port,
             })
         }))
+    }
+
+    /// The streams of the super stream `name`, in their order.
+    ///
+    /// # Errors
+    /// Whatever ends the connection.
+    pub async fn partitions(&self, name: &str) -> Result<Vec<String>, Error> {
+        let ask = |id| SuperStreamPartitionsRequest::new(id, name.to_owned());
+        let answer: SuperStreamPartitionsResponse =
+            self.ask("a super stream's partitions", ask).await?;
+        Ok(answer.streams)
     }
 
     /// Declares the publisher `number` of this connection, which has a `name` of its own on `stream`.
