@@ -54,7 +54,15 @@ impl Proxy {
     /// # Errors
     /// If there is no port.
     pub async fn start(target: String, latency: Duration) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(([127, 0, 0, 1], 0).into(), target, latency).await
+    }
+
+    /// The same at this address; port 0 is a free one.
+    ///
+    /// # Errors
+    /// If it is taken.
+    pub async fn start_at(at: SocketAddr, target: String, latency: Duration) -> Result<Self> {
+        let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
         let (mode, modes) = watch::channel(Mode::Pass);
         let (ends, end) = watch::channel(End::Cut);

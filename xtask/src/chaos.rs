@@ -16,7 +16,11 @@ use crate::{
     local_start::brokers,
     progress::Progress,
     project::Project,
-    servers::{self, native::Native, stack::Stack},
+    servers::{
+        self,
+        native::{Native, broker::Broker},
+        stack::Stack,
+    },
     turn::Turn,
 };
 
@@ -68,7 +72,7 @@ pub(crate) struct Chaos {
     #[arg(long, default_value_t = 1, value_parser = brokers)]
     brokers: u16,
     /// Type of the queue [default: classic, and quorum with several nodes]
-    #[arg(long, value_parser = ["classic", "quorum"])]
+    #[arg(long, value_parser = ["classic", "quorum", "stream"])]
     queue_type: Option<String>,
     /// Over how many queues the engine spreads the changes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -154,6 +158,10 @@ impl Chaos {
             .env("CDC_CHAOS_PLAN", plan)
             .env("CDC_CHAOS_MONGO_URI", servers.stack.mongo_uri())
             .env("CDC_CHAOS_AMQP_URI", servers.stack.amqp_uris().join(","));
+        if Broker::find(project, progress, self.offline)?.has_streams() {
+            let addresses = servers.stack.stream_addresses().join(",");
+            command.env("CDC_CHAOS_STREAM_ADDRESS", addresses);
+        }
         let limit = Duration::from_secs_f64(self.minutes * 60.0) + MARGIN;
         child::exit_code(command, &project.interrupt, limit)
     }

@@ -35,6 +35,9 @@ pub(crate) struct Stack {
     pub(crate) amqp_port: u16,
     pub(crate) management_port: u16,
     pub(crate) stream_port: u16,
+    /// Whether the nodes tell clients of streams of a port on which nobody listens, so that these stay where they
+    /// connected, behind a proxy.
+    pub(crate) hides_streams: bool,
     /// How many nodes the broker has.
     pub(crate) brokers: u16,
     /// User and password of the broker beside guest.
@@ -138,6 +141,7 @@ impl Stack {
         let folder = project.target.join("chaos-servers");
         Self {
             brokers,
+            hides_streams: true,
             ..Self::first_free("chaos", &folder, CHAOS_OFFSET)
         }
     }
@@ -174,6 +178,7 @@ impl Stack {
             management_port: 15683 + offset,
             // No other one ends on the same digit, a node's of a cluster neither.
             stream_port: 5556 + offset,
+            hides_streams: false,
             brokers: 1,
             credentials: ("guest".to_owned(), "guest".to_owned()),
             vhost: "/".to_owned(),
@@ -233,6 +238,12 @@ impl Stack {
     /// Host and port of streams in their own protocol, of a broker that has them.
     pub(crate) fn stream_address(&self) -> String {
         format!("127.0.0.1:{}", self.stream_port)
+    }
+
+    /// The same of all nodes.
+    pub(crate) fn stream_addresses(&self) -> Vec<String> {
+        let ports = self.nodes().map(|node| node.stream_port);
+        ports.map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
     /// Addresses of all nodes of the broker, for a program.

@@ -23,6 +23,7 @@ mod run;
 pub mod schedule;
 mod servers;
 mod setup;
+mod ways;
 mod work;
 mod writer;
 
@@ -85,6 +86,9 @@ pub struct Args {
         required = true
     )]
     pub amqp_uri: Vec<String>,
+    /// Host and port of each node's streams in their own protocol
+    #[arg(long, env = "CDC_CHAOS_STREAM_ADDRESS", value_delimiter = ',')]
+    pub stream_address: Vec<String>,
 }
 
 /// Type of the queue that the engine publishes to.
@@ -94,6 +98,8 @@ pub enum QueueType {
     Classic,
     /// Replicated.
     Quorum,
+    /// A stream, by the broker's own protocol for it: each change arrives once.
+    Stream,
 }
 
 impl QueueType {
@@ -102,6 +108,7 @@ impl QueueType {
         match self {
             Self::Classic => "classic",
             Self::Quorum => "quorum",
+            Self::Stream => "stream",
         }
     }
 }

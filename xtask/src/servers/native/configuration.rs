@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use super::broker::Broker;
 use crate::servers::{node::Node, stack::Stack};
 
+/// On which nobody listens.
+const NOBODYS_PORT: u16 = 1;
+
 /// Puts all that a node of the broker reads into its folder.
 pub(super) fn write(stack: &Stack, node: &Node, broker: &Broker) -> Result<()> {
     let folder = &node.folder;
@@ -39,7 +42,7 @@ fn configuration(stack: &Stack, node: &Node, broker: &Broker) -> String {
     let definitions = stack.rabbitmq_folder().join("definitions.json");
     let definitions = (node.amqp_port == stack.amqp_port)
         .then(|| format!("load_definitions = {}\n", definitions.display()));
-    let streams = broker.has_streams().then(|| streams(node));
+    let streams = broker.has_streams().then(|| streams(stack, node));
     let cluster = (1 < stack.brokers).then(|| cluster(stack));
     [Some(node_itself), streams, definitions, cluster]
         .into_iter()
@@ -48,12 +51,17 @@ fn configuration(stack: &Stack, node: &Node, broker: &Broker) -> String {
 }
 
 /// Where streams are offered in their own protocol, and where a node tells its clients that it is.
-fn streams(node: &Node) -> String {
+fn streams(stack: &Stack, node: &Node) -> String {
     let port = node.stream_port;
+    let told = if stack.hides_streams {
+        NOBODYS_PORT
+    } else {
+        port
+    };
     format!(
         "stream.listeners.tcp.1 = 127.0.0.1:{port}\n\
          stream.advertised_host = localhost\n\
-         stream.advertised_port = {port}\n"
+         stream.advertised_port = {told}\n"
     )
 }
 

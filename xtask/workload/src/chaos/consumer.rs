@@ -1,13 +1,18 @@
 //! Takes every message out of the queue, in order, and survives whatever happens to the broker.
 //!
 //! A message is acknowledged after it was recorded. What the broker hands over once more, because the
-//! acknowledgement was lost with the connection, was recorded already and says so (`redelivered`).
+//! acknowledgement was lost with the connection, was recorded already and says so (`redelivered`). A stream hands over what
+//! comes after the last message that was recorded.
 
 use std::{rc::Rc, time::Duration};
 
 use anyhow::Result;
 use futures_util::StreamExt;
-use lapin::{message::Delivery, options::BasicAckOptions, types::ShortString};
+use lapin::{
+    message::Delivery,
+    options::BasicAckOptions,
+    types::{AMQPValue, ShortString},
+};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -31,8 +36,10 @@ pub(super) async fn consume(
     partition: u16,
     database: String,
 ) -> Result<()> {
+    // Of a stream, which keeps what was taken.
+    let mut next = 0;
     while !record.is_over() {
-        let Ok((connection, mut deliveries)) = queue.consume(partition).await else {
+        let Ok((connection, mut deliveries)) = queue.consume(partition, next).await else {
             sleep(RETRY).await;
             continue;
         };
@@ -41,6 +48,7 @@ pub(super) async fn consume(
                 Err(_) => {}
                 Ok(Some(Ok(delivery))) => {
                     note(&record, &delivery, partition, &database);
+                    next = offset(&delivery).map_or(next, |offset| offset + 1);
                     let ack = delivery.ack(BasicAckOptions::default());
                     if !matches!(timeout(ACK_LIMIT, ack).await, Ok(Ok(_))) {
                         break;
@@ -52,6 +60,15 @@ pub(super) async fn consume(
         queue::close(connection).await;
     }
     Ok(())
+}
+
+/// Where in a stream a message is; none in another queue.
+fn offset(delivery: &Delivery) -> Option<i64> {
+    let headers = delivery.properties.headers().as_ref()?;
+    match headers.inner().get(queue::OFFSET)? {
+        AMQPValue::LongLongInt(offset) => Some(*offset),
+        _ => None,
+    }
 }
 
 fn note(record: &Record, delivery: &Delivery, partition: u16, database: &str) {

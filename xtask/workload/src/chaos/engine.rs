@@ -11,10 +11,10 @@ use std::{
 };
 
 use anyhow::Result;
-use harness::{Process, Proxy, Signal, Usage, engine::Admin};
+use harness::{Process, Signal, Usage, engine::Admin};
 use tokio::time::{sleep, timeout};
 
-use super::{ledger::Flaw, logs::Log, record::Record};
+use super::{ledger::Flaw, logs::Log, record::Record, ways::Ways};
 
 /// Pause between two looks at the process.
 const POLL: Duration = Duration::from_millis(10);
@@ -30,8 +30,8 @@ pub(super) struct Engine {
     pub(super) program: PathBuf,
     pub(super) settings: Vec<(&'static str, String)>,
     pub(super) folder: PathBuf,
-    /// Its way to each node of the broker.
-    pub(super) proxies: Vec<Proxy>,
+    /// Its ways to the broker.
+    pub(super) ways: Ways,
     pub(super) admin: Admin,
     pub(super) log: Log,
     pub(super) record: Rc<Record>,
@@ -89,12 +89,6 @@ impl Engine {
     /// Whether it is the one that publishes, as far as it says so.
     pub(super) async fn is_leader(&self) -> bool {
         self.is_running() && self.admin.is_leader().await
-    }
-
-    /// The node of the broker that it is connected to, as far as one can see; the first one if to none.
-    pub(super) fn node(&self) -> usize {
-        let connected = |proxy: &Proxy| 0 < proxy.connections();
-        self.proxies.iter().position(connected).unwrap_or_default()
     }
 
     pub(super) fn signal(&self, signal: Signal) {

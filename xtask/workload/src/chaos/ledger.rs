@@ -32,6 +32,8 @@ const KEPT: usize = 50;
 #[derive(Debug)]
 pub struct Ledger {
     judged: Copies,
+    /// Whether each change arrives once.
+    is_exact: bool,
     writers: Vec<Vec<Record>>,
     deletes: HashMap<DocumentId, u32>,
     messages: HashMap<String, ChangeId>,
@@ -70,6 +72,7 @@ impl Ledger {
     pub fn new(writers: usize, judged: Copies) -> Self {
         Self {
             judged,
+            is_exact: false,
             writers: (0..writers).map(|_| Vec::new()).collect(),
             deletes: HashMap::new(),
             messages: HashMap::new(),
@@ -89,6 +92,12 @@ impl Ledger {
         let orders = (0..partitions).map(|_| Order::new(self.writers.len()));
         self.orders = orders.collect();
         self
+    }
+
+    /// The same where a change must not arrive twice.
+    #[must_use]
+    pub fn exactly_once(self, is_exact: bool) -> Self {
+        Self { is_exact, ..self }
     }
 
     /// Notes changes that are about to be sent in one go, and returns their numbers.
@@ -167,7 +176,7 @@ impl Ledger {
             self.violation(Flaw::Altered, at, message.to_string());
         }
         if !is_first {
-            self.tally.replayed += usize::from(!message.redelivered);
+            self.note_copy(message, at);
             return None;
         }
         if judged == Copies::First {
@@ -180,6 +189,17 @@ impl Ledger {
         let is_awaited = self.record(id).answer == Answer::Acknowledged;
         self.outstanding -= usize::from(is_awaited);
         Some(sent)
+    }
+
+    /// Notes another copy of what has arrived.
+    fn note_copy(&mut self, message: &Message, at: Duration) {
+        if message.redelivered {
+            return;
+        }
+        self.tally.replayed += 1;
+        if self.is_exact {
+            self.violation(Flaw::Duplicates, at, message.to_string());
+        }
     }
 
     /// Takes a message that says nothing that a writer of ours could have caused.

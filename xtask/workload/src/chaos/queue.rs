@@ -9,14 +9,17 @@ use lapin::{
         BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
         QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
     uri::AMQPUri,
 };
 use rand::seq::SliceRandom;
 use tokio::time::timeout;
 
+use super::QueueType;
 use crate::broker;
 
+/// Where to begin in a stream, and where in it a message is.
+pub(super) const OFFSET: &str = "x-stream-offset";
 /// Messages that are on their way to us.
 const PREFETCH: u16 = 200;
 /// Longest time for one connection: a paused broker takes a connection and says nothing.
@@ -38,6 +41,7 @@ pub(super) struct Queue {
     /// Empty if the engine publishes straight to the queues.
     pub(super) exchange: String,
     pub(super) arguments: FieldTable,
+    pub(super) kind: QueueType,
 }
 
 impl Queue {
@@ -136,10 +140,19 @@ impl Queue {
         outcome
     }
 
-    /// Starts to take from a partition's queue. A node that is cut off from it would keep us waiting.
-    pub(super) async fn consume(&self, partition: u16) -> Result<(Connection, Deliveries)> {
+    /// Starts to take from a partition's queue, in a stream from the offset `next` on. A node that is cut off from it
+    /// would keep us waiting.
+    pub(super) async fn consume(
+        &self,
+        partition: u16,
+        next: i64,
+    ) -> Result<(Connection, Deliveries)> {
         let (connection, channel) = self.open().await?;
         let name = self.of(partition);
+        let mut arguments = FieldTable::default();
+        if self.kind == QueueType::Stream {
+            arguments.insert(OFFSET.into(), AMQPValue::LongLongInt(next));
+        }
         let consuming = async {
             let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
             qos.await.context("set the prefetch")?;
@@ -147,7 +160,7 @@ impl Queue {
                 name.as_str().into(),
                 "".into(),
                 BasicConsumeOptions::default(),
-                FieldTable::default(),
+                arguments,
             );
             consuming.await.context("listen to the queue")
         };

@@ -19,6 +19,8 @@ pub(super) struct Report {
     pub(super) engines: usize,
     pub(super) tally: Tally,
     pub(super) violations: Vec<Violation>,
+    /// Whether each change had to arrive once.
+    pub(super) is_exact: bool,
     pub(super) faults: BTreeMap<Kind, usize>,
     pub(super) recovery: Recovery,
     pub(super) peak_memory: u64,
@@ -64,10 +66,16 @@ impl Report {
         if let Some(snapshots) = &self.snapshots {
             report["snapshots"] = snapshots.json();
         }
-        for flaw in Flaw::ALL {
+        for flaw in self.flaws() {
             report[flaw.name()] = tally.of(flaw).into();
         }
         report
+    }
+
+    /// What was looked for.
+    fn flaws(&self) -> impl Iterator<Item = Flaw> {
+        let is_judged = |flaw: &Flaw| self.is_exact || *flaw != Flaw::Duplicates;
+        Flaw::ALL.into_iter().filter(is_judged)
     }
 
     /// For people.
@@ -77,7 +85,7 @@ impl Report {
         let written = format!("{} ({} unknown)", tally.written, tally.unknown);
         let delivered = format!("{} ({} replayed)", tally.delivered, tally.replayed);
         let mut rows = vec![row("written", written), row("delivered", delivered)];
-        rows.extend(Flaw::ALL.map(|flaw| {
+        rows.extend(self.flaws().map(|flaw| {
             let name = flaw.name().replace('_', " ");
             (name, tally.of(flaw).to_string())
         }));

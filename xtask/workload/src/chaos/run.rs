@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Args,
+    Args, QueueType,
     change::{COLLECTIONS, WriterId},
     consumer,
     copy::{self, Copy},
@@ -58,7 +58,9 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
     } else {
         Copies::First
     };
-    let ledger = Ledger::new(usize::from(DROPPER) + 1, judged).over(args.partitions);
+    let ledger = Ledger::new(usize::from(DROPPER) + 1, judged)
+        .over(args.partitions)
+        .exactly_once(args.queue_type == QueueType::Stream);
     let copy = args.snapshot.map(|_| Copy::new());
     let record = Rc::new(Record::new(ledger, copy));
     let run = Run {
@@ -202,6 +204,7 @@ impl Run<'_> {
             let uri = &self.args.mongo_uri;
             let database = &self.names.database;
             let writer = Writer::connect(number, uri, database, self.seed, record).await?;
+            let writer = writer.up_to(setup::longest_content(self.args));
             match number {
                 0 => writers.spawn_local(writer.pulse()),
                 DROPPER => writers.spawn_local(writer.drop_collections()),

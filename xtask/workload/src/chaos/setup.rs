@@ -1,10 +1,10 @@
 //! Puts a run together: servers as the plan says, engines behind proxies, a queue.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bson::oid::ObjectId;
-use harness::{Proxy, engine::Admin};
+use harness::engine::Admin;
 use lapin::{
     types::{AMQPValue, FieldTable},
     uri::AMQPUri,
@@ -19,13 +19,14 @@ use super::{
     queue::Queue,
     record::Record,
     servers::Servers,
+    ways::Ways,
     writer,
 };
 use crate::hint::Hinted;
 
-/// How long the way to the broker is. Without it hardly anything would be on its way when a fault comes; all of it
-/// there, so that what is not confirmed has not arrived either.
-const LATENCY: Duration = Duration::from_millis(15);
+/// Bytes of a content so that each message of it fits into a stream's frame, which takes 1 MiB: an update may have it
+/// twice, and JSON escapes some of it.
+const STREAM_CONTENT: usize = 300_000;
 
 /// How long a snapshot takes.
 const SNAPSHOT_SECONDS: u32 = 8;
@@ -61,6 +62,7 @@ pub(super) fn kinds(args: &Args) -> Result<Vec<Kind>> {
         )
         .into());
     }
+    check_streams(args)?;
     let has_cluster = 1 < args.amqp_uri.len();
     let can = |kind: &Kind| {
         (args.plan.is_some() || !kind.needs_servers()) && (has_cluster || !kind.needs_cluster())
@@ -84,6 +86,26 @@ pub(super) fn kinds(args: &Args) -> Result<Vec<Kind>> {
     }
 }
 
+/// What goes to a stream by its own protocol goes through no exchange, and a stream refuses nothing.
+fn check_streams(args: &Args) -> Result<()> {
+    if args.queue_type != QueueType::Stream {
+        return Ok(());
+    }
+    if args.stream_address.len() != args.amqp_uri.len() {
+        let message = "the broker has no streams in their own protocol";
+        return Err(Hinted::new(message, "it takes RabbitMQ 3.11 or newer").into());
+    }
+    let is_of_queues = |kind: &&Kind| ["unroutable", "nack"].contains(&kind.name());
+    match args.faults.iter().find(is_of_queues) {
+        None => Ok(()),
+        Some(kind) => Err(Hinted::new(
+            format!("{} is no fault of a stream", kind.name()),
+            "leave it out, or run with --queue-type classic",
+        )
+        .into()),
+    }
+}
+
 pub(super) async fn servers(args: &Args) -> Result<Option<Rc<Servers>>> {
     let Some(path) = &args.plan else {
         return Ok(None);
@@ -94,11 +116,11 @@ pub(super) async fn servers(args: &Args) -> Result<Option<Rc<Servers>>> {
 
 pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue> {
     let mut arguments = FieldTable::default();
-    if args.queue_type == QueueType::Quorum {
-        let quorum = AMQPValue::LongString("quorum".into());
-        arguments.insert("x-queue-type".into(), quorum);
+    if args.queue_type != QueueType::Classic {
+        let kind = AMQPValue::LongString(args.queue_type.name().into());
+        arguments.insert("x-queue-type".into(), kind);
     }
-    if 1 < args.amqp_uri.len() {
+    if 1 < args.amqp_uri.len() && args.queue_type != QueueType::Stream {
         // Else a consumer on a node that died gets its share until the node is back, and that comes late.
         let single = AMQPValue::Boolean(true);
         arguments.insert("x-single-active-consumer".into(), single);
@@ -114,7 +136,16 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
             String::new()
         },
         arguments,
+        kind: args.queue_type,
     })
+}
+
+/// Bytes of the longest content that the writers write.
+pub(super) fn longest_content(args: &Args) -> usize {
+    match args.queue_type {
+        QueueType::Stream => STREAM_CONTENT,
+        _ => usize::MAX,
+    }
 }
 
 /// The engines, each with proxies of its own to the broker's nodes.
@@ -126,15 +157,10 @@ pub(super) async fn engines(
 ) -> Result<Vec<Rc<Engine>>> {
     let mut engines = Vec::new();
     for number in 1..=args.engines {
-        let mut proxies = Vec::new();
-        for uri in &queue.uris {
-            let target = format!("{}:{}", uri.authority.host, uri.authority.port);
-            let proxy = Proxy::start(target, LATENCY).await;
-            proxies.push(proxy.context("open a proxy")?);
-        }
+        let ways = Ways::open(&queue.uris, streams(args)).await?;
         let admin = Admin::free();
         let mut settings = settings(args, names, queue);
-        settings.push(("RABBITMQ_URI", through(&queue.uris[0], &proxies)));
+        settings.extend(ways.settings());
         settings.push(("CDC_ADMIN_ADDR", admin.address.clone()));
         let name = format!("engine{number}");
         engines.push(Rc::new(Engine {
@@ -143,7 +169,7 @@ pub(super) async fn engines(
             program: args.engine.clone(),
             settings,
             folder: args.folder.clone(),
-            proxies,
+            ways,
             admin,
             record: Rc::clone(record),
             state: RefCell::new(State::default()),
@@ -163,6 +189,9 @@ fn settings(args: &Args, names: &Names, queue: &Queue) -> Vec<(&'static str, Str
         ("CDC_QUEUE_TYPE", args.queue_type.name().to_owned()),
         ("RABBITMQ_QUEUE_NAME", names.queue.clone()),
     ];
+    if args.queue_type == QueueType::Stream {
+        settings.push(("CDC_STREAM_PROTOCOL", "native".to_owned()));
+    }
     if 1 < args.partitions {
         let operations = "insert,update,replace,delete,drop".to_owned();
         settings.push(("CDC_OPERATIONS", operations));
@@ -186,12 +215,12 @@ pub(super) fn snapshot_rate(documents: u32) -> u32 {
     (documents / SNAPSHOT_SECONDS).max(100)
 }
 
-/// The URI with the proxies' addresses, separated by commas, in the place of its own.
-fn through(uri: &AMQPUri, proxies: &[Proxy]) -> String {
-    let own = format!("{}:{}", uri.authority.host, uri.authority.port);
-    let addresses = proxies.iter().map(|proxy| proxy.address.to_string());
-    let addresses: Vec<_> = addresses.collect();
-    uri.to_string().replacen(&own, &addresses.join(","), 1)
+/// Where each node has streams in their own protocol, if the engine uses that.
+fn streams(args: &Args) -> &[String] {
+    match args.queue_type {
+        QueueType::Stream => &args.stream_address,
+        _ => &[],
+    }
 }
 
 /// The URI of each node.

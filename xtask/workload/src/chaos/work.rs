@@ -44,6 +44,8 @@ pub(super) struct Work {
     /// Number of its next change.
     next: u32,
     documents: Vec<(u8, DocumentId)>,
+    /// Bytes of the longest content.
+    longest: usize,
 }
 
 impl Phase {
@@ -65,7 +67,17 @@ impl Work {
             writer,
             next: 0,
             documents: Vec::new(),
+            longest: usize::MAX,
         }
+    }
+
+    /// The same with no content longer than this.
+    pub(super) fn up_to(self, longest: usize) -> Self {
+        Self { longest, ..self }
+    }
+
+    fn length(&self, rng: &mut StdRng) -> usize {
+        length(rng).min(self.longest)
     }
 
     /// One small document.
@@ -84,8 +96,10 @@ impl Work {
             0..=1 if self.documents.len() < MOST_DOCUMENTS => {
                 let collection = any_collection(rng);
                 let count = rng.random_range(2..=batch);
-                let inserts = (0..count)
-                    .map(|_| self.write(Operation::Insert, collection, None, length(rng)));
+                let inserts = (0..count).map(|_| {
+                    let length = self.length(rng);
+                    self.write(Operation::Insert, collection, None, length)
+                });
                 (inserts.collect(), Together::Batch)
             }
             2 => {
@@ -119,11 +133,13 @@ impl Work {
         };
         if operation == Operation::Insert {
             let collection = any_collection(rng);
-            return self.write(operation, collection, None, length(rng));
+            let length = self.length(rng);
+            return self.write(operation, collection, None, length);
         }
         let chosen = rng.random_range(0..self.documents.len());
         let (collection, document) = self.documents.swap_remove(chosen);
-        self.write(operation, collection, Some(document), length(rng))
+        let length = self.length(rng);
+        self.write(operation, collection, Some(document), length)
     }
 
     /// The next change; without a document, of one that it makes.

@@ -64,6 +64,14 @@ impl Writer {
         })
     }
 
+    /// The same with no content longer than this.
+    pub(super) fn up_to(self, longest: usize) -> Self {
+        Self {
+            work: self.work.up_to(longest),
+            ..self
+        }
+    }
+
     /// Writes without a pause worth the name, one small document at a time.
     pub(super) async fn pulse(mut self) -> Result<()> {
         while self.record.is_running() {

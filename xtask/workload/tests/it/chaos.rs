@@ -39,8 +39,13 @@ fn run(label: &str, defect: &str, flags: &[&str]) -> Run {
         .env("CDC_CHAOS_FOLDER", &folder)
         .env("CDC_CHAOS_MONGO_URI", required("CDC_TEST_MONGO_URI"))
         .env("CDC_CHAOS_AMQP_URI", required("CDC_TEST_AMQP_URI"));
+    if let Some(address) = stream_address() {
+        command.env("CDC_CHAOS_STREAM_ADDRESS", address);
+    }
     if !defect.is_empty() {
         command.env("CDC_TEST_BREAK", defect);
+    }
+    if defect == "early-checkpoint" {
         // What is saved too early is only lost if it was saved before the engine ends.
         command.env("CDC_CHECKPOINT_INTERVAL_MS", "20");
     }
@@ -65,20 +70,27 @@ pub(crate) fn engine() -> PathBuf {
     engine
 }
 
+/// Of the shared broker, which may be older than streams in their own protocol.
+fn stream_address() -> Option<String> {
+    std::env::var("CDC_TEST_STREAM_ADDRESS").ok()
+}
+
 fn count(report: &Value, name: &str) -> u64 {
     report[name].as_u64().unwrap()
 }
 
 /// A violation is told with everything that one needs to look into it.
-fn assert_caught(run: &Run) {
+fn assert_caught(run: &Run, flaw: &str) {
     let Run {
         code,
         report,
         stderr,
     } = run;
     assert_eq!(*code, Some(1), "{stderr}");
-    assert!(0 < count(report, "missing"), "{report}");
-    assert_eq!(report["violations"][0]["flaw"], "missing");
+    assert!(0 < count(report, flaw), "{report}");
+    let violations = report["violations"].as_array().unwrap();
+    let is_told = violations.iter().any(|told| told["flaw"] == flaw);
+    assert!(is_told, "{report}");
     assert!(stderr.contains("engine1.log:"), "{stderr}");
     let repeat = format!("--seed {} ", report["seed"]);
     assert!(stderr.contains(&repeat), "{stderr}");
@@ -93,7 +105,7 @@ fn a_checkpoint_saved_one_event_early_is_caught() {
     };
     let seeds = ["--seed=1", "--seed=2", "--seed=3", "--seed=4"];
     let caught = seeds.into_iter().map(early).find(|run| run.code == Some(1));
-    assert_caught(&caught.expect("one of the runs loses a message"));
+    assert_caught(&caught.expect("one of the runs loses a message"), "missing");
 }
 
 #[test]
@@ -104,7 +116,7 @@ fn a_returned_message_that_is_dropped_is_caught() {
         "--engines=1",
         "--faults=unroutable",
     ];
-    assert_caught(&run("returned", "drop-returned", &flags));
+    assert_caught(&run("returned", "drop-returned", &flags), "missing");
 }
 
 #[test]
@@ -140,6 +152,78 @@ fn the_engine_passes_over_partitions() {
     assert_eq!(report["violations"], serde_json::json!([]));
     assert!(300 < count(&report, "delivered"), "{report}");
     assert!(0 < count(&report, "faults_total"), "{report}");
+}
+
+#[test]
+fn the_engine_passes_on_a_stream_with_each_change_once() {
+    if stream_address().is_none() {
+        return;
+    }
+    let flags = [
+        "--minutes=0.7",
+        "--seed=4",
+        "--queue-type=stream",
+        "--faults=engine-kill,engine-stop,net-cut",
+    ];
+    let Run {
+        code,
+        report,
+        stderr,
+    } = run("stream", "", &flags);
+    assert_eq!(code, Some(0), "{stderr}\n{report}");
+    assert_eq!(report["violations"], serde_json::json!([]));
+    assert_eq!(count(&report, "duplicates"), 0, "{report}");
+    assert!(300 < count(&report, "delivered"), "{report}");
+    assert!(2 <= count(&report, "faults_total"), "{report}");
+}
+
+#[test]
+fn a_place_that_is_not_read_from_the_stream_is_caught() {
+    if stream_address().is_none() {
+        return;
+    }
+    let flags = [
+        "--minutes=0.3",
+        "--seed=1",
+        "--engines=1",
+        "--queue-type=stream",
+        "--faults=engine-kill",
+    ];
+    assert_caught(&run("place", "forget-place", &flags), "duplicates");
+}
+
+#[test]
+fn a_frame_that_never_reaches_the_stream_is_caught() {
+    if stream_address().is_none() {
+        return;
+    }
+    let flags = [
+        "--minutes=0.2",
+        "--seed=1",
+        "--engines=1",
+        "--queue-type=stream",
+        "--faults=engine-kill",
+    ];
+    assert_caught(&run("frame", "lose-frame", &flags), "missing");
+}
+
+#[test]
+fn faults_of_queues_are_refused_on_a_stream() {
+    let output = Command::new(env!("CARGO_BIN_EXE_workload"))
+        .args(["chaos", "--faults=unroutable", "--queue-type=stream"])
+        .args(["--engine=x", "--folder=x", "--stream-address=localhost:1"])
+        .args([
+            "--mongo-uri=mongodb://localhost",
+            "--amqp-uri=amqp://localhost",
+        ])
+        .output()
+        .unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("unroutable is no fault of a stream"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Injector {
         let hit = |end: fn(&Proxy)| {
             for (index, engine) in self.engines.iter().enumerate() {
                 if index == chosen || fault.pick.is_multiple_of(ALL_ENGINES) {
-                    engine.proxies.iter().for_each(end);
+                    engine.ways.all().for_each(end);
                 }
             }
         };
@@ -79,10 +79,10 @@ impl Injector {
     pub(super) async fn connected_node(&self) -> usize {
         for engine in &self.engines {
             if engine.is_leader().await {
-                return engine.node();
+                return engine.ways.node();
             }
         }
-        self.engines[0].node()
+        self.engines[0].ways.node()
     }
 
     /// Mostly the leader, since nothing happens when a standby ends; says whether it is.
@@ -124,7 +124,7 @@ impl Injector {
 ///
 /// So what is sent and not confirmed is lost although the checkpoint was saved meanwhile.
 async fn isolate(engine: &Engine) {
-    let ways = || engine.proxies.iter();
+    let ways = || engine.ways.all();
     let is_passing = ways().all(Proxy::is_passing);
     if is_passing {
         // The last confirms still come, so that the first unconfirmed message is one that did not get out.

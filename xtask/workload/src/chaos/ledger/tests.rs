@@ -254,6 +254,20 @@ fn copies_beyond_the_first_are_replays_unless_the_broker_redelivers() {
 }
 
 #[test]
+fn copies_beyond_the_first_are_duplicates_where_each_change_arrives_once() {
+    let mut ledger = written(1, Copies::First).exactly_once(true);
+    ledger.received(&message(insert(1, 0), 0, 0), NOW);
+    for redelivered in [false, true, false] {
+        let copy = Message {
+            redelivered,
+            ..message(insert(0, 0), 0, 0)
+        };
+        ledger.received(&copy, NOW);
+    }
+    assert_eq!(flaws(ledger), only(Flaw::Duplicates, 1));
+}
+
+#[test]
 fn after_nacks_the_last_copies_count() {
     let order = |judged, numbers: &[u32]| {
         let mut ledger = written(3, judged);

@@ -10,6 +10,8 @@ use crate::chaos::change::{ChangeId, Operation, WriterId};
 pub enum Flaw {
     /// An acknowledged change never arrived, not in every partition where it has to, or only part of a transaction.
     Missing,
+    /// A change arrived twice where that must not be.
+    Duplicates,
     /// A change arrived after one that happened later, or in another partition than its document's changes before.
     OutOfOrder,
     /// A message that no change of ours explains.
@@ -30,8 +32,9 @@ pub enum Flaw {
 
 impl Flaw {
     /// Every one, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Missing,
+        Self::Duplicates,
         Self::OutOfOrder,
         Self::Unexpected,
         Self::Altered,
@@ -46,6 +49,7 @@ impl Flaw {
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::Duplicates => "duplicates",
             Self::OutOfOrder => "out_of_order",
             Self::Unexpected => "unexpected",
             Self::Altered => "altered",

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::Run;
 use crate::{
     chaos::{
+        QueueType,
         ledger::{Copies, Ledger},
         report::{Report, Snapshots},
         say, writer,
@@ -37,6 +38,7 @@ impl Run<'_> {
             engines: self.engines.len(),
             tally,
             violations,
+            is_exact: self.args.queue_type == QueueType::Stream,
             faults: record.faults.take(),
             recovery: record.recovery.take(),
             peak_memory: peak_memory_kib * 1024,
