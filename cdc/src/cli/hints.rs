@@ -163,6 +163,7 @@ impl Hint for operate::check::Advice {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let text = match self {
             Self::Node(error) => return error.hint(),
+            Self::NoStreams(error) => return error.hint(),
             Self::Release(advisory) => Some(advisory.mend),
             Self::NoVersion(_) | Self::ConnectionString(_) | Self::Engine(_) => None,
             Self::Clock(_) => Some("let both machines follow a time server (NTP)"),

@@ -4,7 +4,10 @@ mod servers;
 mod settings;
 mod states;
 
-use crate::support::{Scenario, output};
+use crate::{
+    streams::native,
+    support::{Scenario, output},
+};
 
 /// What `cdc check` said.
 struct Report {
@@ -109,6 +112,23 @@ async fn a_healthy_pipeline_has_ticks_alone_but_for_what_releases_are_known_for(
     assert!(others.iter().all(is_known), "{}", report.text);
     let nothing = scenario.checkpoint().await;
     assert_eq!((nothing, scenario.ready().await), (None, 0));
+}
+
+#[tokio::test]
+async fn a_stream_is_checked_by_its_own_protocol() {
+    let Some(mut scenario) = native("check_stream").await else {
+        return;
+    };
+    scenario.insert_numbers(0..1).await;
+    const WHAT: &str = "rabbitmq: stream protocol";
+    let report = Report::of(&scenario).await;
+    report.has('✓', WHAT, "at most 1048576 bytes", "");
+    scenario.set("RABBITMQ_STREAM_PORT", "1");
+    let report = Report::of(&scenario).await;
+    report.faults(WHAT, "connection refused", "rabbitmq_stream");
+    scenario.set("CDC_STREAM_PROTOCOL", "auto");
+    let report = Report::of(&scenario).await;
+    report.warns(WHAT, "written by AMQP", "rabbitmq_stream");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A scenario whose engines publish by the stream protocol; nothing where the broker is older than that.
-async fn native(label: &str) -> Option<Scenario> {
+pub(crate) async fn native(label: &str) -> Option<Scenario> {
     let address = stream_address()?;
     let mut scenario = Scenario::new(label).await;
     to_streams(&mut scenario, &address);

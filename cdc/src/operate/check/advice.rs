@@ -66,6 +66,9 @@ pub enum Advice {
     /// A queue's arguments endanger messages.
     #[error("messages in the queue `{0}` are in danger: {1}")]
     Danger(String, Danger),
+    /// Messages go to the stream by AMQP.
+    #[error("the stream is written by AMQP, which brings messages again after a crash")]
+    NoStreams(#[source] Box<super::Error>),
     /// What nobody takes in time is dropped.
     #[error(
         "a message that nobody has taken out of its queue after {0} ms is gone, unless the queue has a dead-letter exchange"

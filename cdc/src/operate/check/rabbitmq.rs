@@ -7,7 +7,8 @@ use crate::{
     config::Config,
     lease::Contender,
     pipeline::{OnOversize, OnUnroutable},
-    rabbitmq::{self, Connection, Sight},
+    rabbitmq::{self, Connection, Sight, stream::Connection as StreamConnection},
+    sink::rabbitmq::stream::{Choice, Streams},
 };
 
 /// Longest wait for a connection. Whatever else answers there is asked what it is within that time.
@@ -22,6 +23,7 @@ const QUEUE: &str = "queue";
 const UNROUTABLE: &str = "unroutable";
 const EXPIRY: &str = "expiry";
 const SIZE: &str = "message size";
+const STREAM: &str = "stream protocol";
 
 /// From this release on the limit of a message's size is lower where nobody set one.
 const LOWER_LIMIT: Version = Version(4, 0, 0);
@@ -41,7 +43,11 @@ pub(super) async fn check(config: &Config, steps: &mut Steps) {
     exchange(config, &connection, steps).await;
     queues(config, &connection, steps).await;
     expiry(config, steps);
-    size(config, version, steps);
+    if let Some(streams) = &config.publish.streams {
+        stream(config, streams, steps).await;
+    } else {
+        size(config, version, steps);
+    }
     connection.close().await;
 }
 
@@ -185,6 +191,36 @@ fn expiry(config: &Config, steps: &mut Steps) {
     }
 }
 
+/// Connects by the stream protocol, which tells the limit of a message's size.
+async fn stream(config: &Config, streams: &Streams, steps: &mut Steps) {
+    let broker = config.publish.broker.on_port(streams.port);
+    let connected = steps
+        .answer(StreamConnection::open(&broker, "cdc check"))
+        .await;
+    match connected {
+        Ok((connection, _)) => {
+            let (node, limit) = (connection.node(), connection.frame_max());
+            let what_happens = what_happens(config);
+            let text = format!(
+                "{node} speaks it; a message has at most {limit} bytes with its headers, and a larger one {what_happens}"
+            );
+            steps.good(STREAM, text);
+            connection.close().await;
+        }
+        Err(error) if streams.choice == Choice::Native => steps.fault(STREAM, error),
+        Err(error) => steps.advice(STREAM, Advice::NoStreams(Box::new(error))),
+    }
+}
+
+/// What follows for a message that is too large.
+fn what_happens(config: &Config) -> &'static str {
+    match config.pipeline.policies.on_oversize {
+        OnOversize::Stop => "stops the engine",
+        OnOversize::Park => "is parked without its document",
+        OnOversize::Trim => "is published without its document",
+    }
+}
+
 /// The broker does not tell its limit before a message is larger.
 fn size(config: &Config, version: Option<Version>, steps: &mut Steps) {
     let Some(version) = version else {
@@ -192,11 +228,7 @@ fn size(config: &Config, version: Option<Version>, steps: &mut Steps) {
         return;
     };
     let limit = if version < LOWER_LIMIT { 128 } else { 16 };
-    let what_happens = match config.pipeline.policies.on_oversize {
-        OnOversize::Stop => "stops the engine",
-        OnOversize::Park => "is parked without its document",
-        OnOversize::Trim => "is published without its document",
-    };
+    let what_happens = what_happens(config);
     steps.good(
         SIZE,
         format!(
