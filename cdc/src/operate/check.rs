@@ -5,6 +5,7 @@
 
 mod advice;
 mod advisories;
+mod largest;
 mod mongodb;
 mod rabbitmq;
 mod version;

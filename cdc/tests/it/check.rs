@@ -114,21 +114,24 @@ async fn a_healthy_pipeline_has_ticks_alone_but_for_what_releases_are_known_for(
     assert_eq!((nothing, scenario.ready().await), (None, 0));
 }
 
+const STREAM: &str = "rabbitmq: stream protocol";
+
 #[tokio::test]
 async fn a_stream_is_checked_by_its_own_protocol() {
     let Some(mut scenario) = native("check_stream").await else {
         return;
     };
     scenario.insert_numbers(0..1).await;
-    const WHAT: &str = "rabbitmq: stream protocol";
     let report = Report::of(&scenario).await;
-    report.has('✓', WHAT, "at most 1048576 bytes", "");
+    report.has('✓', STREAM, "at most 1048576 bytes", "");
+    let namespace = format!("in `{}.numbers`", scenario.name);
+    report.has('✓', STREAM, &namespace, "");
     scenario.set("RABBITMQ_STREAM_PORT", "1");
     let report = Report::of(&scenario).await;
-    report.faults(WHAT, "connection refused", "rabbitmq_stream");
+    report.faults(STREAM, "connection refused", "rabbitmq_stream");
     scenario.set("CDC_STREAM_PROTOCOL", "auto");
     let report = Report::of(&scenario).await;
-    report.warns(WHAT, "written by AMQP", "rabbitmq_stream");
+    report.warns(STREAM, "written by AMQP", "rabbitmq_stream");
 }
 
 #[tokio::test]

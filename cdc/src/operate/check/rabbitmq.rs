@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Advice, Error, Server, Steps, Version, mongodb::release};
+use super::{
+    Advice, Error, Server, Steps, Version,
+    largest::{self, Largest},
+    mongodb::release,
+};
 use crate::{
     config::Config,
     lease::Contender,
@@ -201,8 +205,10 @@ async fn stream(config: &Config, streams: &Streams, steps: &mut Steps) {
         Ok((connection, _)) => {
             let (node, limit) = (connection.node(), connection.frame_max());
             let what_happens = what_happens(config);
+            let beside = beside(config, steps).await;
             let text = format!(
-                "{node} speaks it; a message has at most {limit} bytes with its headers, and a larger one {what_happens}"
+                "{node} speaks it; a message has at most {limit} bytes with its headers{beside}, and a larger one \
+                 {what_happens}"
             );
             steps.good(STREAM, text);
             connection.close().await;
@@ -210,6 +216,16 @@ async fn stream(config: &Config, streams: &Streams, steps: &mut Steps) {
         Err(error) if streams.choice == Choice::Native => steps.fault(STREAM, error),
         Err(error) => steps.advice(STREAM, Advice::NoStreams(Box::new(error))),
     }
+}
+
+/// The largest document that was inserted lately, in words; nothing where it is not known.
+async fn beside(config: &Config, steps: &Steps) -> String {
+    let largest = steps.answer(largest::find(config)).await;
+    let largest = largest.ok().flatten();
+    largest.map_or_else(String::new, |largest| {
+        let Largest { namespace, bytes } = largest;
+        format!(" (the largest document of late has {bytes} as BSON, in `{namespace}`)")
+    })
 }
 
 /// What follows for a message that is too large.
