@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::support::{
-    Authority, Broker, Engine, Finished, Pair, Scenario, check, eventually, first_copies, mongo_uri,
+    Authority, Broker, Engine, Finished, Pair, Scenario, check, eventually, first_copies,
+    mongo_uri, stream_address,
 };
 use harness::port;
 use tokio::net::TcpStream;
@@ -12,6 +13,8 @@ use tokio::net::TcpStream;
 struct Secured {
     broker: Broker,
     port: u16,
+    /// The port of streams with TLS, where there are streams.
+    streams: Option<u16>,
 }
 
 impl Secured {
@@ -35,8 +38,19 @@ impl Secured {
             "listeners.ssl.1 = 127.0.0.1:{port}\n{options}ssl_cert_login_from = common_name\n\
              auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\n"
         );
-        let broker = Broker::new(&lines, plugins);
-        let mut secured = Self { broker, port };
+        let streams = stream_address().map(|_| port::free());
+        let of_streams = streams.map_or_else(String::new, |port| {
+            format!(
+                "stream.listeners.ssl.1 = 127.0.0.1:{port}\nstream.advertised_tls_host = localhost\n\
+                 stream.advertised_tls_port = {port}\n"
+            )
+        });
+        let broker = Broker::new(&(lines + &of_streams), plugins);
+        let mut secured = Self {
+            broker,
+            port,
+            streams,
+        };
         secured.up().await;
         secured
     }
@@ -223,20 +237,34 @@ async fn a_client_certificate_is_a_login_and_its_lack_is_told() {
     delivers(&secured, &external).await;
 }
 
-/// The engine itself, from MongoDB to the queue.
+/// The engine itself, from MongoDB to the queue, and to a stream by its own protocol.
 async fn delivers(secured: &Secured, external: &[(String, String)]) {
+    delivers_to(secured, external, secured.port).await;
+    let Some(port) = secured.streams else {
+        return;
+    };
+    let streams = with(
+        external.to_vec(),
+        &[
+            ("CDC_QUEUE_TYPE", "stream"),
+            ("CDC_STREAM_PROTOCOL", "native"),
+            ("RABBITMQ_STREAM_PORT", &port.to_string()),
+        ],
+    );
+    delivers_to(secured, &streams, port).await;
+}
+
+async fn delivers_to(secured: &Secured, settings: &[(String, String)], port: u16) {
     let mut scenario = Scenario::at("external", &mongo_uri(), &secured.broker.uri("")).await;
     scenario.unset("RABBITMQ_URI");
-    for (variable, value) in external {
+    for (variable, value) in settings {
         scenario.set(variable, value);
     }
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
     let deliveries = scenario.take_numbers(10).await;
     assert_eq!(first_copies(&deliveries), (0..10).collect::<Vec<_>>());
-    engine
-        .wait_for(&format!("localhost:{}", secured.port))
-        .await;
+    engine.wait_for(&format!("localhost:{port}")).await;
     assert_eq!(engine.stop().await.code, Some(0));
 }
 
