@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     operate::rfc3339,
-    support::{Broker, Engine, Finished, Scenario, check, eventually, mongo_uri},
+    support::{Broker, Engine, Finished, Scenario, check, eventually, mongo_uri, stream_address},
 };
 
 /// What the engine does on the broker, and the permissions for that. In the names, `Q`, `P` and `X` stand for the queue,
@@ -91,6 +91,22 @@ const DEAD_LETTERS: Mode = Mode {
     is_prepared: false,
 };
 
+/// Without read the engine works too, and cannot see where the stream ends.
+const STREAM: Mode = Mode {
+    label: "stream",
+    settings: &[
+        ("CDC_QUEUE_TYPE", "stream"),
+        ("CDC_STREAM_PROTOCOL", "native"),
+    ],
+    permissions: &[
+        (CONFIGURE, "LOCK"),
+        (CONFIGURE, "Q"),
+        (WRITE, "DEFAULT"),
+        (WRITE, "Q"),
+    ],
+    is_prepared: false,
+};
+
 /// A mode on a broker, with a user of its own.
 struct Place<'a> {
     mode: Mode,
@@ -117,6 +133,10 @@ impl<'a> Place<'a> {
         scenario.set("RABBITMQ_QUEUE_NAME", &queue);
         for (variable, value) in mode.settings {
             scenario.set(variable, value.replace('X', &exchange));
+        }
+        if let Some(address) = broker.stream_address() {
+            let port = address.rsplit_once(':').unwrap().1;
+            scenario.set("RABBITMQ_STREAM_PORT", port);
         }
         let place = Self {
             mode,
@@ -222,7 +242,9 @@ impl<'a> Place<'a> {
 
     /// Whether the engine finds out only when it asks whether another one holds the lock.
     fn is_standbys(&self, privilege: Privilege) -> bool {
-        privilege == (WRITE, "DEFAULT") && self.mode.settings.contains(&EXCHANGE[0])
+        let publishes_there =
+            !self.mode.settings.contains(&EXCHANGE[0]) && self.mode.label != STREAM.label;
+        privilege == (WRITE, "DEFAULT") && !publishes_there
     }
 
     /// How the engine ends without `missing`.
@@ -364,6 +386,14 @@ async fn the_documented_permissions_are_enough() {
 async fn each_missing_permission_is_named_with_the_command_that_grants_it() {
     for mode in [MISSING, NEVER, OWN_EXCHANGE, ALL, DEAD_LETTERS] {
         each_missing_permission_is_named(mode).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_by_its_own_protocol_needs_write_on_it() {
+    if stream_address().is_some() {
+        these_permissions_are_enough(STREAM).await;
+        each_missing_permission_is_named(STREAM).await;
     }
 }
 
