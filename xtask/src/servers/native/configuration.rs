@@ -11,6 +11,9 @@ use crate::servers::{node::Node, stack::Stack};
 /// On which nobody listens.
 const NOBODYS_PORT: u16 = 1;
 
+/// The default before RabbitMQ 4.0, whose own is 16 MiB: a change event may be larger.
+const MESSAGE_BYTES_MAX: u32 = 128 * 1024 * 1024;
+
 /// Puts all that a node of the broker reads into its folder.
 pub(super) fn write(stack: &Stack, node: &Node, broker: &Broker) -> Result<()> {
     let folder = &node.folder;
@@ -33,6 +36,7 @@ fn configuration(stack: &Stack, node: &Node, broker: &Broker) -> String {
         "listeners.tcp.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {}\n\
+         max_message_size = {MESSAGE_BYTES_MAX}\n\
          log.console = true\n\
          log.console.level = info\n\
          log.file = false\n",
