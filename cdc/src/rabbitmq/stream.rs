@@ -9,7 +9,10 @@ mod chunk;
 mod connection;
 mod dial;
 mod handshake;
+mod listener;
 mod publish;
+mod questions;
+mod shared;
 mod wire;
 
 pub use rabbitmq_stream_protocol::{
@@ -18,6 +21,7 @@ pub use rabbitmq_stream_protocol::{
 
 pub use self::{
     chunk::Chunk,
-    connection::{Connection, Event, Events},
+    connection::Connection,
+    listener::{Event, Events},
     publish::Publish,
 };

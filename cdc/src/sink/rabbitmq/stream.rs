@@ -10,6 +10,8 @@
 //!   below, which the broker drops. Where to go on tells the last message itself ([`place`]).
 //! - The id stands in each message, since the broker does not tell readers.
 
+mod connect;
+mod ends;
 mod place;
 mod properties;
 mod publisher;
@@ -20,7 +22,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 pub use self::place::{Place, Places, UpTo};
 pub(super) use self::{
-    publisher::{Connected, Publisher, connect},
+    connect::{Connected, connect},
+    publisher::Publisher,
     track::Track,
 };
 

@@ -6,11 +6,11 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
 
 use super::{
-    Places, Streams, Track, first_id,
-    place::{self, Found},
+    Connected, Places, Streams, Track,
+    connect::not_yet,
+    ends::{End, Ends, stored},
     writing::{Expected, Outgoing, Writing},
 };
 use crate::{
@@ -19,8 +19,10 @@ use crate::{
         Error,
         stream::{Connection, Event, Events},
     },
-    retry::chain,
-    sink::{Receipt, Verdict, rabbitmq::Config, rabbitmq::amqp},
+    sink::{
+        Receipt,
+        rabbitmq::{Config, amqp},
+    },
 };
 
 /// Batches on their way to the socket: as many as the largest window has messages.
@@ -42,15 +44,6 @@ pub(in crate::sink::rabbitmq) struct Publisher {
     failed: oneshot::Receiver<Error>,
     lost: Option<Error>,
     _writing: AbortOnDropHandle<()>,
-}
-
-/// What comes of the streams when a connection is made.
-#[derive(Default)]
-struct Ends {
-    tracks: Vec<Track>,
-    places: Places,
-    unknown: u64,
-    settled: Vec<Receipt>,
 }
 
 impl Publisher {
@@ -260,107 +253,6 @@ impl Publisher {
     pub(in crate::sink::rabbitmq) async fn close(self) {
         self.connection.close().await;
         self.lock.close().await;
-    }
-}
-
-/// A stream whose end is looked at.
-struct End<'a> {
-    connection: &'a Connection,
-    events: &'a mut Events,
-    stream: &'a str,
-    /// The publisher's last id there.
-    last: u64,
-}
-
-impl End<'_> {
-    async fn begin(&mut self, ends: &mut Ends) -> Result<(), Error> {
-        let place = match self.last {
-            0 => None,
-            _ => match self.find().await? {
-                Found::At(place) => Some(place),
-                Found::Missing | Found::Unreadable => {
-                    warn!(
-                        stream = self.stream,
-                        "the stream does not tell where to go on: the message that was written last is not found; what \
-                         comes after the checkpoint is published, perhaps again"
-                    );
-                    ends.unknown += 1;
-                    None
-                }
-            },
-        };
-        ends.places.push(place);
-        ends.tracks.push(Track::new(self.last, first_id(self.last)));
-        Ok(())
-    }
-
-    /// What counts as stored by its id has to be there for good: the leader may know ids whose messages have no copies.
-    async fn resume(&mut self, mut track: Track, ends: &mut Ends) -> Result<(), Error> {
-        let other_end = || Error::OtherEnd {
-            stream: self.stream.to_owned(),
-        };
-        let numbers = track.resume(self.last).ok_or_else(other_end)?;
-        if !numbers.is_empty() && self.find().await? == Found::Missing {
-            let stream = self.stream.to_owned();
-            return Err(Error::OtherEnd { stream });
-        }
-        ends.settled.extend(numbers.into_iter().map(stored));
-        ends.tracks.push(track);
-        Ok(())
-    }
-
-    async fn find(&mut self) -> Result<Found, Error> {
-        place::find(self.connection, self.events, self.stream, self.last).await
-    }
-}
-
-/// A connection by the stream protocol.
-pub(in crate::sink::rabbitmq) type Connected = (Connection, Events);
-
-/// Connects to the node that leads the first stream, or else to any.
-pub(in crate::sink::rabbitmq) async fn connect(
-    config: &Config,
-    streams: &Streams,
-) -> Result<Connected, Error> {
-    let broker = config.broker.on_port(streams.port);
-    let stream = config.topology.targets[0].name.as_str();
-    let (connection, events) = Connection::open(&broker, "cdc run").await?;
-    let leader = connection.leader(stream).await.map_err(not_yet)?;
-    let Some(leader) = leader.filter(|leader| leader != connection.node()) else {
-        return Ok((connection, events));
-    };
-    match Connection::open(&broker.at(leader), "cdc run").await {
-        Ok(at_leader) => {
-            connection.close().await;
-            Ok(at_leader)
-        }
-        Err(error) => {
-            let error = chain(&error);
-            info!(
-                error,
-                "the stream's leader cannot be reached, publishing to it through another node"
-            );
-            Ok((connection, events))
-        }
-    }
-}
-
-/// The stream is there, since AMQP knows it.
-fn not_yet(error: Error) -> Error {
-    match error {
-        Error::NoQueue { queue, .. } => Error::QueueAway {
-            queue,
-            reason: "this node does not know the stream yet".to_owned(),
-        },
-        error => error,
-    }
-}
-
-fn stored(sequence: u64) -> Receipt {
-    Receipt {
-        sequence,
-        verdict: Verdict::Confirmed,
-        returned: None,
     }
 }
 
