@@ -216,6 +216,8 @@ impl<T> Window<T> {
         }
         let entry = self.entries.pop_front()?;
         self.first += 1;
+        // After a rewind what is confirmed leaves without being sent again.
+        self.next = self.next.max(self.first);
         self.bytes -= entry.bytes;
         Some(entry.item)
     }

@@ -152,6 +152,16 @@ fn what_is_confirmed_is_not_sent_again_where_it_is_kept() {
 }
 
 #[test]
+fn what_leaves_confirmed_after_a_rewind_is_passed_by() {
+    let mut window = sent(4).keep_confirmed(true);
+    window.on_verdict(0, Verdict::Confirmed);
+    window.on_verdict(1, Verdict::Confirmed);
+    assert_eq!(window.rewind(), 2);
+    assert_eq!(pop_all(&mut window), [0, 1]);
+    assert_eq!(send_all(&mut window), [2, 3]);
+}
+
+#[test]
 fn a_lost_connection_sends_everything_from_the_first_unconfirmed_again() {
     let mut window = sent(4);
     window.on_verdict(0, Verdict::Confirmed);
