@@ -225,13 +225,13 @@ impl<T> Window<T> {
     /// Everything still here will be sent again, in order, but for what is confirmed where that is kept: nothing more comes
     /// of what was sent. Returns how many entries will be that had been sent.
     pub fn rewind(&mut self) -> usize {
-        let mut sent = self.index(self.next).unwrap_or(self.entries.len());
+        let before = self.index(self.next).unwrap_or(self.entries.len());
         self.resends.clear();
-        for entry in &mut self.entries {
-            if self.keeps_confirmed && entry.state == State::Confirmed {
-                sent -= 1;
-            } else {
+        let mut sent = 0;
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if !self.keeps_confirmed || entry.state != State::Confirmed {
                 entry.state = State::Waiting;
+                sent += usize::from(index < before);
             }
         }
         self.next = self.first;

@@ -226,7 +226,8 @@ enum Step {
         index: usize,
     },
     Leave,
-    /// The connection breaks after the broker took this many more messages.
+    /// The connection breaks after the broker took this many more messages. An exact target tells which ones it has when
+    /// there is another connection.
     Break {
         taken: usize,
     },
@@ -299,6 +300,8 @@ struct Model {
     refusal: Refusal,
     broker: Broker,
     policy: Policy,
+    /// Whether the target takes everything, and each message once.
+    is_exact: bool,
     pushed: u32,
     left: u32,
 }
@@ -319,6 +322,7 @@ impl Model {
                     self.broker.wire.push_back((sequence, item));
                 }
             }
+            Step::Broker(_) if self.is_exact => self.broker.take(Answer::Take),
             Step::Broker(answer) => self.broker.take(answer),
             Step::Verdict { index } => {
                 if !self.broker.verdicts.is_empty() {
@@ -338,6 +342,11 @@ impl Model {
             Step::Break { taken } => {
                 (0..taken).for_each(|_| self.broker.take(Answer::Take));
                 self.broker.wire.clear();
+                if self.is_exact {
+                    for (sequence, verdict, _) in self.broker.verdicts.drain(..) {
+                        self.window.on_verdict(sequence, verdict);
+                    }
+                }
                 // What was returned and nobody heard of it may be routed the next time, after later ones.
                 let is_return = |(_, _, returned): &(_, _, Option<u32>)| returned.is_some();
                 self.broker.reordered |= self.broker.verdicts.iter().any(is_return);
@@ -408,37 +417,46 @@ impl Model {
 #[test]
 fn whatever_happens_everything_is_delivered_and_in_order() {
     let policies = prop_oneof![Just(Policy::Park), Just(Policy::Retry)];
-    property::run(&(steps(), policies), |(steps, policy)| {
-        let window = Window::new(Bounds {
-            events: 16,
-            bytes: 1_000,
-        });
-        let mut model = Model {
-            window,
-            refusal: Refusal::default(),
-            broker: Broker::default(),
-            policy,
-            pushed: 0,
-            left: 0,
-        };
-        steps.iter().try_for_each(|step| model.step(step))?;
-        model.finish()?;
-        let queue = &model.broker.queue;
-        let mut last_copies: Vec<usize> = Vec::new();
-        let mut first_copies: Vec<usize> = Vec::new();
-        for item in 0..model.pushed {
-            if queue.contains(&(item + PARKED)) {
-                continue;
+    property::run(
+        &(steps(), policies, any::<bool>()),
+        |(steps, policy, is_exact)| {
+            let window = Window::new(Bounds {
+                events: 16,
+                bytes: 1_000,
+            })
+            .keep_confirmed(is_exact);
+            let mut model = Model {
+                window,
+                refusal: Refusal::default(),
+                broker: Broker::default(),
+                policy,
+                is_exact,
+                pushed: 0,
+                left: 0,
+            };
+            steps.iter().try_for_each(|step| model.step(step))?;
+            model.finish()?;
+            let queue = &model.broker.queue;
+            let mut last_copies: Vec<usize> = Vec::new();
+            let mut first_copies: Vec<usize> = Vec::new();
+            for item in 0..model.pushed {
+                if queue.contains(&(item + PARKED)) {
+                    continue;
+                }
+                let first = queue.iter().position(|queued| *queued == item);
+                let last = queue.iter().rposition(|queued| *queued == item);
+                first_copies.push(first.expect("everything was delivered"));
+                last_copies.push(last.expect("everything was delivered"));
             }
-            let first = queue.iter().position(|queued| *queued == item);
-            let last = queue.iter().rposition(|queued| *queued == item);
-            first_copies.push(first.expect("everything was delivered"));
-            last_copies.push(last.expect("everything was delivered"));
-        }
-        prop_assert!(last_copies.is_sorted(), "last copies in order: {queue:?}");
-        if !model.broker.reordered {
-            prop_assert!(first_copies.is_sorted(), "first copies in order: {queue:?}");
-        }
-        Ok(())
-    });
+            prop_assert!(last_copies.is_sorted(), "last copies in order: {queue:?}");
+            if is_exact {
+                let all: Vec<u32> = (0..model.pushed).collect();
+                prop_assert_eq!(queue, &all, "each once");
+            }
+            if !model.broker.reordered {
+                prop_assert!(first_copies.is_sorted(), "first copies in order: {queue:?}");
+            }
+            Ok(())
+        },
+    );
 }
