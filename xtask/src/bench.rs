@@ -18,7 +18,11 @@ use crate::{
     progress::Progress,
     project::Project,
     python,
-    servers::{self, native::Native, stack::Stack},
+    servers::{
+        self,
+        native::{Native, broker::Broker},
+        stack::Stack,
+    },
     turn::Turn,
 };
 
@@ -139,6 +143,9 @@ impl Bench {
                 "CDC_BENCH_MANAGEMENT_PORT",
                 stack.management_port.to_string(),
             );
+        if Broker::find(project, progress, self.offline)?.has_streams() {
+            command.env("CDC_BENCH_STREAM_ADDRESS", stack.stream_address());
+        }
         child::exit_code(command, &project.interrupt, SAMPLE_LIMIT * self.samples())
     }
 

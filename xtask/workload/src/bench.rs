@@ -34,6 +34,7 @@ mod site;
 pub mod snapshot;
 pub mod source;
 mod spread;
+mod stream;
 mod summary;
 mod system_calls;
 mod tally;
@@ -107,6 +108,9 @@ pub struct Args {
     /// Address of the broker
     #[arg(long, env = "CDC_BENCH_AMQP_URI", hide_env_values = true)]
     pub amqp_uri: String,
+    /// Host and port of the broker's streams in their own protocol; without it they are left out
+    #[arg(long, env = "CDC_BENCH_STREAM_ADDRESS")]
+    pub stream_address: Option<String>,
     /// Port of the broker's management page, which knows versions
     #[arg(long, env = "CDC_BENCH_MANAGEMENT_PORT")]
     pub management_port: Option<u16>,

@@ -1,6 +1,6 @@
 //! One bar: what a figure must reach, and what became of it.
 
-use super::{number, spread::Spread, summary::Summary};
+use super::{number, report::Queue, spread::Spread, summary::Summary};
 
 /// What a figure must be.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,8 @@ pub(super) struct Bar {
     unit: Unit,
     /// Whether it takes runs that a quick bench leaves out.
     big: bool,
+    /// Whether it takes a broker that has streams in their own protocol.
+    stream: bool,
     figure: fn(&Summary) -> Option<Spread>,
 }
 
@@ -62,6 +64,7 @@ pub(super) const fn bar(
         bound,
         unit,
         big: false,
+        stream: false,
         figure,
     }
 }
@@ -69,6 +72,14 @@ pub(super) const fn bar(
 /// A bar whose runs a quick bench leaves out.
 pub(super) const fn big(bar: Bar) -> Bar {
     Bar { big: true, ..bar }
+}
+
+/// A bar that only a broker with streams in their own protocol measures.
+pub(super) const fn stream(bar: Bar) -> Bar {
+    Bar {
+        stream: true,
+        ..bar
+    }
 }
 
 impl Bound {
@@ -125,6 +136,7 @@ impl Bar {
         let verdict = match figure {
             Some(figure) if self.bound.holds(figure.value) => Verdict::Held,
             None if self.big && summary.report.settings.quick => Verdict::NotMeasured,
+            None if self.stream && !summary.has(Queue::Stream) => Verdict::NotMeasured,
             _ => Verdict::Missed,
         };
         Outcome {

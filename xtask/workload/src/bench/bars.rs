@@ -6,13 +6,13 @@ use super::{
         Bound::{AtLeast, AtMost, Below},
         Outcome,
         Unit::{Calls, Mebibytes, Megabytes, Messages, Micros, Millis, Times},
-        bar, big,
+        bar, big, stream,
     },
     number::float,
     ratios::{self, largest},
     report::{
         Delivery, Group, QUEUES,
-        Queue::{self, Classic, Quorum},
+        Queue::{self, Classic, Quorum, Stream},
         Subject,
     },
     spread::Spread,
@@ -21,14 +21,22 @@ use super::{
 
 /// All of them.
 #[rustfmt::skip] // A table is read by its rows.
-static BARS: [Bar; 19] = [
+static BARS: [Bar; 25] = [
     bar("(source + sink) / engine, classic queue", AtLeast(0.95), Times, |s| ratios::parts_to_engine(s, Classic)),
     bar("(source + sink) / engine, quorum queue", AtLeast(0.95), Times, |s| ratios::parts_to_engine(s, Quorum)),
+    stream(bar("(source + sink) / engine, stream", AtLeast(0.95), Times, |s| ratios::parts_to_engine(s, Stream))),
+    stream(bar("engine, stream / source alone", AtLeast(0.6), Times, ratios::stream_to_source)),
+    stream(bar("engine, stream / engine, classic queue", AtLeast(2.0), Times, ratios::stream_to_classic)),
+    stream(bar("engine, stream / fastest Python program", AtLeast(4.0), Times, ratios::stream_to_fastest_python)),
+    stream(bar("CPU per event, stream / classic queue", AtMost(0.75), Times, ratios::stream_processor_time)),
+    stream(bar("peak memory, stream", AtMost(64.0), Mebibytes, |s| {
+        Some(s.main(Subject::Engine, Some(Stream))?.peak_mib.largest())
+    })),
     bar("CPU per event, classic queue", AtMost(7.0), Micros, |s| cpu(s, Classic)),
     bar("CPU per event, quorum queue", AtMost(7.0), Micros, |s| cpu(s, Quorum)),
     bar("system calls per event", AtMost(0.2), Calls, calls),
     bar("writer against serde_json, least of all sizes", AtLeast(2.5), Times, ratios::writer),
-    bar("peak memory, main comparison", AtMost(40.0), Mebibytes, |s| peak(s, Group::Main, 0)),
+    bar("peak memory, main comparison by AMQP", AtMost(40.0), Mebibytes, |s| peak(s, Group::Main, 0)),
     big(bar("peak memory, documents of 10 MB", AtMost(128.0), Mebibytes, |s| peak(s, Group::Bytes, 9_000_000))),
     bar("memory when idle", AtMost(16.0), Mebibytes, |s| s.idle_mib.map(Spread::largest)),
     bar("latency / floor, p50 at 1,000/s", AtMost(1.1), Times, |s| Some(ratios::latency(s, 1_000)?.0)),
@@ -60,9 +68,10 @@ fn calls(summary: &Summary) -> Option<Spread> {
     largest(QUEUES.into_iter().filter_map(calls))
 }
 
-/// The most that the engine ever took in `group`, with documents of so many bytes or more.
+/// The most that the engine ever took in `group` by AMQP, with documents of so many bytes or more.
 fn peak(summary: &Summary, group: Group, document_bytes: u64) -> Option<Spread> {
     let runs = summary.engine(group);
+    let runs = runs.filter(|(key, _)| key.queue != Some(Stream));
     let large = runs.filter(|(key, _)| key.document_bytes >= document_bytes);
     largest(large.map(|(_, run)| run.peak_mib.largest()))
 }

@@ -6,15 +6,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use harness::{Output, Process, Usage};
+use harness::{Engine, Output, Process, Usage};
 use tokio::time::sleep;
 
 use super::{
     backlog::Backlog,
     child,
     document::Shape,
+    number::float,
     queue::Queue,
-    report::{Key, Run, Subject},
+    report::{Key, Queue as Kind, Run, Subject},
     schedule,
     site::{STOP_LIMIT, Site},
     system_calls::SystemCalls,
@@ -27,6 +28,8 @@ const RUN_LIMIT: Duration = Duration::from_secs(15 * 60);
 const END_LIMIT: Duration = Duration::from_secs(30);
 /// Pause between two looks at the engine's queue.
 const POLL: Duration = Duration::from_millis(10);
+/// The engine's count of confirms.
+const CONFIRMED: &str = "cdc_messages_confirmed_total";
 /// Rest after a run, for servers that still tidy up.
 const REST: Duration = Duration::from_millis(300);
 
@@ -75,11 +78,11 @@ pub(super) async fn run(site: &Site, backlog: &Backlog, key: &Key, sample: u32) 
 pub(super) async fn system_calls(site: &Site, backlog: &Backlog, key: &Key) -> Result<Option<u64>> {
     let kind = key.queue.context("an engine needs a queue")?;
     let queue = Queue::declare(&site.amqp_uri, kind).await?;
-    let mut process = start(site, backlog, key, &queue).await?;
-    let counting = SystemCalls::count(process.pid())?;
-    arrived(&queue, key.events, &mut process).await?;
+    let mut engine = start(site, backlog, key, &queue).await?;
+    let counting = SystemCalls::count(engine.process.pid())?;
+    done(&queue, key.events, &mut engine).await?;
     let calls = counting.finish().await?;
-    process.terminate(STOP_LIMIT).await?;
+    engine.process.terminate(STOP_LIMIT).await?;
     queue.delete().await;
     Ok(calls)
 }
@@ -108,14 +111,14 @@ async fn engine(
     queue: &Queue,
     tally: Tally,
 ) -> Result<(Measured, Tally)> {
-    let mut process = start(site, backlog, key, queue).await?;
+    let mut engine = start(site, backlog, key, queue).await?;
     if schedule::is_read_meanwhile(key) {
         let (tally, moment) = queue.follow(tally).await?;
-        process.check_alive()?;
-        return Ok((end(process, moment).await?, tally));
+        engine.process.check_alive()?;
+        return Ok((end(engine.process, moment).await?, tally));
     }
-    let moment = arrived(queue, key.events, &mut process).await?;
-    let measured = end(process, moment).await?;
+    let moment = done(queue, key.events, &mut engine).await?;
+    let measured = end(engine.process, moment).await?;
     Ok((measured, queue.drain(tally).await?))
 }
 
@@ -126,17 +129,44 @@ async fn end(engine: Process, moment: Instant) -> Result<Measured> {
     Ok(measured)
 }
 
-async fn start(site: &Site, backlog: &Backlog, key: &Key, queue: &Queue) -> Result<Process> {
+async fn start(site: &Site, backlog: &Backlog, key: &Key, queue: &Queue) -> Result<Engine> {
     // The queue's name is new, so the pipeline's is.
     site.copy_checkpoint(&backlog.checkpoint, queue).await?;
     let format = key.format.as_deref().context("an engine needs a format")?;
-    Ok(site.engine(&backlog.database, queue, format)?.process)
+    site.engine(&backlog.database, queue, format)
 }
 
 /// What a process has taken until `moment`, when its work was done.
 fn measured(process: &Process, moment: Instant) -> Result<Measured> {
     let seconds = (moment - process.started).as_secs_f64();
     Ok((seconds, Usage::of(process.pid())?))
+}
+
+/// Waits until the engine has done its work.
+async fn done(queue: &Queue, events: u64, engine: &mut Engine) -> Result<Instant> {
+    match queue.kind {
+        Kind::Stream => confirmed(events, engine).await,
+        _ => arrived(queue, events, &mut engine.process).await,
+    }
+}
+
+/// Waits until the engine says that `events` messages are confirmed: the broker counts those of a stream anew every five
+/// seconds only. Whether they are there is looked at afterwards.
+async fn confirmed(events: u64, engine: &mut Engine) -> Result<Instant> {
+    let deadline = Instant::now() + RUN_LIMIT;
+    loop {
+        let metrics = engine.admin.get("/metrics").await.ok();
+        let confirmed = metrics.and_then(|metrics| metrics.metric(CONFIRMED));
+        let moment = Instant::now();
+        if confirmed.is_some_and(|confirmed| float(events) <= confirmed) {
+            return Ok(moment);
+        }
+        engine.process.check_alive()?;
+        if deadline < moment {
+            bail!("{confirmed:?} of {events} messages were confirmed in time");
+        }
+        sleep(POLL).await;
+    }
 }
 
 /// Waits until the queue holds `events` messages.

@@ -101,7 +101,7 @@ pub(super) fn number_at_front(body: &[u8]) -> Option<u64> {
 }
 
 /// The `_id` of document `number`.
-fn id(number: u64) -> ObjectId {
+pub(super) fn id(number: u64) -> ObjectId {
     let mut bytes = [0; 12];
     bytes[0] = 0x66;
     bytes[4..].copy_from_slice(&number.to_be_bytes());

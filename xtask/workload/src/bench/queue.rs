@@ -45,9 +45,9 @@ impl Queue {
         let connection = broker::open(parse(amqp_uri)?).await?;
         let channel = answer("open a channel", connection.create_channel()).await?;
         let mut arguments = FieldTable::default();
-        if kind == Kind::Quorum {
-            let quorum = AMQPValue::LongString("quorum".into());
-            arguments.insert("x-queue-type".into(), quorum);
+        if kind != Kind::Classic {
+            let kind = AMQPValue::LongString(kind.name().into());
+            arguments.insert("x-queue-type".into(), kind);
         }
         let name = name();
         let options = QueueDeclareOptions::durable();
@@ -103,10 +103,14 @@ impl Queue {
             no_ack,
             ..BasicConsumeOptions::default()
         };
+        let mut arguments = FieldTable::default();
+        if self.kind == Kind::Stream {
+            // Else one sees what comes from now on.
+            let first = AMQPValue::LongString("first".into());
+            arguments.insert("x-stream-offset".into(), first);
+        }
         let (queue, tag) = (self.name.as_str().into(), ShortString::default());
-        let consuming = self
-            .channel
-            .basic_consume(queue, tag, options, FieldTable::default());
+        let consuming = self.channel.basic_consume(queue, tag, options, arguments);
         answer("listen to a queue", consuming).await
     }
 

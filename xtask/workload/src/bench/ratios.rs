@@ -42,6 +42,42 @@ pub(super) fn engine_to_fastest_python(summary: &Summary) -> Option<Spread> {
     smallest(figures.into_iter().flatten())
 }
 
+/// How many times as fast as `other` the engine is on a stream.
+fn stream_to(summary: &Summary, other: &Figures) -> Option<Spread> {
+    let engine = summary.main(Subject::Engine, Some(Queue::Stream))?;
+    Some(faster(engine, other))
+}
+
+/// The engine's rate on a stream divided by that of the source alone.
+pub(super) fn stream_to_source(summary: &Summary) -> Option<Spread> {
+    stream_to(summary, summary.main(Subject::Source, None)?)
+}
+
+/// The same beside its own on a classic queue.
+pub(super) fn stream_to_classic(summary: &Summary) -> Option<Spread> {
+    let classic = summary.main(Subject::Engine, Some(Queue::Classic))?;
+    stream_to(summary, classic)
+}
+
+/// The same beside the fastest of the Python programs, on whichever queue that is.
+pub(super) fn stream_to_fastest_python(summary: &Summary) -> Option<Spread> {
+    let programs = PYTHON.into_iter();
+    let programs = programs.flat_map(|python| QUEUES.map(|queue| (python, queue)));
+    let figures = programs.filter_map(|(python, queue)| {
+        let python = summary.main(python, Some(queue))?;
+        stream_to(summary, python)
+    });
+    smallest(figures)
+}
+
+/// The engine's processor time per event on a stream divided by that on a classic queue.
+pub(super) fn stream_processor_time(summary: &Summary) -> Option<Spread> {
+    let stream = summary.main(Subject::Engine, Some(Queue::Stream))?;
+    let classic = summary.main(Subject::Engine, Some(Queue::Classic))?;
+    let ratio = stream.cpu_us.value / classic.cpu_us.value;
+    ratio.is_finite().then(|| Spread::alone(ratio))
+}
+
 /// Latency of the engine's path divided by the floor's: the half, and 99 in 100.
 pub(super) fn latency(summary: &Summary, per_second: u32) -> Option<(Spread, Spread)> {
     let engine = summary.latencies.get(&(per_second, Path::Engine))?;

@@ -109,6 +109,8 @@ pub enum Queue {
     Classic,
     /// Quorum.
     Quorum,
+    /// A stream, by the broker's own protocol for it.
+    Stream,
 }
 
 impl Queue {
@@ -117,12 +119,13 @@ impl Queue {
         match self {
             Self::Classic => "classic",
             Self::Quorum => "quorum",
+            Self::Stream => "stream",
         }
     }
 }
 
-/// Both types.
-pub(super) const QUEUES: [Queue; 2] = [Queue::Classic, Queue::Quorum];
+/// All types.
+pub(super) const QUEUES: [Queue; 3] = [Queue::Classic, Queue::Quorum, Queue::Stream];
 
 /// What is measured: the samples of one figure have it in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

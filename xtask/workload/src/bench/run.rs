@@ -59,6 +59,9 @@ async fn measure(args: &Args) -> Result<()> {
     if !driver.counts_calls {
         tell("system calls are not counted: there is no perf that we may use");
     }
+    if driver.site.stream_address.is_none() {
+        tell("streams are left out: the broker has none in their own protocol");
+    }
     for sample in 0..args.samples {
         driver.sample(sample).await?;
     }
@@ -124,6 +127,9 @@ impl Driver<'_> {
     }
 
     fn takes_task(&self, key: &Key) -> bool {
+        if key.queue == Some(Kind::Stream) && self.site.stream_address.is_none() {
+            return false;
+        }
         match key.group {
             Group::Main if self.args.no_python && PYTHON.contains(&key.subject) => false,
             Group::Main => self.takes(Part::Main),

@@ -202,7 +202,7 @@ mod tests {
     fn each_sample_measures_the_same_and_begins_elsewhere() {
         let samples: Vec<_> = (0..3).map(|sample| blocks(&SETTINGS, sample)).collect();
         let main: Vec<_> = samples.iter().map(|blocks| &blocks[0]).collect();
-        assert_eq!(main[0].len(), 17);
+        assert_eq!(main[0].len(), 20);
         assert_ne!(main[0][0], main[1][0]);
         assert_ne!(main[1][0], main[2][0]);
         for tasks in &main {

@@ -22,9 +22,12 @@ use super::{
     child,
     document::Shape,
     queue::{self, answer},
+    stream,
 };
 use crate::broker;
 
+/// Messages in flight to a queue.
+const WINDOW: usize = 1024;
 /// Delivery mode of a message that survives a broker's restart.
 const PERSISTENT: u8 = 2;
 
@@ -46,9 +49,12 @@ pub struct Args {
     /// Set the delivery mode and no other property
     #[arg(long)]
     pub bare: bool,
-    /// Most messages in flight
-    #[arg(long, default_value_t = 1024)]
-    pub window: usize,
+    /// Host and port of the broker's streams, to publish to one by their own protocol
+    #[arg(long)]
+    pub stream_address: Option<String>,
+    /// Most messages in flight [default: 1024, or 16384 to a stream]
+    #[arg(long)]
+    pub window: Option<usize>,
     /// Most bytes of bodies in flight
     #[arg(long, default_value_t = 8 << 20)]
     pub window_bytes: usize,
@@ -65,6 +71,11 @@ pub struct Args {
 /// # Errors
 /// If the broker is not there, or does not take a message.
 pub async fn run(args: &Args) -> Result<()> {
+    if let Some(address) = &args.stream_address {
+        stream::publish(args, address)?;
+        child::done();
+        return Ok(());
+    }
     let mut uri = queue::parse(&args.amqp_uri)?;
     uri.query.frame_max = args.frame_max.or(uri.query.frame_max);
     let connection = broker::open(uri).await?;
@@ -109,7 +120,11 @@ impl Sink {
             shape: Shape::new(args.size),
             bare: args.bare,
             group: group as u64,
-            window: args.window.min(fits).saturating_sub(group),
+            window: args
+                .window
+                .unwrap_or(WINDOW)
+                .min(fits)
+                .saturating_sub(group),
             in_flight: VecDeque::new(),
             bodies: Vec::new(),
         }
@@ -199,18 +214,21 @@ pub(super) fn full(number: u64) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert("cdc-namespace".into(), long(NAMESPACE));
     headers.insert("cdc-operation".into(), long("insert"));
-    let time = format!("1795487294:{number}");
+    let time = format!("{SECONDS}:{number}");
     headers.insert("cdc-cluster-time".into(), long(&time));
-    let wall_time = AMQPValue::LongLongInt(1_795_487_294_477);
+    let wall_time = AMQPValue::LongLongInt(WALL_TIME_MS);
     headers.insert("cdc-wall-time-ms".into(), wall_time);
     bare()
         .with_content_type("application/json".into())
         .with_message_id(format!("{number:032x}").into())
-        .with_timestamp(1_795_487_294)
+        .with_timestamp(SECONDS)
         .with_type("insert".into())
         .with_app_id("cdc".into())
         .with_headers(headers)
 }
 
+/// When all changes happened.
+pub(super) const SECONDS: u64 = 1_795_487_294;
+pub(super) const WALL_TIME_MS: i64 = 1_795_487_294_477;
 /// As long as that of a bench database.
-const NAMESPACE: &str = "bench_6b04f63edc884a06b4022687_0.games";
+pub(super) const NAMESPACE: &str = "bench_6b04f63edc884a06b4022687_0.games";

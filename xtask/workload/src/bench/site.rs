@@ -18,7 +18,7 @@ use super::{
     Args,
     backlog::Backlog,
     queue::{self, Queue},
-    report::{Key, Subject},
+    report::{Key, Queue as Kind, Subject},
     schedule::DOCUMENT,
 };
 use crate::store::{self, ANSWER_TIMEOUT};
@@ -38,6 +38,8 @@ const DROP_LIMIT: Duration = Duration::from_secs(120);
 pub(super) struct Site {
     pub(super) client: Client,
     pub(super) amqp_uri: String,
+    /// Host and port of streams in their own protocol, where the broker has them.
+    pub(super) stream_address: Option<String>,
     mongo_uri: String,
     /// Program of the engine.
     engine: PathBuf,
@@ -60,6 +62,7 @@ impl Site {
         Ok(Self {
             client: Client::with_options(options).context("set up the mongodb client")?,
             amqp_uri: args.amqp_uri.clone(),
+            stream_address: args.stream_address.clone(),
             mongo_uri: args.mongo_uri.clone(),
             engine: args.engine.clone(),
             checkpoints: format!("{}_checkpoints", queue::name()),
@@ -103,6 +106,13 @@ impl Site {
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+        if queue.kind == Kind::Stream {
+            let address = self.stream_address.as_deref().unwrap_or_default();
+            let port = address.rsplit(':').next().unwrap_or_default();
+            command
+                .env("CDC_STREAM_PROTOCOL", "native")
+                .env("RABBITMQ_STREAM_PORT", port);
+        }
         command
     }
 
@@ -155,6 +165,9 @@ impl Site {
                     .args(["bench", "sink", "--queue", &queue.name])
                     .arg(format!("--size={}", key.document_bytes))
                     .args((key.subject == Subject::SinkBare).then_some("--bare"));
+                if let (Kind::Stream, Some(address)) = (queue.kind, &self.stream_address) {
+                    command.args(["--stream-address", address]);
+                }
             }
             (subject, Some(queue)) => {
                 command = self.python(subject);

@@ -84,6 +84,11 @@ impl Summary {
         self.runs.iter().filter(move |(key, _)| key.group == group)
     }
 
+    /// Whether anything was published to this type of queue.
+    pub(super) fn has(&self, queue: Queue) -> bool {
+        self.runs.keys().any(|key| key.queue == Some(queue))
+    }
+
     /// The engine's runs of `group`.
     pub(super) fn engine(&self, group: Group) -> impl Iterator<Item = (&Key, &Figures)> {
         self.group(group)

@@ -10,7 +10,10 @@ use std::{
 
 use workload::bench::report::{self, Queue, Report, Subject};
 
-use super::{chaos::engine, required, text};
+use super::{
+    chaos::{engine, stream_address},
+    required, text,
+};
 
 /// One run at a time: each keeps all processors busy.
 static TURN: Mutex<()> = Mutex::new(());
@@ -30,6 +33,9 @@ fn run(label: &str, count: u64, flags: &[&str]) -> Report {
         .env("CDC_BENCH_FOLDER", &folder)
         .env("CDC_BENCH_MONGO_URI", required("CDC_TEST_MONGO_URI"))
         .env("CDC_BENCH_AMQP_URI", required("CDC_TEST_AMQP_URI"));
+    if let Some(address) = stream_address() {
+        command.env("CDC_BENCH_STREAM_ADDRESS", address);
+    }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let latest = fs::read_to_string(folder.join("latest.json")).unwrap();
@@ -63,8 +69,10 @@ fn subjects(report: &Report) -> BTreeMap<(Subject, Option<Queue>), usize> {
 fn every_subject_delivers_everything_and_floor_and_engine_publish_the_same() {
     let report = run("main", 600, &["--parts=main", "--no-python"]);
     let mut expected = BTreeMap::from([((Subject::Source, None), 1)]);
-    // Each format in a classic queue, the first two in a quorum queue.
-    for (queue, formats) in [(Queue::Classic, 5), (Queue::Quorum, 2)] {
+    // Each format in a classic queue, the first two in a quorum queue, the first one in a stream.
+    let stream = stream_address().map(|_| (Queue::Stream, 1));
+    let queues = [(Queue::Classic, 5), (Queue::Quorum, 2)];
+    for (queue, formats) in queues.into_iter().chain(stream) {
         let subjects = [
             (Subject::Sink, 1),
             (Subject::SinkBare, 1),

@@ -71,7 +71,7 @@ pub(crate) fn engine() -> PathBuf {
 }
 
 /// Of the shared broker, which may be older than streams in their own protocol.
-fn stream_address() -> Option<String> {
+pub(crate) fn stream_address() -> Option<String> {
     std::env::var("CDC_TEST_STREAM_ADDRESS").ok()
 }
 

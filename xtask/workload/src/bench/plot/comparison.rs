@@ -28,10 +28,13 @@ const CPU: [(&str, &str, &str); 3] = [
 /// Events per second: floors, engine, Python programs.
 pub(super) fn rates(summary: &Summary) -> String {
     let queues = QUEUES.map(|queue| (queue, of_queue(summary, queue)));
-    // One axis for both, so that they can be compared.
+    // One axis for all, so that they can be compared.
     let scale = scale(queues.iter().flat_map(|(_, strips)| strips));
     let groups = queues.map(|(queue, strips)| Group {
-        title: format!("{} queue", cells::queue(Some(queue))),
+        title: match queue {
+            Queue::Stream => "stream".to_owned(),
+            _ => format!("{} queue", cells::queue(Some(queue))),
+        },
         strips,
         scale: scale.clone(),
     });
@@ -40,7 +43,7 @@ pub(super) fn rates(summary: &Summary) -> String {
         legend: &RATES,
         axis: "events/s, median",
         number: number::whole,
-        groups,
+        groups: groups.into(),
     };
     chart.plot(&summary.report)
 }
@@ -98,7 +101,7 @@ pub(super) fn cpu(summary: &Summary) -> String {
         legend: &CPU,
         axis: "processor time per event of the process, µs, median",
         number: number::short,
-        groups: [
+        groups: vec![
             group("Floors and engine", |subject| subject <= Subject::Engine),
             group("Python programs (another axis)", |subject| {
                 Subject::Engine < subject

@@ -37,7 +37,7 @@ pub(super) struct Chart<'a> {
     /// What the lengths are, with their unit, and how they are written.
     pub(super) axis: &'a str,
     pub(super) number: fn(f64) -> String,
-    pub(super) groups: [Group; 2],
+    pub(super) groups: Vec<Group>,
 }
 
 /// An axis from 0 for `strips`.

@@ -70,8 +70,8 @@ fn figures_stand_at_their_bars() {
         4,
         "{texts:?}"
     );
-    assert_eq!(count(&rates, "bar engine"), 3, "one in the legend");
-    assert_eq!(count(&cpu, "bar engine faint"), 2);
+    assert_eq!(count(&rates, "bar engine"), 4, "one in the legend");
+    assert_eq!(count(&cpu, "bar engine faint"), 3);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn other_formats_are_not_the_main_comparison() {
     let summary = Summary::of(&report);
     let engine = summary.main(Subject::Engine, Some(Queue::Classic)).unwrap();
     assert!(near(engine.time, 30e-6));
-    assert_eq!(summary.engine(Group::Main).count(), 3);
+    assert_eq!(summary.engine(Group::Main).count(), 4);
 }
 
 #[test]

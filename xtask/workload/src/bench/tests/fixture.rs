@@ -24,6 +24,13 @@ const MAIN: [(Subject, f64); 7] = [
     (Subject::PythonBatch, 150.0),
 ];
 
+/// The same on a stream.
+const STREAM: [(Subject, f64); 3] = [
+    (Subject::Sink, 3.0),
+    (Subject::SinkBare, 2.0),
+    (Subject::Engine, 12.0),
+];
+
 /// The report.
 pub(in crate::bench) fn report() -> Report {
     Report {
@@ -69,6 +76,7 @@ fn runs() -> Vec<Run> {
                 runs.push(run(subject, queue, sample, micros));
             }
         }
+        runs.extend(STREAM.map(|(subject, micros)| streaming(subject, sample, micros)));
         for events in [10_000, 100_000, 1_000_000] {
             runs.push(growing(Group::Events, sample, events, 400));
         }
@@ -116,6 +124,16 @@ pub(in crate::bench) fn run(
             out_of_order: 0,
             replayed: 0,
         }),
+    }
+}
+
+/// A run on a stream, which takes half the processor time.
+fn streaming(subject: Subject, sample: u32, micros: f64) -> Run {
+    let run = run(subject, Some(Queue::Stream), sample, micros);
+    Run {
+        user_us: run.user_us / 2,
+        system_us: run.system_us / 2,
+        ..run
     }
 }
 
