@@ -210,6 +210,23 @@ async fn a_stream_that_was_deleted_begins_anew_at_the_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_stream_that_has_dropped_nearly_all_still_tells_where_it_ends() {
+    let Some(mut scenario) = native("place_retention").await else {
+        return;
+    };
+    scenario
+        .set("CDC_STREAM_MAX_BYTES", "200000")
+        .set("CDC_STREAM_SEGMENT_BYTES", "100000");
+    scenario.crash_late(10_000).await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(10_000..10_100).await;
+    let numbers = scenario.numbers(10_099).await;
+    assert!(numbers.len() < 9_000, "{}", numbers.len());
+    assert_eq!(numbers, (numbers[0]..10_100).collect::<Vec<_>>());
+    assert!(engine.metric(UNKNOWN).await < 0.5);
+}
+
+#[tokio::test]
 async fn a_stream_that_is_deleted_under_the_engine_is_declared_again() {
     let Some(scenario) = native("place_under").await else {
         return;
