@@ -79,9 +79,11 @@ impl Sessions {
         let sink = self.sink(&mongo).await?;
         sabotage::pass(Point::AfterLock);
         let mut store = Store::new(&mongo, self.config.checkpoint.clone());
-        let found = sink.places();
-        let (position, from) = self.claim(&mongo, &mut store, &found).await?;
-        let places = self.places(&mut store, &found);
+        let claimed = self.claim(&mongo, &mut store, &sink.places()).await?;
+        let (position, from, mut places) = claimed;
+        if std::mem::take(&mut self.has_missed) {
+            places = places::before(places);
+        }
         sabotage::pass(Point::AfterClaim);
         let source = until(self.deadline, &self.health, || async {
             let config = self.config.source.clone();
@@ -111,21 +113,12 @@ impl Sessions {
         Ok(Pipeline::new(self.config.pipeline.clone(), stages, store))
     }
 
-    /// Where the target's last messages say to go on.
-    fn places(&mut self, store: &mut Store, found: &Places) -> Places {
-        let places = places::settle(store, found);
-        if std::mem::take(&mut self.has_missed) {
-            return places::before(places);
-        }
-        places
-    }
-
     async fn claim(
         &self,
         mongo: &Mongo,
         store: &mut Store,
         found: &Places,
-    ) -> Result<(Position, String), Error> {
+    ) -> Result<(Position, String, Places), Error> {
         let mut attempts = Attempts::new(self.deadline, &self.health);
         loop {
             match claim(mongo, store, &self.config, found).await {
@@ -330,7 +323,7 @@ async fn claim(
     store: &mut Store,
     config: &Config,
     found: &Places,
-) -> Result<(Position, String), Error> {
+) -> Result<(Position, String, Places), Error> {
     loop {
         let (position, from) = if let Some(position) = store.load().await? {
             let from = format!("checkpoint, {position}");
@@ -342,11 +335,11 @@ async fn claim(
             let from = format!("{}, {position}", config.start);
             (position, from)
         };
-        places::settle(store, found);
+        let places = places::settle(store, found);
         match store.save(&position).await {
             Ok(()) => {
                 scope::say_changed(&store.changes(), &from);
-                return Ok((position, from));
+                return Ok((position, from, places));
             }
             // A late save of the engine before us; its position counts.
             Err(checkpoint::Error::Taken { .. }) => {}

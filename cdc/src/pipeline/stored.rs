@@ -64,6 +64,11 @@ impl Stored {
         }
     }
 
+    /// Whether anything is still to be passed over.
+    pub(super) fn has_rest(&self) -> bool {
+        self.partitions.iter().any(Option::is_some)
+    }
+
     /// What comes next is of `time`: every message before that time was looked at.
     pub(super) fn reach(&mut self, time: Timestamp) -> Result<(), Missed> {
         for partition in &mut self.partitions {
