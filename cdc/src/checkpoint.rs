@@ -3,6 +3,7 @@
 //! It never moves backwards and has one writer: each save replaces exactly the revision that this process
 //! wrote or loaded last. Its format carries a version; a newer one is refused, not guessed.
 
+mod division;
 mod edit;
 mod scope;
 
@@ -12,7 +13,10 @@ use mongodb::{
     options::{ReadConcern, SelectionCriteria, WriteConcern},
 };
 
-pub use self::scope::{Change, Scope, Target};
+pub use self::{
+    division::{Divided, Divider, Division},
+    scope::{Change, Scope, Target},
+};
 use crate::{
     mongo::{self, Mongo, Privilege},
     position::Position,
@@ -28,6 +32,9 @@ const VERSION: i32 = 1;
 /// The same while a snapshot is under way: a release that knows of none must not go on without it. The newest that this
 /// program reads.
 const VERSION_WITH_SNAPSHOT: i32 = 2;
+/// That of a pipeline that is divided into shares, which is no checkpoint: a release that knows of no shares must not go on
+/// with it.
+const VERSION_DIVIDED: i32 = 3;
 /// The field that a change by hand leaves until an engine goes on.
 const MOVED: &str = "moved_by_hand";
 
@@ -36,8 +43,10 @@ const MOVED: &str = "moved_by_hand";
 pub struct Config {
     /// Database that holds the checkpoint, never the watched one.
     pub database: String,
-    /// Name of the pipeline: the document's `_id`.
+    /// Name of the pipeline, or of the share: the document's `_id`.
     pub pipeline: String,
+    /// The share of a pipeline, if it is one.
+    pub division: Option<Division>,
     /// What the pipeline watches, and where its messages go.
     pub scope: Scope,
 }
@@ -84,6 +93,24 @@ pub enum Error {
         /// Database that is to be watched.
         wanted: String,
     },
+    /// The pipeline is divided into other shares.
+    #[error(
+        "the pipeline `{pipeline}` is divided into {found} shares, these settings say {wanted}"
+    )]
+    Divided {
+        /// Name of the pipeline.
+        pipeline: String,
+        /// Into how many it is divided; 1 where it is not.
+        found: u16,
+        /// Into how many the settings say.
+        wanted: u16,
+    },
+    /// A snapshot has not ended.
+    #[error("a snapshot of the checkpoint {name} is under way")]
+    SnapshotUnderWay {
+        /// Collection and `_id`.
+        name: String,
+    },
     /// Another process wrote it meanwhile.
     #[error("the checkpoint {name} was written by another engine")]
     Taken {
@@ -115,6 +142,8 @@ pub struct Store {
     /// How far snapshots are.
     snapshot: Option<Document>,
     version: i32,
+    /// Whether the document of the pipeline says that it is divided, where this is the checkpoint of a share.
+    is_divided: bool,
 }
 
 impl Store {
@@ -140,6 +169,7 @@ impl Store {
             ignored: Vec::new(),
             snapshot: None,
             version: VERSION,
+            is_divided: false,
         }
     }
 
@@ -192,16 +222,18 @@ impl Store {
         self.sent_until = Some(cluster_time);
     }
 
-    /// Reads the checkpoint; `None` on the very first start.
+    /// Reads the checkpoint; `None` on the very first start. A share that has not begun begins where the first of them did.
     ///
     /// # Errors
     /// A newer or unreadable document is an error that names it, and so is one of another database: starting afresh is a
     /// person's decision.
     pub async fn load(&mut self) -> Result<Option<Position>, Error> {
+        let begin = self.begin().await?;
         let Some(document) = self.read().await? else {
             self.revision = 0;
-            return Ok(None);
+            return Ok(begin);
         };
+        self.check_whole(&document)?;
         let version = document.get("version");
         match version.and_then(as_integer) {
             Some(version) if version > i64::from(VERSION_WITH_SNAPSHOT) => {
@@ -252,6 +284,39 @@ impl Store {
         Ok(stored.map_or_else(Vec::new, |stored| self.config.scope.changes_since(&stored)))
     }
 
+    /// Where the shares of the pipeline began, if this is the checkpoint of one.
+    async fn begin(&mut self) -> Result<Option<Position>, Error> {
+        let Some(Division { pipeline, share }) = self.config.division.clone() else {
+            return Ok(None);
+        };
+        let whole = self.read_of(&pipeline).await?;
+        self.is_divided = whole.is_some();
+        let Some(whole) = whole else {
+            return Ok(None);
+        };
+        let (found, wanted) = (division::shares(&whole), share.count());
+        if found != wanted {
+            return Err(Error::Divided {
+                pipeline,
+                found,
+                wanted,
+            });
+        }
+        let begin = Position::read(&whole).map_err(|reason| self.unreadable(reason))?;
+        Ok(Some(begin))
+    }
+
+    fn check_whole(&self, document: &Document) -> Result<(), Error> {
+        match division::shares(document) {
+            1 => Ok(()),
+            found => Err(Error::Divided {
+                pipeline: self.config.pipeline.clone(),
+                found,
+                wanted: 1,
+            }),
+        }
+    }
+
     fn check_database(&self) -> Result<(), Error> {
         let wanted = &self.config.scope.database;
         match &self.former {
@@ -273,6 +338,7 @@ impl Store {
     /// # Cancel safety
     /// Cancel safe: a write that was cut off is recognised by the next save.
     pub async fn save(&mut self, position: &Position) -> Result<(), Error> {
+        self.divide(position).await?;
         let next = self.document(position);
         let outcome = if self.revision == 0 {
             self.insert(next).await
@@ -294,6 +360,26 @@ impl Store {
         }
         self.revision += 1;
         self.position.clone_from(position);
+        Ok(())
+    }
+
+    /// The first share of a pipeline that begins says into how many it is divided.
+    async fn divide(&mut self, position: &Position) -> Result<(), Error> {
+        let Some(division) = self.config.division.as_ref().filter(|_| !self.is_divided) else {
+            return Ok(());
+        };
+        match self.insert(division::document(division, position, 0)).await {
+            Ok(true) => self.is_divided = true,
+            // Another share was first, or a pipeline that is not divided: what it wrote counts.
+            Ok(false) => return Err(Error::Taken { name: self.name() }),
+            Err(source) => {
+                return Err(Error::Mongo {
+                    action: "save",
+                    name: self.name(),
+                    source,
+                });
+            }
+        }
         Ok(())
     }
 
@@ -339,9 +425,13 @@ impl Store {
     }
 
     async fn read(&self) -> Result<Option<Document>, Error> {
+        self.read_of(&self.config.pipeline).await
+    }
+
+    async fn read_of(&self, name: &str) -> Result<Option<Document>, Error> {
         let find = self
             .collection
-            .find_one(doc! { "_id": &self.config.pipeline })
+            .find_one(doc! { "_id": name })
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(
                 mongodb::options::ReadPreference::Primary,
@@ -424,6 +514,8 @@ impl Error {
             Self::Newer { .. }
             | Self::Unreadable { .. }
             | Self::OtherDatabase { .. }
+            | Self::Divided { .. }
+            | Self::SnapshotUnderWay { .. }
             | Self::Taken { .. } => Disposition::Halt,
         }
     }

@@ -158,7 +158,8 @@ impl Config {
         let of_database = resolve::doubt(&input.given);
         let mut faults = input.faults;
         let notes = mongo.notes();
-        let scope = scope::scope(&mongo, &mut faults);
+        let scope = scope::scope(&mongo, engine.share, &mut faults);
+        let pipeline_name = engine.name(&mut faults);
         let snapshot = snapshot::options(&snapshots, &mongo, &mut faults);
         let operations = &mongo.operations;
         let shape = formats::shape(
@@ -174,7 +175,7 @@ impl Config {
         let publish = publish(
             broker,
             (&rabbit, &messages, &declarations, &streams),
-            &engine,
+            (&engine, &pipeline_name),
             &mut faults,
         );
         let looks_up = scope.images.after == FullDocument::Lookup;
@@ -189,7 +190,8 @@ impl Config {
             admin: engine.admin,
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
-                pipeline: engine.pipeline,
+                division: engine.division(),
+                pipeline: pipeline_name,
                 scope: scope::of_checkpoint(&scope, &rabbit.queue, &encode),
             },
             encode,
@@ -304,13 +306,13 @@ fn encode(
 fn publish(
     broker: Broker,
     (rabbit, messages, declarations, streams): (&Rabbit, &Messages, &Declarations, &Streams),
-    engine: &Engine,
+    (engine, pipeline): (&Engine, &str),
     faults: &mut Faults,
 ) -> sink::rabbitmq::Config {
     let parks = policies(engine).park();
     let topology = topology::topology(rabbit, messages, (declarations, streams), parks, faults);
-    let lock = lease::Lock::new(&engine.pipeline);
-    let streams = streams.native(rabbit, messages, broker.has_tls(), &engine.pipeline, faults);
+    let lock = lease::Lock::new(pipeline);
+    let streams = streams.native(rabbit, messages, broker.has_tls(), pipeline, faults);
     let mut needs = topology.needs(lock.queue());
     if streams.is_some() {
         needs = needs.with(&topology.stream_needs());

@@ -113,6 +113,8 @@ pub mod reply;
 #[cfg_attr(doc, doc(hidden))]
 pub mod retry;
 #[cfg_attr(doc, doc(hidden))]
+pub mod share;
+#[cfg_attr(doc, doc(hidden))]
 pub mod signals;
 #[cfg_attr(doc, doc(hidden))]
 pub mod tls;

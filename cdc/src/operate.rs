@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod checkpoint;
+pub mod division;
 pub mod health;
 pub mod replay;
 pub mod snapshot;
@@ -45,6 +46,9 @@ pub enum Error {
     /// Another replay into the same queue runs.
     #[error("another replay into the queue `{0}` runs")]
     Replaying(String),
+    /// The checkpoints are those of its shares.
+    #[error("the pipeline `{0}` is divided into {1} shares, each with a checkpoint of its own")]
+    IsDivided(String, u16),
     /// There is nothing to change.
     #[error("the pipeline `{0}` has no checkpoint")]
     NoCheckpoint(String),

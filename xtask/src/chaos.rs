@@ -77,10 +77,13 @@ pub(crate) struct Chaos {
     /// Over how many queues the engine spreads the changes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     partitions: u16,
+    /// Among how many engines the documents are divided, each with a queue of its own
+    #[arg(long, default_value_t = 1, conflicts_with = "partitions", value_parser = clap::value_parser!(u16).range(1..=8))]
+    shares: u16,
     /// Have the engines snapshot so many documents again and again, 20000 without a number, and check the copy that the
     /// messages make
     #[arg(long, value_name = "DOCUMENTS", num_args = 0..=1, require_equals = true, default_missing_value = "20000",
-        conflicts_with = "partitions", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+        conflicts_with_all = ["partitions", "shares"], value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     snapshot: Option<u32>,
     /// Print the result as one JSON object
     #[arg(long)]
@@ -106,6 +109,7 @@ impl Chaos {
             brokers: 1,
             queue_type: None,
             partitions: 1,
+            shares: 1,
             snapshot: None,
             json: false,
             release: false,
@@ -171,12 +175,14 @@ impl Chaos {
         let quorum = (1 < self.brokers).then(|| "quorum".to_owned());
         let faults = (!self.faults.is_empty()).then(|| self.faults.join(","));
         let partitions = (1 < self.partitions).then(|| self.partitions.to_string());
+        let shares = (1 < self.shares).then(|| self.shares.to_string());
         let options = [
             ("seed", self.seed.map(|seed| seed.to_string())),
             ("faults", faults),
             ("engines", self.engines.map(|engines| engines.to_string())),
             ("queue-type", queue_type.or(quorum)),
             ("partitions", partitions),
+            ("shares", shares),
             ("snapshot", self.snapshot.map(|count| count.to_string())),
         ];
         let options = options.into_iter();

@@ -27,7 +27,7 @@ pub(super) fn open(
     let progress = progress.map_err(|reason| store.unreadable(reason))?;
     let place = &config.checkpoint;
     Ok(Some(SnapshotParts {
-        reader: Reader::new(mongo, catalog(mongo, scope)),
+        reader: Reader::new(mongo, catalog(mongo, scope), scope.share),
         progress: progress.unwrap_or_default(),
         requests: Some(Requests::new(mongo, &place.database, &place.pipeline)),
         scope: scope.clone(),

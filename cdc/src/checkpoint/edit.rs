@@ -6,7 +6,7 @@
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{Collection, options::WriteConcern};
 
-use super::{Config, Error, MOVED, Store, VERSION, as_integer};
+use super::{Config, Error, MOVED, Store, VERSION, as_integer, division};
 use crate::{
     mongo::{self, Mongo},
     position::Position,
@@ -42,6 +42,11 @@ impl Record {
     /// What is wrong with the document.
     pub fn position(&self) -> Result<Option<Position>, &'static str> {
         self.0.as_ref().map(Position::read).transpose()
+    }
+
+    /// Into how many shares the pipeline is divided; 1 where it is not.
+    pub fn shares(&self) -> u16 {
+        self.0.as_ref().map_or(1, division::shares)
     }
 
     /// The same with another position.

@@ -144,6 +144,7 @@ impl Hint for operate::Error {
                 "stop the engine, and those that stand by, with SIGTERM; `cdc checkpoint show` may be asked meanwhile",
             ),
             Self::Replaying(_) => Some("wait for its end, or choose another --queue"),
+            Self::IsDivided(..) => Some("set CDC_SHARE to the share's i/N"),
             Self::NoCheckpoint(_) => {
                 Some("is CDC_PIPELINE its name, and CDC_CHECKPOINT_DATABASE its place?")
             }
@@ -244,6 +245,19 @@ impl Hint for checkpoint::Error {
                 "give this engine a CDC_PIPELINE of its own, or correct MONGO_DATABASE_NAME; the checkpoint was left as \
                  it is, and another database can have its name only once it is deleted",
             ),
+            Self::Divided { found: 1, .. } => Some(
+                "leave CDC_SHARE out; or stop all engines of the pipeline and divide it: cdc checkpoint divide N",
+            ),
+            Self::Divided { wanted: 1, .. } => Some(
+                "set CDC_SHARE (i/N) to a share of it; or stop all engines of the pipeline and make it whole: \
+                 cdc checkpoint divide 1",
+            ),
+            Self::Divided { .. } => Some(
+                "correct the N in CDC_SHARE (i/N); or stop all engines of the pipeline and divide it anew: cdc checkpoint divide N",
+            ),
+            Self::SnapshotUnderWay { .. } => {
+                Some("start the engines and wait for its end, or cancel it: cdc snapshot cancel")
+            }
             Self::Taken { .. } => {
                 Some("only one engine may run per CDC_PIPELINE; stop the other one")
             }

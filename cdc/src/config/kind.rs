@@ -6,6 +6,7 @@ use bson::DateTime;
 
 use crate::{
     event::Operation,
+    share::Share,
     source::{Aggregation, Databases, Operations, SYSTEM_DATABASES},
     start::Start,
 };
@@ -200,6 +201,14 @@ pub(super) fn address() -> Kind<Option<SocketAddr>> {
         _ => text.parse().map(Some).map_err(|_| {
             format!("`{text}` is not an address and a port such as 127.0.0.1:9464, nor `off`")
         }),
+    })
+}
+
+/// A share of the documents; none for all of them.
+pub(super) fn share() -> Kind<Option<Share>> {
+    Kind::new("", |text| match text {
+        "" => Ok(None),
+        _ => Share::parse(text),
     })
 }
 

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::{Faults, settings::Mongo};
+use super::{
+    Faults,
+    settings::{Engine, Mongo},
+};
 use crate::{
-    checkpoint::{self, Target},
+    checkpoint::{self, Division, Target},
     encode,
     event::Operation,
+    lease::PIPELINE_BYTES_MAX,
+    share::Share,
     source::{Collections, Databases, Images, Scope},
 };
 
-pub(super) fn scope(mongo: &Mongo, faults: &mut Faults) -> Scope {
+pub(super) fn scope(mongo: &Mongo, share: Option<Share>, faults: &mut Faults) -> Scope {
     let databases = match mongo.databases.first() {
         Some(all) if all == Databases::ALL => Databases::AllBut(mongo.checkpoint_database.clone()),
         Some(one) if mongo.databases.len() == 1 => Databases::One(one.clone()),
@@ -41,7 +46,38 @@ pub(super) fn scope(mongo: &Mongo, faults: &mut Faults) -> Scope {
             before: mongo.full_document_before,
         },
         aggregation: mongo.aggregation.clone(),
+        share,
         databases,
+    }
+}
+
+impl Engine {
+    /// The name of the checkpoint and the lock.
+    pub(super) fn name(&self, faults: &mut Faults) -> String {
+        if Share::is_name(&self.pipeline) {
+            faults.add(
+                "CDC_PIPELINE",
+                "it is the name of a share of another pipeline; set the pipeline's name, and CDC_SHARE",
+            );
+        }
+        let Some(share) = self.share else {
+            return self.pipeline.clone();
+        };
+        let name = share.name(&self.pipeline);
+        if PIPELINE_BYTES_MAX < name.len() {
+            let fault = format!(
+                "with its share it is {} bytes long, at most {PIPELINE_BYTES_MAX} may be",
+                name.len()
+            );
+            faults.add("CDC_PIPELINE", fault);
+        }
+        name
+    }
+
+    /// The share that the checkpoint is of.
+    pub(super) fn division(&self) -> Option<Division> {
+        let pipeline = self.pipeline.clone();
+        self.share.map(|share| Division { pipeline, share })
     }
 }
 

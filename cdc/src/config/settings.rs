@@ -12,7 +12,7 @@ use super::{
     formats::uri_reference,
     kind::{
         address, aggregation, choice, database, databases, list, millis, number, operations,
-        optional, sequence, short, start, text,
+        optional, sequence, share, short, start, text,
     },
     log::filter,
     routing::{headers, routing_key},
@@ -30,6 +30,7 @@ use crate::{
     lease::PIPELINE_BYTES_MAX,
     pipeline::{OnOversize, OnPoison, OnUnroutable},
     rabbitmq::{Arguments, Declare, QueueType},
+    share::Share,
     snapshot::{OnRenameIn, When},
     source::{Aggregation, FullDocument, FullDocumentBefore, HistoryLost, Operations},
     start::Start,
@@ -330,6 +331,11 @@ settings! { "Streams" Streams {
 settings! { "Engine" Engine {
     /// Name of this pipeline: its checkpoint and its lock
     pipeline: String = CDC_PIPELINE(NAME, "default", short(PIPELINE_BYTES_MAX)),
+    /// Which share of the documents this engine has, as `i/N`: that of the number i of N, counted from 0
+    ///
+    /// An engine whose i is N or more stands by for the one of i modulo N. Each share has a checkpoint and a lock of its
+    /// own; see scaling.md. `cdc checkpoint divide` changes N.
+    share: Option<Share> = CDC_SHARE(SHARE, "all documents" / "0/4", share()),
     // More in flight make fewer system calls; from some 1,200 on a quorum queue of RabbitMQ 4.0 takes them more slowly
     // (200,000 messages, by the fastest publisher: 1,024 in flight 31,000 to 33,000/s, 1,400 22,000 to 24,000/s, 2,048
     // 12,000/s). Fewer make more system calls and were faster in one comparison, slower in another.

@@ -99,6 +99,9 @@ impl Editing {
     /// There is nothing to change, or the server does not read on from there.
     pub async fn plan(&self, edit: &Edit) -> Result<Plan, Error> {
         let before = self.editor.read().await?;
+        if 1 < before.shares() {
+            return Err(Error::IsDivided(self.pipeline.clone(), before.shares()));
+        }
         let after = match edit {
             Edit::Set(start) => {
                 let scope = &self.config.source.scope;

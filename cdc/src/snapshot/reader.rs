@@ -17,6 +17,7 @@ use super::{Error, Key, Name};
 use crate::{
     mongo::{self, Mongo},
     reply::Reply,
+    share::Share,
 };
 
 /// Longest wait for a chunk. No change waits so long for it.
@@ -29,6 +30,7 @@ const FEW: usize = 4;
 pub(super) struct MongoReader {
     mongo: Mongo,
     catalog: Catalog,
+    share: Option<Share>,
 }
 
 /// Lists the collections that are watched, all or those of some names and patterns; and what of these no snapshot can
@@ -88,10 +90,11 @@ impl Piece {
 
 impl MongoReader {
     /// Reads through `mongo`.
-    pub(super) fn new(mongo: &Mongo, catalog: Catalog) -> Self {
+    pub(super) fn new(mongo: &Mongo, catalog: Catalog, share: Option<Share>) -> Self {
         Self {
             mongo: mongo.clone(),
             catalog,
+            share,
         }
     }
 
@@ -103,14 +106,24 @@ impl MongoReader {
     /// # Cancel safety
     /// Cancel safe: it only reads.
     pub(super) async fn chunk(&self, piece: &Piece) -> Result<Chunk, Error> {
-        let chunk = match &piece.filter {
-            Some(filter) => self.filtered(piece, filter).await?,
+        let chunk = match self.filter(piece) {
+            Some(filter) => self.filtered(piece, &filter).await?,
             None => self.plain(piece).await?,
         };
         if chunk.documents.is_empty() {
             self.check_exists(&piece.name).await?;
         }
         Ok(chunk)
+    }
+
+    /// The piece's filter, and the share's.
+    fn filter(&self, piece: &Piece) -> Option<Document> {
+        let share = self.share.map(Share::of_documents);
+        match (&piece.filter, share) {
+            (Some(filter), Some(share)) => Some(doc! { "$and": [filter, share] }),
+            (Some(filter), None) => Some(filter.clone()),
+            (None, share) => share,
+        }
     }
 
     async fn filtered(&self, piece: &Piece, filter: &Document) -> Result<Chunk, Error> {
@@ -188,7 +201,8 @@ impl MongoReader {
     /// # Errors
     /// See [`Error`].
     pub(super) async fn last(&self, piece: &Piece) -> Result<Chunk, Error> {
-        let mut find = Self::find(piece, piece.to.as_ref(), piece.filter.as_ref());
+        let filter = self.filter(piece);
+        let mut find = Self::find(piece, piece.to.as_ref(), filter.as_ref());
         find.append(bson::raw::cstr!("sort"), rawdoc! { "_id": -1 });
         find.append(bson::raw::cstr!("limit"), 1_i64);
         let (documents, _) = self.read(piece, find).await?;

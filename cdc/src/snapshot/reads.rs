@@ -8,7 +8,7 @@ use bson::Timestamp;
 use futures_util::future::BoxFuture;
 
 use super::{Catalog, Chunk, Collection, Error, Name, Piece, Run, Wish, reader::MongoReader};
-use crate::mongo::Mongo;
+use crate::{mongo::Mongo, share::Share};
 
 /// Reads snapshots.
 #[derive(Debug, Clone)]
@@ -39,9 +39,9 @@ pub(crate) trait Script: std::fmt::Debug + Send + Sync {
 }
 
 impl Reader {
-    /// Reads through `mongo`.
-    pub fn new(mongo: &Mongo, catalog: Catalog) -> Self {
-        Self(From::Mongo(MongoReader::new(mongo, catalog)))
+    /// Reads the documents of `share` through `mongo`; all where there is none.
+    pub fn new(mongo: &Mongo, catalog: Catalog, share: Option<Share>) -> Self {
+        Self(From::Mongo(MongoReader::new(mongo, catalog, share)))
     }
 
     /// Reads what a test says.

@@ -12,7 +12,7 @@ mod names;
 mod operations;
 mod temporary;
 
-use bson::{Document, doc};
+use bson::{Document, RawDocument, doc};
 
 use self::temporary::is_temporary;
 pub use self::{
@@ -28,6 +28,7 @@ pub use self::{
 use crate::{
     event::{ChangeEvent, Namespace, Operation},
     mongo::Privilege,
+    share::Share,
 };
 
 /// One of so many entries that are not wanted comes with a sample. A server looks at some 200,000 entries a second.
@@ -48,6 +49,8 @@ pub struct Scope {
     pub images: Images,
     /// Stages of the user's own.
     pub aggregation: Aggregation,
+    /// Which documents; all where there is none.
+    pub share: Option<Share>,
 }
 
 impl Scope {
@@ -64,6 +67,7 @@ impl Scope {
                 before: FullDocumentBefore::Off,
             },
             aggregation: Aggregation::default(),
+            share: None,
         }
     }
 
@@ -80,7 +84,8 @@ impl Scope {
 
     /// Whether every server takes it, whatever was configured.
     pub(super) fn is_plain(&self) -> bool {
-        self.aggregation.is_empty() && !self.operations.are_expanded() && !self.images().need_kept()
+        let is_whole = self.share.is_none() && self.aggregation.is_empty();
+        is_whole && !self.operations.are_expanded() && !self.images().need_kept()
     }
 
     /// Whether `event` is to be handed over: the filter lets others through too.
@@ -88,6 +93,7 @@ impl Scope {
         let operation = event.operation();
         let namespace = event.namespace();
         self.operations.contains(operation)
+            && self.share.is_none_or(|share| is_of(share, event))
             && match (Reach::of(operation), namespace.collection) {
                 (Reach::Stream, _) => true,
                 (Reach::Database, _) | (Reach::Collection, None) => {
@@ -130,7 +136,13 @@ impl Scope {
     pub(super) fn filter(&self, with_sample: bool) -> Document {
         let always = [Operation::Invalidate.as_str(), Operation::Rename.as_str()];
         let mut alternatives = vec![doc! { "operationType": { "$in": always.to_vec() } }];
-        alternatives.extend(self.wanted());
+        let wanted = self.wanted();
+        match self.share {
+            Some(share) if !wanted.is_empty() => {
+                alternatives.push(doc! { "$and": [share.of_events(), { "$or": wanted }] });
+            }
+            _ => alternatives.extend(wanted),
+        }
         if with_sample {
             alternatives.push(sample());
         }
@@ -239,6 +251,15 @@ impl Reach {
     }
 }
 
+/// Whether an event that the filter lets through is of the share.
+fn is_of(share: Share, event: &ChangeEvent) -> bool {
+    if event.document_key().is_none() {
+        return share.is_first();
+    }
+    let raw = RawDocument::from_bytes(event.raw());
+    !raw.is_ok_and(Share::is_marked)
+}
+
 /// Only operations that every server names alike, so that nothing fails over an event that nobody asked for.
 fn sample() -> Document {
     let operations = ["insert", "update", "replace", "delete"];
@@ -265,6 +286,7 @@ mod tests {
                 before: FullDocumentBefore::Off,
             },
             aggregation: Aggregation::default(),
+            share: None,
             databases,
         }
     }
@@ -277,6 +299,40 @@ mod tests {
             "ns": { "db": "scrabble", "coll": collection },
         };
         ChangeEvent::parse(raw.into_bytes().into()).unwrap()
+    }
+
+    #[test]
+    fn a_share_has_its_documents_and_the_first_one_all_else() {
+        let mut scope = scope(&[], &[Operation::Insert, Operation::Drop]);
+        let inserted = |marked: bool| {
+            let mut raw = rawdoc! {
+                "_id": { "_data": "82" },
+                "operationType": "insert",
+                "clusterTime": Timestamp { time: 1, increment: 1 },
+                "ns": { "db": "scrabble", "coll": "games" },
+                "documentKey": { "_id": 1 },
+                "fullDocument": { "_id": 1 },
+            };
+            if marked {
+                raw.append(bson::raw::cstr!("cdcForeign"), true);
+            }
+            ChangeEvent::parse(raw.into_bytes().into()).unwrap()
+        };
+        for index in [0, 1] {
+            scope.share = Share::new(index, 2);
+            assert!(scope.wants(&inserted(false)) && !scope.wants(&inserted(true)));
+            assert_eq!(scope.wants(&event(&Operation::Drop, "games")), index == 0);
+        }
+        let filter = scope.filter(false);
+        let alternatives = filter.get_array("$or").unwrap();
+        // The end of the stream reaches every share; what is wanted only its own.
+        assert_eq!(alternatives.len(), 2);
+        let own = alternatives[1].as_document().unwrap();
+        let share = scope.share.unwrap().of_events();
+        assert_eq!(
+            own.get_array("$and").unwrap()[0].as_document(),
+            Some(&share)
+        );
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(super) fn at(
         doc! { "$match": scope.filter(with_sample) },
     ];
     stages.extend_from_slice(scope.aggregation.stages());
+    if with_sample && let Some(share) = scope.share {
+        stages.push(share.mark());
+    }
     if splits {
         stages.push(doc! { SPLIT: {} });
     }
@@ -36,6 +39,11 @@ pub(super) fn at(
 /// From now on, unfiltered: what a scope asks of a server beside a place to begin.
 pub(super) fn anywhere(scope: &Scope) -> Vec<Document> {
     let mut stages = vec![doc! { "$changeStream": options(scope) }];
+    stages.extend(
+        scope
+            .share
+            .map(|share| doc! { "$match": share.of_events() }),
+    );
     stages.extend_from_slice(scope.aggregation.stages());
     stages
 }

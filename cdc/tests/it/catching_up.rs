@@ -9,7 +9,7 @@ use crate::support::{MongoServer, Scenario, Signal, eventually, first_copies, se
 const FOREIGN_CHANGES: u32 = 1_200_000;
 
 /// A replica set of one with an oplog that holds all that a test writes, and a place on it.
-async fn alone(label: &str) -> (MongoServer, Scenario) {
+pub(crate) async fn alone(label: &str) -> (MongoServer, Scenario) {
     let server = MongoServer::start(&["--replSet", "alone", "--oplogSize", "8192"]).await;
     server.initiate("alone").await;
     let mut scenario = Scenario::new(label).await;
@@ -42,7 +42,7 @@ impl Scenario {
     }
 
     /// Waits until the checkpoint is later than `start`, and returns its time.
-    async fn checkpoint_after(&self, start: Timestamp) -> Timestamp {
+    pub(crate) async fn checkpoint_after(&self, start: Timestamp) -> Timestamp {
         let mut time = start;
         eventually("the checkpoint moves", async || {
             time = self.checkpoint_time().await;

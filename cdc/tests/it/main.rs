@@ -40,6 +40,7 @@ mod routing;
 mod scheduling;
 mod scope;
 mod settings;
+mod shares;
 mod snapshot_requests;
 mod snapshots;
 mod split;

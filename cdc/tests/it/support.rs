@@ -140,16 +140,7 @@ impl Scenario {
 
     /// The cluster time of the checkpoint, from its token where it has no other.
     pub(crate) async fn checkpoint_time(&self) -> bson::Timestamp {
-        let checkpoint = self.checkpoint().await.expect("a checkpoint");
-        if let Ok(time) = checkpoint.get_timestamp("cluster_time") {
-            return time;
-        }
-        let digits = token_of(&checkpoint);
-        let number = |range| u32::from_str_radix(&digits[range], 16).unwrap();
-        bson::Timestamp {
-            time: number(2..10),
-            increment: number(10..18),
-        }
+        time_of(&self.checkpoint().await.expect("a checkpoint"))
     }
 
     /// The checkpoint once it rests: nothing is left to be saved. Meant for engines with a short interval between saves.
@@ -209,6 +200,19 @@ impl Scenario {
                 .await
                 .unwrap();
         }
+    }
+}
+
+/// The cluster time of a checkpoint, from its token where it has no other.
+pub(crate) fn time_of(checkpoint: &bson::Document) -> bson::Timestamp {
+    if let Ok(time) = checkpoint.get_timestamp("cluster_time") {
+        return time;
+    }
+    let digits = token_of(checkpoint);
+    let number = |range| u32::from_str_radix(&digits[range], 16).unwrap();
+    bson::Timestamp {
+        time: number(2..10),
+        increment: number(10..18),
     }
 }
 

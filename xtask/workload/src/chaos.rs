@@ -62,8 +62,11 @@ pub struct Args {
     /// Over how many queues the engine spreads the changes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub partitions: u16,
+    /// Among how many engines the documents are divided, each with a queue of its own
+    #[arg(long, default_value_t = 1, conflicts_with = "partitions", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub shares: u16,
     /// Have the engines snapshot so many documents again and again, and check the copy that the messages make
-    #[arg(long, conflicts_with = "partitions", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    #[arg(long, conflicts_with_all = ["partitions", "shares"], value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     pub snapshot: Option<u32>,
     /// Program of the engine
     #[arg(long, env = "CDC_CHAOS_ENGINE")]
@@ -89,6 +92,13 @@ pub struct Args {
     /// Host and port of each node's streams in their own protocol
     #[arg(long, env = "CDC_CHAOS_STREAM_ADDRESS", value_delimiter = ',')]
     pub stream_address: Vec<String>,
+}
+
+impl Args {
+    /// How many queues there are: a document's changes are in one of them.
+    fn queues(&self) -> u16 {
+        self.partitions.max(self.shares)
+    }
 }
 
 /// Type of the queue that the engine publishes to.

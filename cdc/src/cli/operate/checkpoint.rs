@@ -1,5 +1,7 @@
 //! `cdc checkpoint`: shows and changes where a pipeline goes on.
 
+mod divide;
+
 use std::{
     cmp::Ordering,
     io::{self, IsTerminal as _, Write as _},
@@ -58,7 +60,11 @@ pub(super) fn command() -> Clap {
     let undo = Clap::new("undo")
         .about("Go back to what the last change by hand replaced; twice is as before")
         .after_help("Example: cdc checkpoint undo");
-    let writing = [set, clear, copy, undo]
+    let divide = Clap::new("divide")
+        .about("Divide the pipeline into N shares (CDC_SHARE), while no engine of it runs; 1 makes it whole")
+        .arg(Arg::new("N").required(true).help("How many shares, 1 to 64"))
+        .after_help("Example: cdc checkpoint divide 4");
+    let writing = [set, clear, copy, undo, divide]
         .map(|command| command.arg(switch("yes", "Do not ask")).arg(json_switch()));
     let show = Clap::new("show")
         .about("Print it")
@@ -76,6 +82,7 @@ pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
     let (config, _) = settings(given)?;
     match matches.subcommand() {
         Some(("show", matches)) => print_checkpoint(&config, matches.get_flag("json")),
+        Some(("divide", matches)) => divide::run(&config, matches),
         Some((name, matches)) => change(config, name, matches),
         None => Ok(()),
     }
@@ -165,15 +172,7 @@ fn change(config: Config, name: &str, matches: &ArgMatches) -> Result<(), Exit> 
             (own, Edit::Set(wish.check()?))
         }
     };
-    let asks = !matches.get_flag("yes");
-    if asks && !io::stdin().is_terminal() {
-        let text =
-            format!("checkpoint {name} asks before it writes, and there is no terminal to ask on");
-        return Err(Exit::usage(
-            text,
-            Some("say --yes where nobody is asked".into()),
-        ));
-    }
+    let asks = asks(name, matches)?;
     super::block_on(async {
         let failed = |error| exit(&error);
         let editing = Editing::begin(config, &pipeline).await.map_err(failed)?;
@@ -198,6 +197,20 @@ fn change(config: Config, name: &str, matches: &ArgMatches) -> Result<(), Exit> 
         }
         Ok(())
     })
+}
+
+/// Whether a person is asked before something is written.
+fn asks(name: &str, matches: &ArgMatches) -> Result<bool, Exit> {
+    let asks = !matches.get_flag("yes");
+    if asks && !io::stdin().is_terminal() {
+        let text =
+            format!("checkpoint {name} asks before it writes, and there is no terminal to ask on");
+        return Err(Exit::usage(
+            text,
+            Some("say --yes where nobody is asked".into()),
+        ));
+    }
+    Ok(asks)
 }
 
 fn other(name: Option<&str>, own: &str) -> Result<String, Exit> {

@@ -27,6 +27,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) name: String,
+    /// The share of the documents that it has, alone or with others.
+    pub(super) share: u16,
     pub(super) program: PathBuf,
     pub(super) settings: Vec<(&'static str, String)>,
     pub(super) folder: PathBuf,

@@ -59,7 +59,7 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
         Copies::First
     };
     let ledger = Ledger::new(usize::from(DROPPER) + 1, judged)
-        .over(args.partitions)
+        .over(args.queues())
         .exactly_once(args.queue_type == QueueType::Stream);
     let copy = args.snapshot.map(|_| Copy::new());
     let record = Rc::new(Record::new(ledger, copy));
@@ -170,7 +170,7 @@ impl Run<'_> {
     /// One for each queue.
     fn start_consumers(&self) -> JoinSet<Result<()>> {
         let mut consumers = JoinSet::new();
-        for partition in 0..self.args.partitions {
+        for partition in 0..self.args.queues() {
             let (record, queue) = (Rc::clone(&self.record), self.queue.clone());
             let database = self.names.database.clone();
             consumers.spawn_local(consumer::consume(record, queue, partition, database));

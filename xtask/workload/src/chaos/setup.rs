@@ -129,7 +129,7 @@ pub(super) fn queue(args: &Args, names: &Names, kinds: &[Kind]) -> Result<Queue>
     Ok(Queue {
         uris: amqp_uris(args)?,
         name: names.queue.clone(),
-        partitions: args.partitions,
+        partitions: args.queues(),
         exchange: if uses_exchange {
             names.queue.clone()
         } else {
@@ -156,16 +156,26 @@ pub(super) async fn engines(
     record: &Rc<Record>,
 ) -> Result<Vec<Rc<Engine>>> {
     let mut engines = Vec::new();
-    for number in 1..=args.engines {
+    let shares = 0..args.shares;
+    let each = shares.flat_map(|share| (1..=args.engines).map(move |number| (share, number)));
+    for (share, number) in each {
         let ways = Ways::open(&queue.uris, streams(args)).await?;
         let admin = Admin::free();
         let mut settings = settings(args, names, queue);
+        if 1 < args.shares {
+            settings.push(("CDC_SHARE", format!("{share}/{}", args.shares)));
+            settings.push(("RABBITMQ_QUEUE_NAME", queue.of(share)));
+        }
         settings.extend(ways.settings());
         settings.push(("CDC_ADMIN_ADDR", admin.address.clone()));
-        let name = format!("engine{number}");
+        let name = match args.shares {
+            1 => format!("engine{number}"),
+            _ => format!("share{share}-engine{number}"),
+        };
         engines.push(Rc::new(Engine {
             log: Log::new(args.folder.join(format!("{name}.log"))),
             name,
+            share,
             program: args.engine.clone(),
             settings,
             folder: args.folder.clone(),

@@ -87,20 +87,24 @@ impl Injector {
 
     /// Mostly the leader, since nothing happens when a standby ends; says whether it is.
     async fn choose_engine(&self, fault: Fault) -> (&Engine, bool) {
+        // Of several shares, any.
+        let first = usize::from(fault.pick) % self.engines.len();
+        let (before, after) = self.engines.split_at(first);
         if !fault.pick.is_multiple_of(ANY_ENGINE) {
-            for engine in &self.engines {
+            for engine in after.iter().chain(before) {
                 if engine.is_leader().await {
                     return (engine, true);
                 }
             }
         }
-        let engine = &self.engines[usize::from(fault.pick) % self.engines.len()];
+        let engine = &self.engines[first];
         (engine, engine.is_leader().await)
     }
 
     /// Waits until an engine that has ended runs again.
     async fn wait_for_start(&self, engine: &Engine, was_leader: bool, fault: Fault) -> Return {
-        let has_standby = 1 < self.engines.len();
+        let same = self.engines.iter().filter(|one| one.share == engine.share);
+        let has_standby = 1 < same.count();
         if has_standby && was_leader {
             // Noted at once: the other engine does not wait for this one to be started again.
             let ended = engine.state.borrow().ended;

@@ -94,13 +94,14 @@ impl Run<'_> {
         let snapshot = self.args.snapshot;
         let snapshot = snapshot.map_or(String::new(), |count| format!(" --snapshot={count}"));
         format!(
-            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --brokers {} --queue-type {} --partitions {}{} --faults {}`",
+            "repeat it with `cargo xtask chaos --minutes {} --seed {} --engines {} --brokers {} --queue-type {} --partitions {} --shares {}{} --faults {}`",
             self.args.minutes,
             self.seed,
             self.args.engines,
             self.queue.uris.len(),
             self.args.queue_type.name(),
             self.args.partitions,
+            self.args.shares,
             snapshot,
             faults.join(",")
         )

@@ -1,0 +1,318 @@
+//! Several engines that divide a pipeline's documents among them: every change is in exactly one share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bson::{Bson, Timestamp, doc, oid::ObjectId};
+
+use crate::{
+    catching_up::alone,
+    operate::ask,
+    support::{Delivery, Engine, Scenario, check, eventually, time_of},
+};
+
+/// Documents of a collection, beside those with an `_id` of another type.
+const DOCUMENTS: i32 = 200;
+
+/// A scenario of engines that read the changes of documents and of whole collections.
+async fn divided(label: &str) -> Scenario {
+    let mut scenario = Scenario::new(label).await;
+    scenario.set("CDC_OPERATIONS", "insert,replace,delete,drop");
+    scenario
+}
+
+/// One engine for each share, each with a queue of its own.
+async fn start(scenario: &mut Scenario, count: u16) -> Vec<Engine> {
+    let mut engines = Vec::new();
+    for index in 0..count {
+        engines.push(share(scenario, index, count).start().await);
+    }
+    engines
+}
+
+/// The scenario with the settings of a share.
+fn share(scenario: &mut Scenario, index: u16, count: u16) -> &mut Scenario {
+    let queue = queue(scenario, index);
+    scenario
+        .set("CDC_SHARE", format!("{index}/{count}"))
+        .set("RABBITMQ_QUEUE_NAME", queue)
+}
+
+fn queue(scenario: &Scenario, index: u16) -> String {
+    format!("{}.share{index}", scenario.name)
+}
+
+/// Keys of every kind that users have: `DOCUMENTS` and eight others.
+fn keys() -> Vec<Bson> {
+    let numbers = (-DOCUMENTS / 2..DOCUMENTS / 2).map(Bson::Int32);
+    let others = [
+        Bson::Int64(1 << 40),
+        Bson::Double(0.5),
+        Bson::Double(f64::NAN),
+        Bson::String("word".to_owned()),
+        Bson::Null,
+        Bson::Boolean(true),
+        Bson::Document(doc! { "shop": 1, "order": "a" }),
+        Bson::ObjectId(ObjectId::new()),
+    ];
+    numbers.chain(others).collect()
+}
+
+/// Inserts, replaces and deletes a document of each key.
+async fn change(scenario: &Scenario, name: &str) {
+    let collection = scenario.collection(name);
+    for key in keys() {
+        let document = |number| doc! { "_id": &key, "n": number };
+        collection.insert_one(document(0)).await.unwrap();
+        let id = doc! { "_id": &key };
+        collection
+            .replace_one(id.clone(), document(1))
+            .await
+            .unwrap();
+        collection.delete_one(id).await.unwrap();
+    }
+}
+
+/// What is in each queue, up to a change of the collection `end`, whose many documents are now inserted: every share has
+/// some of them.
+async fn take_to(end: &str, scenario: &Scenario, count: u16) -> Vec<Vec<Delivery>> {
+    let many = (0..DOCUMENTS).map(|number| doc! { "_id": number });
+    scenario.collection(end).insert_many(many).await.unwrap();
+    let mut all = Vec::new();
+    for index in 0..count {
+        let mut is_end = |deliveries: &[Delivery]| {
+            let last = deliveries.last();
+            last.is_some_and(|last| is_of(last, end))
+        };
+        all.push(
+            scenario
+                .take_until(&queue(scenario, index), &mut is_end)
+                .await,
+        );
+    }
+    all
+}
+
+fn is_of(delivery: &Delivery, collection: &str) -> bool {
+    let namespace = delivery.header("cdc-namespace");
+    namespace
+        .split_once('.')
+        .is_some_and(|(_, name)| name == collection)
+}
+
+/// The operations of each document of the collection, in order and without repetitions, with its share.
+fn by_document(name: &str, deliveries: &[Vec<Delivery>]) -> BTreeMap<String, Vec<(usize, String)>> {
+    let mut documents: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+    for (index, share) in deliveries.iter().enumerate() {
+        let mut seen = BTreeSet::new();
+        let own = share.iter().filter(|one| is_of(one, name));
+        for delivery in own.filter(|one| seen.insert(one.message_id())) {
+            let operation = delivery.header("cdc-operation");
+            if operation == "drop" {
+                continue;
+            }
+            let id = delivery.json()["entry_id"].to_string();
+            documents.entry(id).or_default().push((index, operation));
+        }
+    }
+    documents
+}
+
+fn drops(share: &[Delivery]) -> usize {
+    let is_drop = |one: &&Delivery| one.header("cdc-operation") == "drop";
+    share.iter().filter(is_drop).count()
+}
+
+async fn stop(engines: Vec<Engine>) {
+    for engine in engines {
+        check(&engine.stop().await, 0, &[]);
+    }
+}
+
+/// Of the changes of the collection's documents each is in one share, the same one for a document's whole life.
+fn check_changes(name: &str, deliveries: &[Vec<Delivery>]) {
+    let documents = by_document(name, deliveries);
+    assert_eq!(documents.len(), keys().len());
+    let mut loads: HashMap<usize, usize> = HashMap::new();
+    for (id, changes) in documents {
+        let operations: Vec<&str> = changes.iter().map(|(_, one)| one.as_str()).collect();
+        assert_eq!(operations, ["insert", "replace", "delete"], "{id}");
+        let shares: BTreeSet<usize> = changes.iter().map(|(share, _)| *share).collect();
+        assert_eq!(shares.len(), 1, "{id}");
+        *loads.entry(changes[0].0).or_default() += 1;
+    }
+    // Of a good hash, each has about as many.
+    for load in loads.values() {
+        assert!(keys().len() / deliveries.len() / 2 < *load, "{loads:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_change_is_in_one_share_and_what_is_about_no_document_in_the_first() {
+    let mut scenario = divided("shares").await;
+    let engines = start(&mut scenario, 4).await;
+    change(&scenario, "words").await;
+    scenario.collection("words").drop().await.unwrap();
+    let deliveries = take_to("end", &scenario, 4).await;
+    check_changes("words", &deliveries);
+    let drops: Vec<usize> = deliveries.iter().map(|share| drops(share)).collect();
+    assert_eq!(drops, [1, 0, 0, 0]);
+    stop(engines).await;
+}
+
+#[tokio::test]
+async fn a_share_that_starts_late_begins_where_the_first_one_did() {
+    let mut scenario = divided("late_share").await;
+    let first = share(&mut scenario, 1, 2).start().await;
+    change(&scenario, "words").await;
+    let late = share(&mut scenario, 0, 2).start().await;
+    check_changes("words", &take_to("end", &scenario, 2).await);
+    stop(vec![first, late]).await;
+}
+
+#[tokio::test]
+async fn an_engine_with_another_number_of_shares_is_refused() {
+    let mut scenario = divided("other_shares").await;
+    let engines = start(&mut scenario, 2).await;
+    let finished = share(&mut scenario, 0, 3).spawn().finish().await;
+    let fault = format!(
+        "the pipeline `{}` is divided into 2 shares, these settings say 3",
+        scenario.name
+    );
+    check(&finished, 1, &[&fault, "cdc checkpoint divide N"]);
+    scenario.unset("CDC_SHARE");
+    let finished = scenario.spawn().finish().await;
+    check(
+        &finished,
+        1,
+        &["is divided into 2 shares, these settings say 1"],
+    );
+    stop(engines).await;
+    // Nor is a pipeline divided that is not.
+    let mut scenario = divided("undivided").await;
+    scenario.start().await.stop().await;
+    let finished = share(&mut scenario, 0, 2).spawn().finish().await;
+    check(
+        &finished,
+        1,
+        &["is divided into 1 shares", "leave CDC_SHARE out"],
+    );
+}
+
+#[tokio::test]
+async fn a_pipeline_is_divided_anew_while_no_engine_runs_and_loses_nothing() {
+    let mut scenario = divided("divide").await;
+    let divide = |count: &'static str| ["checkpoint", "divide", count, "--yes"];
+    let engine = share(&mut scenario, 0, 1).start().await;
+    let answer = ask(&scenario, &divide("2")).await;
+    answer.check(1, &["an engine of the pipeline", "holds the lock"]);
+    engine.stop().await;
+    change(&scenario, "words").await;
+    ask(&scenario, &divide("2")).await.check(0, &["2 shares"]);
+    let engines = start(&mut scenario, 2).await;
+    let answer = ask(&scenario, &divide("3")).await;
+    answer.check(1, &["an engine of the pipeline", ".0of2"]);
+    check_changes("words", &take_to("end", &scenario, 2).await);
+    stop(engines).await;
+
+    change(&scenario, "more").await;
+    ask(&scenario, &divide("3"))
+        .await
+        .check(0, &["2 shares -> 3 shares"]);
+    let engines = start(&mut scenario, 3).await;
+    check_changes("more", &take_to("end_of_three", &scenario, 3).await);
+    stop(engines).await;
+
+    change(&scenario, "whole").await;
+    ask(&scenario, &divide("1"))
+        .await
+        .check(0, &["3 shares -> one engine"]);
+    let engine = share(&mut scenario, 0, 1).start().await;
+    check_changes("whole", &take_to("end_of_one", &scenario, 1).await);
+    stop(vec![engine]).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_of_shares_has_every_document_once() {
+    let mut scenario = divided("share_snapshot").await;
+    let documents = keys().into_iter().map(|key| doc! { "_id": key });
+    scenario
+        .collection("words")
+        .insert_many(documents)
+        .await
+        .unwrap();
+    scenario.set("CDC_SNAPSHOT", "initial");
+    let engines = start(&mut scenario, 3).await;
+    eventually("all documents were read", async || {
+        let mut read = 0.0;
+        for engine in &engines {
+            read += engine.metric("cdc_snapshot_documents_total").await;
+        }
+        (f64::from(DOCUMENTS) + 8.0) <= read
+    })
+    .await;
+    let mut found = BTreeMap::new();
+    for index in 0..3 {
+        let queue = queue(&scenario, index);
+        let count = scenario.try_ready(&queue).await.unwrap() as usize;
+        let deliveries = scenario.take_from(&queue, count).await;
+        // The last insert may be a change too.
+        let is_read = |one: &&Delivery| one.header("cdc-operation") == "read";
+        for delivery in deliveries.iter().filter(is_read) {
+            let id = delivery.json()["entry_id"].to_string();
+            // The last one may come again to be marked.
+            let earlier = found.insert(id, index);
+            assert!(earlier.is_none_or(|earlier| earlier == index));
+        }
+    }
+    assert_eq!(found.len(), keys().len());
+    assert_eq!(found.values().collect::<BTreeSet<_>>().len(), 3);
+    stop(engines).await;
+}
+
+/// A share among whose changes hardly any is of its own learns how far it has come, from single changes of others that it
+/// does not publish.
+#[tokio::test]
+async fn a_long_way_of_other_shares_changes_is_read_in_steps_and_none_is_published() {
+    let (_server, mut scenario) = alone("share_skims").await;
+    scenario.set("CDC_OPERATIONS", "insert,update");
+    let busy = scenario.collection("busy");
+    let many = (0..20_000).map(|number| doc! { "_id": number, "n": 0 });
+    busy.insert_many(many).await.unwrap();
+    let engine = share(&mut scenario, 0, 2).start().await;
+    check(&engine.stop().await, 0, &[]);
+    let before = scenario.try_ready(&queue(&scenario, 0)).await.unwrap();
+    let start = scenario.time_of("0of2").await;
+    // As the server hashes, so that the test shares no code with the engine.
+    let hash = doc! { "$abs": { "$mod": [{ "$toHashedIndexKey": "$_id" }, 2] } };
+    let own = doc! { "$expr": { "$eq": [hash, 0] } };
+    let of_others = doc! { "$nor": [own.clone()] };
+    let update = doc! { "$inc": { "n": 1 } };
+    for _ in 0..120 {
+        let update = busy.update_many(of_others.clone(), update.clone());
+        update.await.unwrap();
+    }
+    let end = scenario.now().await;
+    let last = busy.find_one(own).await.unwrap().unwrap();
+    busy.update_one(last, update).await.unwrap();
+    let engine = scenario.start().await;
+    let mut steps = BTreeSet::new();
+    eventually("the share has read all", async || {
+        steps.insert(scenario.time_of("0of2").await);
+        steps.last() > Some(&end)
+    })
+    .await;
+    let between = steps.iter().filter(|time| start < **time && **time < end);
+    assert!(between.count() > 2, "{steps:?}");
+    check(&engine.stop().await, 0, &["skimming"]);
+    let after = scenario.try_ready(&queue(&scenario, 0)).await;
+    assert_eq!(after, Some(before + 1));
+}
+
+impl Scenario {
+    /// The position of a share, by its cluster time.
+    async fn time_of(&self, share: &str) -> Timestamp {
+        let id = doc! { "_id": format!("{}.{share}", self.name) };
+        let found = self.checkpoints().find_one(id).await.unwrap();
+        time_of(&found.unwrap())
+    }
+}
