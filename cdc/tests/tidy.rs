@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "tidy/log_fields.rs"]
+mod log_fields;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
