@@ -17,8 +17,7 @@ LABEL org.opencontainers.image.title="cdc" \
 USER 65532:65532
 # Where `.env` is looked for.
 WORKDIR /etc/cdc
-# A probe or a scrape comes from another network namespace.
-ENV CDC_ADMIN_ADDR=0.0.0.0:9464
+# The admin port, once CDC_ADMIN_ADDR and CDC_ADMIN_TOKEN let probes and scrapes from outside in.
 EXPOSE 9464
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/local/bin/cdc", "health"]
 ENTRYPOINT ["/usr/local/bin/cdc"]

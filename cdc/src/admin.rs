@@ -1,40 +1,70 @@
-//! The admin port: metrics for a scrape, liveness and readiness for whoever watches over the process.
+//! The admin port: metrics for a scrape, liveness and readiness for whoever watches over the process, and a status page.
 //!
-//! It lives on the engine's own thread, so it answers only while that thread turns; and it is bounded, so that no
-//! client can take what the engine needs.
+//! It only reads. It lives on the engine's own thread, so it answers only while that thread turns; and it is bounded, so
+//! that no client can take what the engine or another client needs.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+mod access;
+mod connections;
+mod guard;
+mod history;
+mod latency;
+mod page;
+mod problems;
+mod record;
+mod routes;
+mod server;
+mod status;
 
-use axum::{
-    Router,
-    extract::State,
-    http::{HeaderName, StatusCode, header::CONTENT_TYPE},
-    routing::get,
-};
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use serde_json::json;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+
+use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::{
-    health::{Health, Report},
-    metrics::Metrics,
+use self::record::Record;
+pub use self::{
+    access::{Access, Token},
+    status::{Advice, Setting},
 };
+use crate::{health::Health, metrics::Metrics};
 
-/// Most connections served at once; the next ones wait.
-const CONNECTIONS: usize = 16;
-/// Longest life of a connection, which carries one request.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Wait after a connection could not be taken, for example for want of a file descriptor.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Where the port is, and who may ask.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Where it listens, if anywhere.
+    pub address: Option<SocketAddr>,
+    /// Who may ask.
+    pub access: Access,
+    /// The settings, as they hold.
+    pub settings: Vec<Setting>,
+    /// What people can do about obstacles.
+    pub advice: Option<Advice>,
+}
 
-type Answer = (StatusCode, [(HeaderName, &'static str); 1], String);
+/// The engine that is told of.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    /// Its pipeline.
+    pub pipeline: String,
+    /// Where its messages go.
+    pub target: String,
+    /// Most messages in flight.
+    pub window_events: usize,
+    /// Most bytes of bodies in flight.
+    pub window_bytes: usize,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// What is in its way.
+    pub health: Health,
+}
+
+/// What answers are made of.
+#[derive(Debug)]
+struct Facts {
+    config: Config,
+    subject: Subject,
+    record: Record,
+}
 
 /// Why the admin port cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +86,14 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Admin {
     listener: Option<TcpListener>,
+    config: Config,
 }
 
 /// The running server; it ends when dropped.
 #[derive(Debug)]
 #[must_use = "the admin port ends when this is dropped"]
 pub struct Serving {
-    _task: Option<AbortOnDropHandle<()>>,
+    _tasks: Option<[AbortOnDropHandle<Infallible>; 2]>,
 }
 
 impl Admin {
@@ -70,97 +101,54 @@ impl Admin {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn bind(address: Option<SocketAddr>) -> Result<Self, Error> {
-        let Some(address) = address else {
-            return Ok(Self { listener: None });
+    pub async fn bind(config: &Config) -> Result<Self, Error> {
+        let listener = match config.address {
+            Some(address) => Some(listen(address).await?),
+            None => None,
         };
-        let refused = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => Error::Taken(address),
-            _ => Error::Listen { address, source },
-        };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let bound = listener.local_addr().map_err(refused)?;
-        info!(address = %bound, "admin port open");
         Ok(Self {
-            listener: Some(listener),
+            listener,
+            config: config.clone(),
         })
     }
 
-    /// Answers from now on, in a task of its own.
-    pub fn serve(self, metrics: Metrics, health: Health) -> Serving {
-        let router = Router::new()
-            .route("/metrics", get(scrape))
-            .with_state(metrics)
-            .route("/live", get(async || "live\n"))
-            .merge(Router::new().route("/ready", get(ready)).with_state(health));
-        let start = |listener| AbortOnDropHandle::new(tokio::spawn(accept(listener, router)));
+    /// Answers from now on, and keeps what there is to tell, in tasks of its own.
+    pub fn serve(self, subject: Subject) -> Serving {
+        let record = Record::new();
+        let keeping = record
+            .clone()
+            .keep(subject.metrics.clone(), subject.health.clone());
+        let facts = Facts {
+            config: self.config,
+            subject,
+            record,
+        };
+        let start = |listener| {
+            let serving = server::serve(listener, routes::router(Arc::new(facts)));
+            let serving = AbortOnDropHandle::new(tokio::spawn(serving));
+            [serving, AbortOnDropHandle::new(tokio::spawn(keeping))]
+        };
         Serving {
-            _task: self.listener.map(start),
+            _tasks: self.listener.map(start),
         }
     }
 }
 
-async fn accept(listener: TcpListener, router: Router) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
-        while connections.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let router = router.clone();
-                connections.spawn(async move {
-                    converse(stream, router).await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                warn!(%error, "the admin port takes no connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// One request and its answer. A client that breaks off or dawdles is its own affair.
-async fn converse(stream: TcpStream, router: Router) {
-    let connection = http1::Builder::new()
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-}
-
-/// `GET /metrics`.
-async fn scrape(State(metrics): State<Metrics>) -> Answer {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (StatusCode::OK, [(CONTENT_TYPE, kind)], metrics.encode())
-}
-
-/// `GET /ready`.
-async fn ready(State(health): State<Health>) -> Answer {
-    let report = health.report();
-    let status = if report.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let refused = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => Error::Taken(address),
+        _ => Error::Listen { address, source },
     };
-    let headers = [(CONTENT_TYPE, "application/json")];
-    (status, headers, readiness(&report))
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    info!(address = %bound, "admin port open");
+    Ok(listener)
 }
 
-fn readiness(report: &Report) -> String {
-    let obstacles = report.obstacles.iter().map(|obstacle| {
-        json!({
-            "cause": obstacle.cause.to_string(),
-            "reason": obstacle.reason,
-            "for_seconds": obstacle.since.elapsed().as_secs(),
-        })
-    });
-    let body = json!({
-        "ready": report.ready,
-        "role": report.role.to_string(),
-        "obstacles": obstacles.collect::<Vec<_>>(),
-        "notice": report.notice,
-        "catching_up": report.behind_seconds.map(|seconds| json!({ "behind_seconds": seconds })),
-    });
-    format!("{body}\n")
+#[cfg(test)]
+impl Admin {
+    fn address(&self) -> SocketAddr {
+        let listener = self.listener.as_ref().expect("it listens");
+        listener.local_addr().expect("it is bound")
+    }
 }

@@ -14,7 +14,7 @@ use tracing::info;
 use self::sessions::Sessions;
 pub use self::supervisor::Supervisor;
 use crate::{
-    admin::{self, Admin},
+    admin::{self, Admin, Subject},
     checkpoint,
     config::Config,
     health::{Cause, Health},
@@ -72,10 +72,10 @@ pub enum Error {
 pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), Error> {
     let shutdown = CancellationToken::new();
     let mut signals = Signals::listen().map_err(Error::Signals)?;
-    let admin = Admin::bind(config.admin).await?;
+    let admin = Admin::bind(&config.admin).await?;
     let metrics = Metrics::new(&config.checkpoint.pipeline);
     let health = Health::default();
-    let _serving = admin.serve(metrics.clone(), health.clone());
+    let _serving = admin.serve(subject(&config, &metrics, &health));
     let following = supervisor::follow(supervisor.as_ref(), health.watch());
     let engine = engine(Sessions::new(config, metrics, health), shutdown.clone());
     tokio::pin!(engine, following);
@@ -103,9 +103,21 @@ pub async fn embedded(
     (metrics, health): (Metrics, Health),
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let admin = Admin::bind(config.admin).await?;
-    let _serving = admin.serve(metrics.clone(), health.clone());
+    let admin = Admin::bind(&config.admin).await?;
+    let _serving = admin.serve(subject(&config, &metrics, &health));
     Box::pin(engine(Sessions::new(config, metrics, health), shutdown)).await
+}
+
+/// What the admin port tells of.
+fn subject(config: &Config, metrics: &Metrics, health: &Health) -> Subject {
+    Subject {
+        pipeline: config.checkpoint.pipeline.clone(),
+        target: config.checkpoint.scope.target.to_string(),
+        window_events: config.pipeline.window_events,
+        window_bytes: config.pipeline.window_bytes,
+        metrics: metrics.clone(),
+        health: health.clone(),
+    }
 }
 
 async fn engine(mut sessions: Sessions, shutdown: CancellationToken) -> Result<(), Error> {

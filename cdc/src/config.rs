@@ -2,6 +2,7 @@
 //!
 //! A bad configuration names every fault at once, each with its variable, and never a secret's value.
 
+mod admin;
 mod amqp_uri;
 mod arguments;
 mod begin;
@@ -27,7 +28,7 @@ mod streams;
 mod tls;
 mod topology;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub use self::{
     begin::Begin,
@@ -50,7 +51,7 @@ use self::{
     settings::{Declarations, Engine, Formats, Messages, Rabbit, Servers, Settings, Streams},
 };
 use crate::{
-    checkpoint,
+    admin as port, checkpoint,
     encode::{self, Compression, Shape},
     lease,
     pipeline::{self, Policies},
@@ -85,8 +86,8 @@ pub struct Config {
     pub checkpoint: checkpoint::Config,
     /// Bounds and intervals of the loop.
     pub pipeline: pipeline::Config,
-    /// Where the admin port listens, if anywhere.
-    pub admin: Option<SocketAddr>,
+    /// Where the admin port listens, if anywhere, and who may ask.
+    pub admin: port::Config,
     /// Longest wait for both servers at the start.
     pub startup_timeout: Duration,
 }
@@ -154,6 +155,7 @@ impl Config {
             declarations,
             streams,
             engine,
+            admin,
         } = Settings::read(&mut input);
         let of_database = resolve::doubt(&input.given);
         let mut faults = input.faults;
@@ -187,7 +189,7 @@ impl Config {
                 projection: fields.projection(&mut faults),
                 ..pipeline(&engine)
             },
-            admin: engine.admin,
+            admin: admin.config(given, &mut faults),
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
                 division: engine.division(),

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use prometheus_client::{
@@ -152,6 +152,18 @@ impl Metrics {
     pub fn checkpoint_saved(&self) {
         self.checkpoint_saves.inc();
         self.checkpoint_age.restart();
+    }
+
+    /// The time since the last save, where there was one.
+    pub fn checkpoint_age(&self) -> Option<Duration> {
+        self.checkpoint_age.get()
+    }
+
+    /// What the snapshot under way waits for.
+    pub fn snapshot_waits_for(&self) -> Option<&'static str> {
+        let all = ["catching_up", "mongodb", "paused"].into_iter();
+        all.into_iter()
+            .find(|one| 0 < self.snapshot_waits(one).get())
     }
 
     /// A connection to `server` was made again.
@@ -344,18 +356,22 @@ impl CheckpointAge {
     fn restart(&self) {
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
+
+    fn get(&self) -> Option<Duration> {
+        let saved = *self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        saved.map(|saved| saved.elapsed())
+    }
 }
 
 impl Collector for CheckpointAge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let saved = *self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(saved) = saved else {
+        let Some(age) = self.get() else {
             return Ok(());
         };
         let help = "Time since the last save of the checkpoint.";
         let gauge = MetricType::Gauge;
         let encoder = encoder.encode_descriptor("checkpoint_age_seconds", help, None, gauge)?;
-        ConstGauge::new(saved.elapsed().as_secs_f64()).encode(encoder)
+        ConstGauge::new(age.as_secs_f64()).encode(encoder)
     }
 }
 

@@ -70,6 +70,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "admin",
             "rabbitmq",
             "checkpoint",
             "encode",
@@ -235,7 +236,6 @@ fn the_documents_say_what_the_settings_are() {
 fn the_documents_say_to_docker_compose_what_the_settings_are() {
     // These have values of their own there, and a URI would win over them.
     let elsewhere = [
-        "CDC_ADMIN_ADDR",
         "MONGO_DATABASE_HOST",
         "RABBITMQ_HOST",
         "RABBITMQ_PORT",

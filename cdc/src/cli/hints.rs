@@ -2,6 +2,7 @@
 //!
 //! Each match is exhaustive, so a new error asks for its hint here.
 
+mod health;
 mod mongodb;
 mod rabbitmq;
 mod snapshot;
@@ -13,6 +14,8 @@ use serde_json::Value;
 use cdc::{
     admin, app, checkpoint, mongo, operate, pipeline, rabbitmq::Danger, sink, source, start, tail,
 };
+
+pub(super) use health::advice;
 
 /// For a message that is larger than the broker takes.
 const OVERSIZE: &str = "the checkpoint is before this message: raise max_message_size in the broker's configuration, or \

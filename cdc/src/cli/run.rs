@@ -9,7 +9,11 @@ use cdc::{
 };
 use tracing::{info, warn};
 
-use super::{Exit, block_on, hints::Hint as _, log, warnings};
+use super::{
+    Exit, block_on,
+    hints::{Hint as _, advice},
+    log, warnings,
+};
 
 pub(super) fn run(given: &Given) -> Result<(), Exit> {
     let format = LogFormat::of(given);
@@ -17,7 +21,8 @@ pub(super) fn run(given: &Given) -> Result<(), Exit> {
 }
 
 fn engine(given: &Given) -> Result<(), Exit> {
-    let (config, log_config) = Config::check(given)?;
+    let (mut config, log_config) = Config::check(given)?;
+    config.admin.advice = Some(advice);
     log::start(&log_config);
     if log_config.filter.is_lowered {
         warn!("RUST_LOG asks for trace, which is compiled out of release builds; shown is debug");

@@ -110,10 +110,10 @@ mod tests {
     #[test]
     fn nothing_has_to_be_set_and_nothing_listens() {
         let config = Embedded::default().check(false).unwrap();
-        assert_eq!(config.admin, None);
+        assert_eq!(config.admin.address, None);
         let mut embedded = Embedded::default();
         embedded.set("CDC_ADMIN_ADDR", "127.0.0.1:0".to_owned());
-        assert!(embedded.check(true).unwrap().admin.is_some());
+        assert!(embedded.check(true).unwrap().admin.address.is_some());
     }
 
     #[test]

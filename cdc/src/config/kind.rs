@@ -229,7 +229,7 @@ pub(super) fn time(text: &str) -> Result<DateTime, String> {
         .map_err(|_| format!("`{text}` is not a time such as 2026-11-28T12:00:00Z"))
 }
 
-fn parts(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split(',').map(str::trim);
     let parts: BTreeSet<&str> = parts.filter(|part| !part.is_empty()).collect();
     parts.into_iter()

@@ -6,6 +6,7 @@ use lapin::uri::SASLMechanism;
 
 use super::{
     LogFilter, LogFormat, Secret,
+    admin::{host_names, token},
     amqp_uri::{Uri, amqp_uri},
     arguments::{exchange_arguments, queue_arguments},
     fields::key,
@@ -24,6 +25,7 @@ use super::{
     topology::exchange_type,
 };
 use crate::{
+    admin::Token,
     encode::{
         Format, Headers, JsonMode, Partitions, RoutingKey, cloudevents, compression::Algorithm,
     },
@@ -368,16 +370,31 @@ settings! { "Engine" Engine {
     /// `park` moves it, as raw BSON, to `<queue>.parked`. `replace` publishes it with U+FFFD in the place of text that is
     /// not UTF-8, and says where in the header `cdc-replaced-paths`.
     on_poison: OnPoison = CDC_ON_POISON(POLICY, "stop", choice(&OnPoison::NAMES)),
-    /// Address and port of metrics and health, or `off`
-    ///
-    /// 0.0.0.0 lets other machines in; port 0 takes a free one, which the log names.
-    admin: Option<SocketAddr> = CDC_ADMIN_ADDR(ADDRESS, "127.0.0.1:9464", address()),
     /// How log lines look
     log_format: LogFormat = CDC_LOG_FORMAT(FORMAT, "text", choice(&LogFormat::NAMES)),
     /// Which log lines are written, for example `debug` or `cdc=debug,mongodb=info`
     ///
     /// Release builds have nothing below `debug`.
     log: LogFilter = RUST_LOG(FILTER, "info", filter()),
+} }
+
+settings! { "Admin port" AdminPort {
+    /// Address and port of metrics and health, or `off`
+    ///
+    /// 0.0.0.0 lets other machines in, for which one of the next two has to be set; port 0 takes a free one, which the log
+    /// names.
+    address: Option<SocketAddr> = CDC_ADMIN_ADDR(ADDRESS, "127.0.0.1:9464", address()),
+    /// Token that clients have to send as `Authorization: Bearer TOKEN`, at least 16 characters
+    ///
+    /// `openssl rand -hex 32` writes a good one. `/live` and `/ready` answer without it too, and then tell no detail.
+    token: Option<Token> = CDC_ADMIN_TOKEN(TOKEN, "none" / "what-openssl-rand-hex-32-writes", token()),
+    /// Whether other machines may ask without a token
+    allow_anyone: bool = CDC_ADMIN_ALLOW_ANYONE(SWITCH, "off", choice(&[("off", false), ("on", true)])),
+    /// Names by which clients may ask, beside `localhost` and addresses, separated by commas
+    ///
+    /// A request by any other name is refused: a web page could have its own name lead to this port, and read it through
+    /// the browser of whoever looks at that page.
+    hosts: Vec<String> = CDC_ADMIN_HOSTS(NAMES, "none" / "cdc.example,cdc", host_names()),
 } }
 
 /// What `cdc run` reads, in the order of the help and of the documents.
@@ -392,6 +409,7 @@ pub(super) struct Settings {
     pub(super) declarations: Declarations,
     pub(super) streams: Streams,
     pub(super) engine: Engine,
+    pub(super) admin: AdminPort,
 }
 
 impl Rabbit {
@@ -418,6 +436,7 @@ impl Settings {
             declarations: Declarations::read(input),
             streams: Streams::read(input),
             engine: Engine::read(input),
+            admin: AdminPort::read(input),
         }
     }
 }

@@ -92,11 +92,41 @@ fn the_admin_port_is_on_loopback_unless_told_otherwise_or_off() {
             .into_iter()
             .collect();
         let (config, _) = config(&given);
-        config.admin.map(|address| address.to_string())
+        config.admin.address.map(|address| address.to_string())
     };
     assert_eq!(address(None).as_deref(), Some("127.0.0.1:9464"));
-    assert_eq!(address(Some("[::]:0")).as_deref(), Some("[::]:0"));
+    assert_eq!(address(Some("[::1]:0")).as_deref(), Some("[::1]:0"));
     assert_eq!(address(Some("off")), None);
+}
+
+#[test]
+fn an_admin_port_that_other_machines_reach_has_a_token_or_says_that_anyone_may_ask() {
+    for address in ["0.0.0.0:9464", "[::]:0", "10.1.2.3:9464"] {
+        let given = ("CDC_ADMIN_ADDR", address);
+        let text = faults(&[given]);
+        for part in [
+            "CDC_ADMIN_ADDR: ",
+            "CDC_ADMIN_TOKEN",
+            "CDC_ADMIN_ALLOW_ANYONE=on",
+        ] {
+            assert!(text.contains(part), "no `{part}` in:\n{text}");
+        }
+        let (closed, _) = config(&[given, ("CDC_ADMIN_TOKEN", "0123456789abcdef")]);
+        assert!(closed.admin.access.token.is_some());
+        let (open, _) = config(&[given, ("CDC_ADMIN_ALLOW_ANYONE", "on")]);
+        assert!(open.admin.access.token.is_none());
+    }
+    let (mapped, _) = config(&[("CDC_ADMIN_ADDR", "[::ffff:127.0.0.1]:0")]);
+    assert!(mapped.admin.address.is_some());
+}
+
+#[test]
+fn a_token_is_in_no_fault() {
+    let text = faults(&[("CDC_ADMIN_TOKEN", "hunter2 hunter2 hunter2")]);
+    assert!(
+        text.contains("CDC_ADMIN_TOKEN: ") && !text.contains("hunter2"),
+        "{text}"
+    );
 }
 
 #[test]

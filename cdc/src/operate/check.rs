@@ -137,18 +137,20 @@ impl Steps {
 /// Takes the admin port for a moment.
 async fn check_admin(config: &Config, steps: &mut Steps) {
     let what = "admin port";
-    let Some(address) = config.admin else {
+    let Some(address) = config.admin.address else {
         steps.good(what, "off");
         return;
     };
-    match Admin::bind(Some(address)).await {
+    match Admin::bind(&config.admin).await {
         Ok(_) => steps.good(what, format!("{address} is free")),
-        Err(error @ admin::Error::Taken(_)) => match health::ask(address, "/live", LIVE).await {
-            Ok(answer) if answer.is_well && answer.body == "live" => {
-                steps.advice(what, Advice::Engine(address));
+        Err(error @ admin::Error::Taken(_)) => {
+            match health::ask(address, None, "/live", LIVE).await {
+                Ok(answer) if answer.is_well && answer.body == "live" => {
+                    steps.advice(what, Advice::Engine(address));
+                }
+                _ => steps.fault(what, error),
             }
-            _ => steps.fault(what, error),
-        },
+        }
         Err(error) => steps.fault(what, error),
     }
 }

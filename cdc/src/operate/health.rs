@@ -11,6 +11,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::admin::Token;
+
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
@@ -51,13 +53,19 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Asks `GET path` of the admin port that listens on `address`.
+/// Asks `GET path` of the admin port that listens on `address`, and shows it its token, where it has one.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn ask(address: SocketAddr, path: &str, within: Duration) -> Result<Answer, Error> {
+pub async fn ask(
+    address: SocketAddr,
+    token: Option<&Token>,
+    path: &str,
+    within: Duration,
+) -> Result<Answer, Error> {
     let address = reachable(address);
-    let answer = match tokio::time::timeout(within, converse(address, path)).await {
+    let request = request(address, token, path);
+    let answer = match tokio::time::timeout(within, converse(address, &request)).await {
         Ok(answer) => answer.map_err(|source| Error::Io { address, source })?,
         Err(_) => {
             return Err(Error::TimedOut {
@@ -69,9 +77,14 @@ pub async fn ask(address: SocketAddr, path: &str, within: Duration) -> Result<An
     read(&answer).ok_or(Error::Foreign { address })
 }
 
-async fn converse(address: SocketAddr, path: &str) -> io::Result<String> {
+fn request(address: SocketAddr, token: Option<&Token>, path: &str) -> String {
+    let authorization = token.map(|token| format!("Authorization: {}\r\n", token.authorization()));
+    let authorization = authorization.unwrap_or_default();
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{authorization}\r\n")
+}
+
+async fn converse(address: SocketAddr, request: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream

@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use harness::http;
+use harness::{http, port};
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Engine, Scenario, Signal, amqp_uri, eventually, proxy_to};
+use crate::{
+    operate::ask,
+    support::{Engine, Scenario, Signal, amqp_uri, check, eventually, proxy_to, run},
+};
 
 /// Longest wait for one answer.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -207,7 +210,7 @@ async fn a_leader_that_lost_its_lead_is_a_standby_like_any_other() {
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() {
+async fn other_paths_and_methods_are_refused_and_silent_clients_keep_nobody_out() {
     let scenario = Scenario::new("http").await;
     let engine = scenario.start().await;
     let address = engine.admin().to_owned();
@@ -220,16 +223,14 @@ async fn other_paths_and_methods_are_refused_and_idle_clients_keep_nobody_out() 
             .status,
         405
     );
-    // More than are served at once; each says nothing and is shown out after ten seconds.
-    let mut idle = Vec::new();
-    for _ in 0..20 {
-        idle.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+    let mut silent = Vec::new();
+    for index in 1..=1_500 {
+        silent.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+        if index % 100 == 0 {
+            let asking = http::request(&address, ("GET", "/metrics"), "", LIMIT);
+            assert_eq!(asking.await.unwrap().status, 200);
+        }
     }
-    eventually("there is room again", async || {
-        let asking = http::request(&address, ("GET", "/live"), "", LIMIT);
-        asking.await.is_ok_and(|reply| reply.status == 200)
-    })
-    .await;
     assert_eq!(engine.stop().await.code, Some(0));
 }
 
@@ -257,4 +258,98 @@ async fn a_taken_admin_port_is_said_before_anything_else_and_a_wrong_one_is_a_fa
     assert_eq!(finished.code, Some(64), "{}", finished.log);
     let fault = "CDC_ADMIN_ADDR: `localhost` is not an address and a port such as 127.0.0.1:9464";
     assert!(finished.log.contains(fault), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn other_machines_are_let_in_with_a_token_or_where_a_setting_says_so() {
+    let open = ("CDC_ADMIN_ADDR", "0.0.0.0:0");
+    let finished = run(&[open]).await;
+    let names = [
+        "CDC_ADMIN_ADDR: ",
+        "CDC_ADMIN_TOKEN",
+        "CDC_ADMIN_ALLOW_ANYONE=on",
+    ];
+    check(&finished, 64, &names);
+
+    let mut scenario = Scenario::new("token").await;
+    let address = format!("0.0.0.0:{}", port::free());
+    scenario
+        .set("CDC_ADMIN_ADDR", &address)
+        .set("CDC_ADMIN_TOKEN", "hunter2-and-16-bytes");
+    let engine = scenario.spawn();
+    eventually("`cdc health` shows the token", async || {
+        let health = ask(&scenario, &["health"]).await;
+        health.output == "ready: leader\n"
+    })
+    .await;
+    let address = address.replace("0.0.0.0", "127.0.0.1");
+    let get = async |path, headers: &str| {
+        let asking = http::request(&address, ("GET", path), headers, LIMIT);
+        asking.await.unwrap()
+    };
+    for path in ["/metrics", "/status.json"] {
+        assert_eq!(get(path, "").await.status, 401);
+        let shown = "Authorization: Bearer hunter2-and-16-bytes\r\n";
+        assert_eq!(get(path, shown).await.status, 200);
+        assert_eq!(get(path, &shown.replace("16", "17")).await.status, 401);
+    }
+    let ready = get("/ready", "").await;
+    assert_eq!(
+        (ready.status, ready.body.as_str()),
+        (200, "{\"ready\":true}\n")
+    );
+    scenario.unset("CDC_ADMIN_TOKEN");
+    scenario.set("CDC_ADMIN_ALLOW_ANYONE", "on");
+    assert_eq!(engine.stop().await.code, Some(0));
+    let engine = scenario.spawn();
+    eventually("anyone may ask", async || {
+        let asking = http::request(&address, ("GET", "/metrics"), "", LIMIT);
+        asking.await.is_ok_and(|reply| reply.status == 200)
+    })
+    .await;
+    assert_eq!(engine.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn the_status_tells_of_the_flow_and_of_the_settings_without_a_secret() {
+    let mut scenario = Scenario::new("status_json").await;
+    scenario
+        .set("CDC_ADMIN_TOKEN", "hunter2-token-of-this-test")
+        .set("CDC_FIELDS_MASK", "pad=hash")
+        .set("CDC_FIELDS_MASK_SECRET", "hunter2-secret-of-this-test");
+    let engine = scenario.spawn();
+    let shown = "Authorization: Bearer hunter2-token-of-this-test\r\n";
+    let status = async || {
+        let asking = http::request(engine.admin(), ("GET", "/status.json"), shown, LIMIT);
+        asking
+            .await
+            .map_or_else(|_| String::new(), |reply| reply.body)
+    };
+    let field = async |path: &str| {
+        let status: serde_json::Value = serde_json::from_str(&status().await).unwrap_or_default();
+        status.pointer(path).cloned().unwrap_or_default()
+    };
+    eventually("changes would flow", async || {
+        field("/state").await == "streaming"
+    })
+    .await;
+    scenario.insert_numbers(0..500).await;
+    scenario.take_numbers(500).await;
+    eventually("all of it is told", async || {
+        field("/sink/confirmed").await == 500
+            && field("/sink/per_second").await.as_f64() > Some(0.0)
+            && field("/checkpoint/age_seconds").await.is_number()
+    })
+    .await;
+    assert_eq!(field("/pipeline").await, scenario.name.as_str());
+    eventually("a sample of history is there", async || {
+        field("/history/confirmed_per_second/0").await.is_number()
+    })
+    .await;
+    let text = status().await;
+    assert!(text.contains("CDC_FIELDS_MASK_SECRET"), "{text}");
+    for secret in ["hunter2", "guest:guest"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert_eq!(engine.stop().await.code, Some(0));
 }

@@ -25,7 +25,7 @@ pub(super) fn command() -> Clap {
 
 pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
     let (config, _) = settings(given)?;
-    let Some(address) = config.admin.filter(|address| address.port() != 0) else {
+    let Some(address) = config.admin.address.filter(|address| address.port() != 0) else {
         return Err(Exit::usage(
             "the engine's admin port is off, or not known beforehand",
             Some(
@@ -38,7 +38,8 @@ pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
     let path = if is_live { "/live" } else { "/ready" };
     let answer = block_on(async {
         let hint = "is the engine running, with the same CDC_ADMIN_ADDR?";
-        let answer = ask(address, path, WAIT).await;
+        let token = config.admin.access.token.as_ref();
+        let answer = ask(address, token, path, WAIT).await;
         answer.map_err(|error| Exit::failure(chain(&error), Some(hint.into())))
     })?;
     let text = if matches.get_flag("json") && !is_live {

@@ -1,0 +1,58 @@
+//! Takes connections and answers them, a request each.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::Router;
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::warn;
+
+use super::connections::{Asked, Connections};
+
+/// Most connections at once. Together they hold [`BUFFER_BYTES`] each.
+pub(super) const CONNECTIONS: usize = 64;
+/// Largest head of a request, and how much of an answer waits at once for a client to take it.
+const BUFFER_BYTES: usize = 16 << 10;
+/// Longest life of a connection, which carries one request.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Wait after a connection could not be taken, for example for want of a file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers for ever.
+pub(super) async fn serve(listener: TcpListener, router: Router) -> Infallible {
+    let mut connections = Connections::new(CONNECTIONS);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let asked = Asked::default();
+                connections.room().await;
+                connections.add(asked.clone(), converse(stream, router.clone(), asked));
+            }
+            Err(error) => {
+                warn!(%error, "the admin port takes no connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One request and its answer. A client that breaks off or dawdles is its own affair.
+async fn converse(stream: TcpStream, router: Router, asked: Asked) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        asked.set();
+        router.call(request)
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
+}
+
+#[cfg(test)]
+mod tests;
