@@ -23,7 +23,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "local-stop",
         ],
     ),
-    ("Checks", &["test", "chaos", "bench", "ci"]),
+    ("Checks", &["test", "browser-test", "chaos", "bench", "ci"]),
     ("This tool", &["help"]),
 ];
 

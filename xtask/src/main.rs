@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod browser_test;
 mod cargo;
 mod chaos;
 mod child;
@@ -36,6 +37,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     bench::Bench,
+    browser_test::BrowserTest,
     chaos::Chaos,
     ci::Ci,
     demo::Demo,
@@ -72,6 +74,8 @@ enum Command {
     Demo(Demo),
     /// Run all checks and tests on real servers of their own
     Test(Test),
+    /// Show the status page in Chromium, in each of its states
+    BrowserTest(BrowserTest),
     /// Break all around the engine and check that nothing was lost
     Chaos(Chaos),
     /// Measure the engine beside its limits and its alternatives
@@ -100,6 +104,7 @@ fn try_main() -> Result<ExitCode> {
         Command::Consume(command) => command.run(&project()?),
         Command::Demo(command) => command.run(&project()?),
         Command::Test(command) => command.run(&project()?),
+        Command::BrowserTest(command) => command.run(&project()?),
         Command::Chaos(command) => command.run(&project()?),
         Command::Bench(command) => command.run(&project()?),
         Command::Ci(command) => command.run(&project()?),

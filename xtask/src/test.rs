@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check there is, on real servers of its own.
 
+mod environment;
 mod report;
 mod results;
 
@@ -13,6 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 
+pub(crate) use self::environment::environment;
 use self::{report::Report, results::Counts};
 use crate::{
     chaos::Chaos,
@@ -20,12 +22,7 @@ use crate::{
     failure,
     progress::Progress,
     project::Project,
-    python,
-    servers::{
-        self,
-        native::{Native, broker::Broker, programs, splitting},
-        stack::Stack,
-    },
+    servers::{self, native::Native, stack::Stack},
     turn::Turn,
 };
 
@@ -90,34 +87,16 @@ impl Test {
         report: &mut Report,
     ) -> Result<()> {
         let started = Instant::now();
-        let python = python::packages(project, progress, self.offline)?;
-        let mongod = programs::mongod(project, progress, self.offline)?;
-        let splitting = splitting::mongod(project, progress, self.offline, &mongod)?;
-        let broker = Broker::find(project, progress, self.offline)?;
+        let environment = environment(project, progress, servers)?;
         servers::start(project, progress, servers, Vec::new())?;
         report.add("servers", started, true, None);
-        let address = servers.stack.stream_address();
-        let streams = broker.has_streams();
-        let streams = streams.then(|| ("CDC_TEST_STREAM_ADDRESS", OsString::from(address)));
-        let environment = [
-            ("CDC_TEST_MONGO_URI", servers.stack.mongo_uri().into()),
-            ("CDC_TEST_AMQP_URI", servers.stack.amqp_uri().into()),
-            (
-                "CDC_TEST_RABBITMQ_MANAGEMENT",
-                servers.stack.management_uri().into(),
-            ),
-            ("CDC_TEST_MONGOD", mongod.into_os_string()),
-            ("CDC_TEST_MONGOD_SPLIT", splitting.into_os_string()),
-            ("CDC_TEST_RABBITMQ_SERVER", broker.server.into_os_string()),
-            ("CDC_TEST_PYTHONPATH", python.into_os_string()),
-        ];
         for (name, targets) in SUITES {
             let mut command = project.cargo();
             command
                 .args(["test", "--workspace", "--no-fail-fast"])
                 .args(targets)
                 .args(&self.arguments);
-            command.envs(environment.iter().chain(&streams).cloned());
+            command.envs(environment.iter().cloned());
             let started = Instant::now();
             report::announce(name);
             let (passed, counts) = run_suite(project, command)?;

@@ -26,6 +26,7 @@ mod mongo_uri;
 mod nodes;
 mod operate;
 mod oversize;
+mod page;
 mod partitions;
 mod permissions;
 mod policies;

@@ -3,7 +3,7 @@
 //! No record of what was started is kept that could be wrong: a process is ours if its command
 //! line names our folder.
 
-mod apt;
+pub(crate) mod apt;
 pub(crate) mod broker;
 mod cluster;
 mod configuration;

@@ -19,7 +19,7 @@ const SHORT_LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When this is not Debian or we are not root; the hint is the command that does it.
-pub(super) fn install(
+pub(crate) fn install(
     project: &Project,
     progress: &Progress,
     package: &str,
