@@ -131,7 +131,6 @@ impl Opener {
     pub(super) fn arrived(&mut self, position: Position) {
         self.ladder.arrived(&position);
         self.position = position;
-        self.pace.arrived();
         self.patience = Patience::default();
     }
 
@@ -171,6 +170,7 @@ impl Opener {
 
     fn next(&mut self, item: &Item, is_wanted: bool, now: Timestamp) -> Next {
         if !self.pace.is_skimming() {
+            self.pace.arrived();
             return Next::GoesOn;
         }
         // A reply without events comes at the oplog's end.

@@ -7,7 +7,12 @@
 
 /// Wanted events in a row after which full batches are the faster way: with one sample in 20,000 entries, a batch of
 /// 1,000 then takes the server some 40,000 entries, well below the time after which a reply counts as slow.
+///
+/// Where the batches prove slow all the same, since what is wanted ends before a batch is full, the next row is twice as
+/// long.
 const WANTED_IN_A_ROW: u32 = 500;
+/// Longest such row.
+const LONGEST_ROW: u32 = 32_000;
 
 /// A state machine without I/O.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,24 +21,31 @@ pub(super) enum Pace {
     Full {
         /// Whether to skim where a reply takes long.
         may_skim: bool,
+        /// Wanted events in a row after which batches come again, should it be skimmed.
+        row: u32,
     },
     /// Single events, with a sample of what is not wanted.
     Skim {
         /// Events that were wanted since the last one that was not.
         wanted: u32,
+        /// So many of them end it.
+        row: u32,
     },
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self::Full { may_skim: true }
+        Self::Full {
+            may_skim: true,
+            row: WANTED_IN_A_ROW,
+        }
     }
 }
 
 impl Pace {
     /// Whether a stream that is slow is to be skimmed.
     pub(super) fn may_skim(self) -> bool {
-        self == Self::default()
+        matches!(self, Self::Full { may_skim: true, .. })
     }
 
     /// Whether it is skimmed.
@@ -43,38 +55,43 @@ impl Pace {
 
     /// A reply took long although the server is alive.
     pub(super) fn slow(&mut self) {
-        *self = Self::Skim { wanted: 0 };
+        let (Self::Full { row, .. } | Self::Skim { row, .. }) = *self;
+        *self = Self::Skim { wanted: 0, row };
     }
 
     /// Something was read that was wanted or not, and there is more to read before the oplog's end or not. True where
     /// the stream is to be opened again at another pace.
     pub(super) fn read(&mut self, is_wanted: bool, is_behind: bool) -> bool {
-        let Self::Skim { wanted } = self else {
+        let Self::Skim { wanted, row } = self else {
             return false;
         };
         *wanted = if is_wanted { *wanted + 1 } else { 0 };
-        if is_behind && *wanted < WANTED_IN_A_ROW {
+        if is_behind && *wanted < *row {
             return false;
         }
-        *self = Self::default();
+        *self = Self::Full {
+            may_skim: true,
+            row: LONGEST_ROW.min(*row * 2),
+        };
         true
     }
 
     /// The server cannot send an event: it is too large, or has no image that is required. It may be one of the sample, so
     /// the next stream goes without.
     pub(super) fn unsendable(&mut self) -> bool {
-        let was_skimming = self.is_skimming();
-        if was_skimming {
-            *self = Self::Full { may_skim: false };
-        }
-        was_skimming
+        let Self::Skim { row, .. } = *self else {
+            return false;
+        };
+        *self = Self::Full {
+            may_skim: false,
+            row,
+        };
+        true
     }
 
-    /// Something was read, whatever the pace.
+    /// Something was read of a batch.
     pub(super) fn arrived(&mut self) {
-        if let Self::Full { may_skim } = self {
-            *may_skim = true;
-        }
+        *self = Self::default();
     }
 }
 
@@ -95,7 +112,7 @@ mod tests {
         let mut pace = skimming();
         assert!(!pace.read(false, true));
         assert!(pace.read(false, false));
-        assert_eq!(pace, Pace::default());
+        assert!(pace.may_skim());
         assert!(!pace.read(true, false), "there is nothing to change");
     }
 
@@ -110,7 +127,21 @@ mod tests {
             assert!(!pace.read(true, true));
         }
         assert!(pace.read(true, true));
-        assert_eq!(pace, Pace::default());
+        assert!(pace.may_skim());
+    }
+
+    #[test]
+    fn batches_that_prove_slow_are_tried_again_after_a_row_twice_as_long() {
+        fn row(pace: &mut Pace) -> u32 {
+            pace.slow();
+            (1..=LONGEST_ROW).find(|_| pace.read(true, true)).unwrap()
+        }
+        let mut pace = Pace::default();
+        assert_eq!([row(&mut pace), row(&mut pace)], [500, 1_000]);
+        let rows: Vec<u32> = (0..6).map(|_| row(&mut pace)).collect();
+        assert_eq!(rows, [2_000, 4_000, 8_000, 16_000, 32_000, 32_000]);
+        pace.arrived();
+        assert_eq!(row(&mut pace), WANTED_IN_A_ROW);
     }
 
     #[test]

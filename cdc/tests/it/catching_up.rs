@@ -91,6 +91,27 @@ async fn a_long_way_of_foreign_changes_is_read_in_steps_that_a_kill_does_not_und
     }
 }
 
+/// A batch that is not full lets the server look on, so what is wanted is skimmed too, a row at a time that gets longer.
+#[tokio::test]
+async fn what_is_wanted_before_a_long_way_of_foreign_changes_comes_in_few_rows() {
+    const WANTED: i32 = 8_000;
+    let (_server, mut scenario) = alone("rows").await;
+    scenario.set("CDC_COLLECTIONS", "numbers");
+    scenario.deliver(0..10).await;
+    let small = (10..WANTED).map(|number| doc! { "_id": number });
+    let numbers = scenario.collection("numbers");
+    numbers.insert_many(small).await.unwrap();
+    scenario.change_another_collection(FOREIGN_CHANGES).await;
+    let engine = scenario.start().await;
+    eventually("all that is wanted is there", async || {
+        scenario.ready().await >= u32::try_from(WANTED - 10).unwrap()
+    })
+    .await;
+    let finished = engine.stop().await;
+    let rows = finished.log.matches("skimming").count();
+    assert!((1..10).contains(&rows), "{rows}: {}", finished.log);
+}
+
 #[tokio::test]
 async fn a_server_that_is_dead_is_not_taken_for_one_that_is_busy() {
     let (server, scenario) = alone("dead").await;
