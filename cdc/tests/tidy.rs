@@ -274,6 +274,21 @@ fn the_example_is_a_file_that_the_engine_reads() {
 }
 
 #[test]
+fn the_manifests_name_settings_that_exist() {
+    let manifest = read("packaging/kubernetes/cdc.yaml");
+    let is_name = |letter: char| letter.is_ascii_uppercase() || letter == '_';
+    let words = manifest.split(|letter| !is_name(letter));
+    let prefixes = ["CDC_", "MONGO_", "RABBITMQ_"];
+    let names = words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix)));
+    let unknown: Vec<&str> = names
+        .clone()
+        .filter(|name| cdc::config::unknown(name).is_some())
+        .collect();
+    assert!(names.count() > 10);
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
 fn the_changelog_begins_with_the_present_version() {
     let changelog = read("CHANGELOG.md");
     let first = changelog
