@@ -40,6 +40,7 @@ mod routing;
 #[cfg(target_os = "linux")]
 mod scheduling;
 mod scope;
+mod secrets;
 mod settings;
 mod shares;
 mod snapshot_requests;
