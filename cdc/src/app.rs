@@ -1,12 +1,14 @@
 //! Runs one session after the other until a signal comes or only a person can help.
 
 mod attempts;
+mod headroom;
 mod places;
 mod scope;
 mod sessions;
 mod snapshots;
 mod supervisor;
 mod takings;
+mod vitals;
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -17,6 +19,7 @@ use crate::{
     admin::{self, Admin, Subject},
     checkpoint,
     config::Config,
+    headroom::Headroom,
     health::{Cause, Health},
     metrics::Metrics,
     mongo,
@@ -76,8 +79,10 @@ pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), E
     let metrics = Metrics::new(&config.checkpoint.pipeline);
     let health = Health::default();
     let _serving = admin.serve(subject(&config, &metrics, &health));
+    let _mirror = vitals::mirror(metrics.clone(), &health);
     let following = supervisor::follow(supervisor.as_ref(), health.watch());
-    let engine = engine(Sessions::new(config, metrics, health), shutdown.clone());
+    let sessions = Sessions::new(config, (metrics, health), Headroom::default());
+    let engine = engine(sessions, shutdown.clone());
     tokio::pin!(engine, following);
     loop {
         tokio::select! {
@@ -105,7 +110,9 @@ pub async fn embedded(
 ) -> Result<(), Error> {
     let admin = Admin::bind(&config.admin).await?;
     let _serving = admin.serve(subject(&config, &metrics, &health));
-    Box::pin(engine(Sessions::new(config, metrics, health), shutdown)).await
+    let _mirror = vitals::mirror(metrics.clone(), &health);
+    let sessions = Sessions::new(config, (metrics, health), Headroom::default());
+    Box::pin(engine(sessions, shutdown)).await
 }
 
 /// What the admin port tells of.

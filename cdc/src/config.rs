@@ -53,6 +53,7 @@ use self::{
 use crate::{
     admin as port, checkpoint,
     encode::{self, Compression, Shape},
+    headroom::Thresholds,
     lease,
     pipeline::{self, Policies},
     rabbitmq::{Broker, Needs, Permission, Queue, QueueType},
@@ -88,6 +89,8 @@ pub struct Config {
     pub pipeline: pipeline::Config,
     /// Where the admin port listens, if anywhere, and who may ask.
     pub admin: port::Config,
+    /// When too little of the oplog is left before the checkpoint.
+    pub headroom: Thresholds,
     /// Longest wait for both servers at the start.
     pub startup_timeout: Duration,
 }
@@ -190,6 +193,7 @@ impl Config {
                 ..pipeline(&engine)
             },
             admin: admin.config(given, &mut faults),
+            headroom: headroom(&engine, &mut faults),
             checkpoint: checkpoint::Config {
                 database: mongo.checkpoint_database,
                 division: engine.division(),
@@ -208,11 +212,8 @@ impl Config {
             doubts: doubts.into_iter().flatten().collect(),
             startup_timeout: servers.startup_timeout,
         };
-        let log = LogConfig {
-            format: engine.log_format,
-            filter: engine.log,
-        };
-        faults.or((config, log))
+        let (format, filter) = (engine.log_format, engine.log);
+        faults.or((config, LogConfig { format, filter }))
     }
 }
 
@@ -340,6 +341,15 @@ fn pipeline(engine: &Engine) -> pipeline::Config {
         projection: None,
         filter: None,
     }
+}
+
+fn headroom(engine: &Engine, faults: &mut Faults) -> Thresholds {
+    let (warning, critical) = (engine.headroom_warning, engine.headroom_critical);
+    if warning < critical {
+        let fault = format!("{critical} is more than CDC_HEADROOM_WARNING_SECONDS ({warning})");
+        faults.add("CDC_HEADROOM_CRITICAL_SECONDS", fault);
+    }
+    Thresholds { warning, critical }
 }
 
 fn policies(engine: &Engine) -> Policies {

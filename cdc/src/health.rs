@@ -24,6 +24,8 @@ pub enum Role {
 pub enum Cause {
     /// The change stream is lost.
     Mongodb,
+    /// Changes leave the oplog soon that are not read yet.
+    Headroom,
     /// The broker is lost.
     Rabbitmq,
     /// A sink of the program's own fails.
@@ -169,10 +171,25 @@ impl fmt::Display for Role {
     }
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Cause {
+    /// Every cause, in its order.
+    pub const ALL: [Self; 9] = [
+        Self::Mongodb,
+        Self::Headroom,
+        Self::Rabbitmq,
+        Self::Sink,
+        Self::Blocked,
+        Self::Nacked,
+        Self::Unroutable,
+        Self::Checkpoint,
+        Self::Stalled,
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Mongodb => "mongodb",
+            Self::Headroom => "headroom",
             Self::Rabbitmq => "rabbitmq",
             Self::Sink => "sink",
             Self::Blocked => "blocked",
@@ -180,7 +197,13 @@ impl fmt::Display for Cause {
             Self::Unroutable => "unroutable",
             Self::Checkpoint => "checkpoint",
             Self::Stalled => "stalled",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 

@@ -95,6 +95,8 @@ pub mod start;
 #[cfg_attr(doc, doc(hidden))]
 pub mod event;
 #[cfg_attr(doc, doc(hidden))]
+pub mod headroom;
+#[cfg_attr(doc, doc(hidden))]
 pub mod health;
 #[cfg_attr(doc, doc(hidden))]
 pub mod message;

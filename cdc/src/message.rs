@@ -176,6 +176,14 @@ impl Message {
             .unwrap_or_else(|| u64::from(self.cluster_time.time))
     }
 
+    /// When the change happened, in milliseconds since 1970: in whole seconds where the server gives no wall time, and not
+    /// at all for a document that a snapshot read.
+    pub fn happened_ms(&self) -> Option<i64> {
+        let seconds = || i64::from(self.cluster_time.time) * 1_000;
+        let is_change = self.operation != Operation::Read;
+        is_change.then(|| self.wall_time_ms.unwrap_or_else(seconds))
+    }
+
     /// Up to when everything is told with it, in milliseconds since 1970, where that is known: a document that a snapshot
     /// read comes after every change up to its time.
     pub fn told_ms(&self) -> Option<i64> {

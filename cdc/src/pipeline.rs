@@ -126,6 +126,8 @@ struct Entry {
     message: Arc<Message>,
     /// The position once this message is confirmed; absent where later messages tell of the same change.
     position: Option<Position>,
+    /// When it was handed over last.
+    sent: Option<Instant>,
 }
 
 /// The running engine.

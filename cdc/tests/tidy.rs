@@ -26,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "rabbitmq",
             "checkpoint",
             "config",
+            "headroom",
             "health",
             "lease",
             "metrics",
@@ -75,6 +76,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "checkpoint",
             "encode",
             "event",
+            "headroom",
             "lease",
             "mongo",
             "pipeline",
@@ -135,8 +137,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("event", &["position", "raw_bson"]),
     ("rabbitmq", &["retry", "tls"]),
     ("mongo", &["retry", "tls"]),
+    ("headroom", &[]),
     ("health", &[]),
-    ("metrics", &["message"]),
+    ("metrics", &["event", "health", "message"]),
     ("position", &[]),
     ("raw_bson", &[]),
     ("reply", &["raw_bson"]),
@@ -231,6 +234,17 @@ fn the_documents_say_what_the_settings_are() {
     }
 }
 
+/// The metrics have their place in a document that people write.
+#[test]
+fn the_documents_say_what_the_metrics_are() {
+    let (begin, end) = ("<!-- metrics: begin -->\n", "<!-- metrics: end -->\n");
+    is_made_between(
+        "docs/operating.md",
+        (begin, end),
+        &cdc::metrics::reference(),
+    );
+}
+
 /// Docker compose hands a variable to a container only by its name.
 #[test]
 fn the_documents_say_to_docker_compose_what_the_settings_are() {
@@ -248,14 +262,8 @@ fn the_documents_say_to_docker_compose_what_the_settings_are() {
     let lines = names
         .flat_map(|name| ["      - ", name, "\n"])
         .collect::<String>();
-    let (begin, end) = ("      # settings: begin\n", "      # settings: end\n");
-    let compose = read("docker-compose.yaml");
-    let (head, rest) = compose.split_once(begin).unwrap();
-    let (_, tail) = rest.split_once(end).unwrap();
-    is_made(
-        "docker-compose.yaml",
-        &[head, begin, &lines, end, tail].concat(),
-    );
+    let marks = ("      # settings: begin\n", "      # settings: end\n");
+    is_made_between("docker-compose.yaml", marks, &lines);
 }
 
 #[test]
@@ -430,9 +438,17 @@ fn is_made(path: &str, text: &str) {
     }
     assert!(
         fs::read_to_string(root().join(path)).unwrap_or_default() == text,
-        "{path} is not what the settings are declared to be; this writes it:\n\
+        "{path} is not what is declared in the code; this writes it:\n\
          CDC_TEST_REGENERATE=1 cargo test -p cdc --test tidy documents_say"
     );
+}
+
+/// The same for the part between two lines.
+fn is_made_between(path: &str, (begin, end): (&str, &str), part: &str) {
+    let text = read(path);
+    let (head, rest) = text.split_once(begin).unwrap();
+    let (_, tail) = rest.split_once(end).unwrap();
+    is_made(path, &[head, begin, part, end, tail].concat());
 }
 
 fn root() -> &'static Path {

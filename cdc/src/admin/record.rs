@@ -66,6 +66,6 @@ fn look(metrics: &Metrics, at: Instant) -> Look {
         read: metrics.events_read.get(),
         confirmed: metrics.messages_confirmed.get(),
         lag_seconds: metrics.lag_seconds.get(),
-        latencies: Vec::new(),
+        latencies: metrics.end_to_end_latency.buckets().collect(),
     }
 }

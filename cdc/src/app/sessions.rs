@@ -9,12 +9,14 @@ use tracing::{info, warn};
 use super::{
     Error,
     attempts::{Attempts, until},
+    headroom::{self, Listeners},
     places, scope, snapshots,
     takings::Takings,
 };
 use crate::{
     checkpoint::{self, Store},
     config::Config,
+    headroom::Headroom,
     health::{Cause, Health, Role},
     lease::Contender,
     metrics::Metrics,
@@ -37,7 +39,10 @@ pub(super) struct Sessions {
     config: Config,
     metrics: Metrics,
     health: Health,
+    headroom: Headroom,
     mongo: Option<Mongo>,
+    /// Of how much of the oplog is left.
+    following: Option<AbortOnDropHandle<()>>,
     /// The servers have to be there by then. Later on they may be away for as long as they like.
     deadline: Option<Instant>,
     takings: Takings,
@@ -54,13 +59,19 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(config: Config, metrics: Metrics, health: Health) -> Self {
+    pub(super) fn new(
+        config: Config,
+        (metrics, health): (Metrics, Health),
+        headroom: Headroom,
+    ) -> Self {
         Self {
             deadline: Some(Instant::now() + config.startup_timeout),
             config,
             metrics,
             health,
+            headroom,
             mongo: None,
+            following: None,
             takings: Takings::default(),
             resume_at: None,
             has_led: false,
@@ -190,6 +201,7 @@ impl Sessions {
         for queue in queues {
             self.metrics.queues_declared.inc();
             if has_delivered {
+                self.metrics.queues_lost.inc();
                 warn!(
                     queue,
                     "declared a queue that was not there: if this pipeline has delivered to it before, what it held \
@@ -253,7 +265,18 @@ impl Sessions {
         })
         .await?;
         self.mongo = Some(mongo.clone());
+        self.following = Some(self.follow(&mongo));
         Ok(mongo)
+    }
+
+    fn follow(&self, mongo: &Mongo) -> AbortOnDropHandle<()> {
+        let listeners = Listeners {
+            metrics: self.metrics.clone(),
+            health: self.health.clone(),
+            headroom: self.headroom.clone(),
+        };
+        let config = self.config.checkpoint.clone();
+        headroom::follow(mongo, config, self.config.headroom, listeners)
     }
 
     /// Where messages go: a sink of the program's own, or RabbitMQ once we lead.

@@ -10,7 +10,7 @@ use super::{
 const EXAMPLE_HEAD: &str = "\
 # Settings of the engine. Copy to .env, and remove the # where you need another value.
 # A flag wins over the environment, and the environment wins over this file; `cdc config` shows what holds.
-# Units are in the names: _MS is milliseconds, _BYTES is bytes.
+# Units are in the names: _MS is milliseconds, _SECONDS seconds, _BYTES bytes.
 # A value with a $, a space or a # goes into single quotes.
 ";
 
@@ -22,7 +22,7 @@ This page is made from the declarations in `cdc/src/config/settings.rs`, as `.en
 Each setting is a flag, an environment variable and a line of `.env` in the current folder, in this order of precedence.
 `--env-file FILE` names another file than `.env`; that one must be there.
 `cdc config` prints each setting with its value and where that came from, with `--json` as one JSON object.
-Units are in the names: `_MS` is milliseconds, `_BYTES` is bytes.
+Units are in the names: `_MS` is milliseconds, `_SECONDS` seconds, `_BYTES` bytes.
 `cdc --help` lists the settings of the engine, `cdc tail --help` those of `cdc tail`.
 
 cdc checks everything before it asks a server, names every fault at once, and ends with exit code 64.

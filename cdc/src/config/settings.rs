@@ -370,6 +370,15 @@ settings! { "Engine" Engine {
     /// `park` moves it, as raw BSON, to `<queue>.parked`. `replace` publishes it with U+FFFD in the place of text that is
     /// not UTF-8, and says where in the header `cdc-replaced-paths`.
     on_poison: OnPoison = CDC_ON_POISON(POLICY, "stop", choice(&OnPoison::NAMES)),
+    /// Headroom below which the engine warns
+    ///
+    /// That is the time until changes leave the oplog that are not read yet, as things go; operating.md says how it is worked
+    /// out. Half of the oplog's window where that is less; 0 for never.
+    headroom_warning: u32 = CDC_HEADROOM_WARNING_SECONDS(SECONDS, "21600", number(0..=31_536_000)),
+    /// Headroom below which `/ready` answers 503
+    ///
+    /// A quarter of the oplog's window where that is less; 0 for never.
+    headroom_critical: u32 = CDC_HEADROOM_CRITICAL_SECONDS(SECONDS, "3600", number(0..=31_536_000)),
     /// How log lines look
     log_format: LogFormat = CDC_LOG_FORMAT(FORMAT, "text", choice(&LogFormat::NAMES)),
     /// Which log lines are written, for example `debug` or `cdc=debug,mongodb=info`

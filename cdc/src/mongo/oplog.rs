@@ -11,6 +11,8 @@ pub struct Oplog {
     pub first: Timestamp,
     /// Its newest entry.
     pub last: Timestamp,
+    /// Whether it still has the entry of the replica set's beginning, and so has never dropped any.
+    pub is_whole: bool,
 }
 
 impl Mongo {
@@ -27,21 +29,38 @@ impl Mongo {
             let find = oplog
                 .find_one(doc! {})
                 .sort(doc! { "$natural": direction })
-                .projection(doc! { "ts": 1 });
+                .projection(doc! { "ts": 1, "o.msg": 1 });
             let entry = self.deadline("a read of the oplog", find.into_future());
             let entry = entry.await.map_err(Error::without_oplog)?;
-            let time = entry.and_then(|entry| entry.get_timestamp("ts").ok());
-            time.ok_or(Error::NoOplog)
+            entry.as_ref().and_then(Entry::read).ok_or(Error::NoOplog)
         };
         let both = async {
+            let (first, last) = (end(1).await?, end(-1).await?);
             Ok(Oplog {
-                first: end(1).await?,
-                last: end(-1).await?,
+                first: first.time,
+                last: last.time,
+                is_whole: first.begins_the_set,
             })
         };
         match both.await {
             Ok(oplog) => Ok(oplog),
             Err(error) => Err(self.explain(error, &[Privilege::to_read_oplog()]).await),
         }
+    }
+}
+
+/// What matters of an entry.
+struct Entry {
+    time: Timestamp,
+    begins_the_set: bool,
+}
+
+impl Entry {
+    fn read(entry: &Document) -> Option<Self> {
+        let message = entry.get_document("o").and_then(|noop| noop.get_str("msg"));
+        Some(Self {
+            time: entry.get_timestamp("ts").ok()?,
+            begins_the_set: message.is_ok_and(|message| message == "initiating set"),
+        })
     }
 }

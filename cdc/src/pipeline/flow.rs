@@ -111,6 +111,7 @@ impl Pipeline {
             self.push(Entry {
                 message: Arc::new(message),
                 position: None,
+                sent: None,
             });
         }
         if let Some(snapshots) = &mut self.snapshots {
@@ -152,9 +153,12 @@ impl Pipeline {
         while let Some(entry) = self.window.pop() {
             sabotage::pass(Point::AfterConfirm);
             count += 1;
-            self.progress.confirmed(entry.message.told_ms());
+            let message = &entry.message;
+            self.progress
+                .confirmed(message.told_ms(), message.happened_ms());
             reached = entry.position.or(reached);
         }
+        self.progress.count();
         self.confirm_steps(count);
         let saver = &mut self.checkpoint.saver;
         match reached {
@@ -203,11 +207,13 @@ impl Pipeline {
             ..
         } = self;
         let mut sent = 0;
+        let now = Instant::now();
         sink.send(std::iter::from_fn(|| {
             if !refusal.may_send(window.in_flight()) {
                 return None;
             }
             let next = window.send_next()?;
+            next.item.sent = Some(now);
             let message = &next.item.message;
             progress.published(message.body.len(), next.again);
             checkpoint.sent(message.cluster_time);

@@ -287,7 +287,12 @@ impl Intake {
             {
                 self.metrics.messages_replayed.inc();
             }
-            return Taken::Entry(Entry { message, position });
+            let sent = None;
+            return Taken::Entry(Entry {
+                message,
+                position,
+                sent,
+            });
         }
         self.metrics.messages_passed_over.inc();
         position.map_or(Taken::Nothing, Taken::Idle)
@@ -333,6 +338,12 @@ impl Intake {
     }
 
     fn message(&self, event: &ChangeEvent) -> Result<Message, Error> {
+        let message = self.projected(event)?;
+        self.metrics.encoded(event.operation());
+        Ok(message)
+    }
+
+    fn projected(&self, event: &ChangeEvent) -> Result<Message, Error> {
         let Some(projection) = &self.projection else {
             return self.encoded(event);
         };

@@ -5,7 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::{health::Health, metrics::Metrics, position::CATCHING_UP_SECONDS};
+use crate::{
+    health::Health,
+    metrics::{Metrics, Row},
+    position::CATCHING_UP_SECONDS,
+};
 
 /// Time between progress lines while busy.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -24,6 +28,10 @@ pub(super) struct Progress {
     is_idle: bool,
     /// How many seconds the reading is behind, where that is far.
     behind_seconds: Option<u32>,
+    /// From when they were handed over.
+    confirms: Row<Instant>,
+    /// From when they happened, in milliseconds since 1970.
+    changes: Row<i64>,
     reported: Reported,
 }
 
@@ -40,7 +48,10 @@ impl Progress {
             at: Instant::now(),
             confirmed: 0,
         };
+        let changes = metrics.end_to_end_latency.clone();
         Self {
+            confirms: Row::new(metrics.confirm_latency.clone(), |sent| sent.elapsed()),
+            changes: Row::new(changes, |time_ms| now().saturating_sub(at(time_ms))),
             metrics,
             health,
             last_wall_time_ms: None,
@@ -60,10 +71,27 @@ impl Progress {
         }
     }
 
-    pub(super) fn confirmed(&mut self, wall_time_ms: Option<i64>) {
+    /// The target took a message that was handed over then.
+    pub(super) fn accepted(&mut self, sent: Option<Instant>) {
+        if let Some(sent) = sent {
+            self.confirms.over(sent);
+        }
+    }
+
+    /// A message and all before it are confirmed: everything up to one time is told, and a change of another time.
+    pub(super) fn confirmed(&mut self, told_ms: Option<i64>, happened_ms: Option<i64>) {
         self.metrics.messages_confirmed.inc();
         self.confirmed += 1;
-        self.last_wall_time_ms = wall_time_ms.or(self.last_wall_time_ms);
+        self.last_wall_time_ms = told_ms.or(self.last_wall_time_ms);
+        if let Some(time_ms) = happened_ms {
+            self.changes.over(time_ms);
+        }
+    }
+
+    /// Counts the latencies of what was accepted and confirmed since the last call.
+    pub(super) fn count(&mut self) {
+        self.confirms.flush();
+        self.changes.flush();
     }
 
     /// Updates the gauges. Writes a line every ten seconds, while anything happens.
@@ -136,11 +164,19 @@ impl Progress {
     }
 
     fn age_ms(&self) -> Option<i64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let now_ms = i64::try_from(now.as_millis()).ok()?;
-        self.last_wall_time_ms
-            .map(|wall_time_ms| (now_ms - wall_time_ms).max(0))
+        let age = now().saturating_sub(at(self.last_wall_time_ms?));
+        i64::try_from(age.as_millis()).ok()
     }
+}
+
+/// The time since 1970.
+fn now() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
+}
+
+fn at(time_ms: i64) -> Duration {
+    Duration::from_millis(time_ms.try_into().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -166,7 +202,7 @@ mod tests {
     #[test]
     fn with_nothing_in_flight_and_nothing_new_there_is_no_lag() {
         let mut progress = progress();
-        progress.confirmed(Some(0));
+        progress.confirmed(Some(0), None);
         progress.tick(0, 0, 0);
         assert!(
             progress.lag_ms() > 0,
@@ -176,5 +212,30 @@ mod tests {
         assert_eq!(progress.lag_ms(), 0);
         progress.tick(1, 100, 0);
         assert!(progress.lag_ms() > 0, "one is in flight");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn latencies_are_counted_from_the_sending_and_from_the_change() {
+        let mut progress = progress();
+        let (sent, now_ms) = (Instant::now(), now().as_millis().try_into().unwrap());
+        tokio::time::advance(Duration::from_millis(20)).await;
+        progress.accepted(Some(sent));
+        progress.accepted(Some(sent));
+        progress.accepted(Some(Instant::now()));
+        progress.confirmed(None, Some(now_ms));
+        progress.confirmed(Some(now_ms), None);
+        let counts = |progress: &Progress| {
+            let metrics = &progress.metrics;
+            let (confirms, changes) = (&metrics.confirm_latency, &metrics.end_to_end_latency);
+            (confirms.count(), changes.count())
+        };
+        assert_eq!(counts(&progress), (2, 0), "those of the last moment wait");
+        progress.count();
+        assert_eq!(counts(&progress), (3, 1));
+        let page = progress.metrics.encode();
+        assert!(
+            page.contains("cdc_confirm_latency_seconds_sum{pipeline=\"p\"} 0.04\n"),
+            "{page}"
+        );
     }
 }

@@ -79,13 +79,16 @@ impl Pipeline {
             returned,
         } in receipts.drain(..)
         {
-            self.window.on_verdict(sequence, verdict);
+            let sent = self.window.on_verdict(sequence, verdict).sent;
             match verdict {
                 Verdict::Nacked => {
                     self.metrics.messages_nacked.inc();
                     self.refusal.refused(Reason::Nacked);
                 }
-                Verdict::Confirmed if returned.is_none() => self.refusal.accepted(),
+                Verdict::Confirmed if returned.is_none() => {
+                    self.progress.accepted(sent);
+                    self.refusal.accepted();
+                }
                 Verdict::Confirmed => {}
             }
             // Every return is looked at, since each may be of a message that has left the window already.
@@ -94,6 +97,7 @@ impl Pipeline {
                 flow = if flow.is_break() { flow } else { next };
             }
         }
+        self.progress.count();
         flow
     }
 

@@ -64,7 +64,7 @@ pub struct Next<'a, T> {
     /// Its number.
     pub sequence: u64,
     /// The message.
-    pub item: &'a T,
+    pub item: &'a mut T,
     /// Whether it was sent before.
     pub again: bool,
 }
@@ -147,16 +147,16 @@ impl<T> Window<T> {
         entry.copies = entry.copies.saturating_add(1);
         Some(Next {
             sequence,
-            item: &entry.item,
+            item: &mut entry.item,
             again: entry.copies > 1,
         })
     }
 
-    /// Takes the verdict on message `sequence`.
+    /// Takes the verdict on message `sequence`, and gives the message.
     ///
     /// # Panics
     /// When that message was not awaiting one.
-    pub fn on_verdict(&mut self, sequence: u64, verdict: Verdict) {
+    pub fn on_verdict(&mut self, sequence: u64, verdict: Verdict) -> &T {
         let index = self
             .index(sequence)
             .expect("a verdict is on a message in the window");
@@ -165,7 +165,7 @@ impl<T> Window<T> {
             // Its return came first, on another message's confirm.
             entry.state = State::Returned { is_awaited: false };
             self.awaiting -= 1;
-            return;
+            return &entry.item;
         }
         assert_eq!(
             entry.state,
@@ -177,6 +177,7 @@ impl<T> Window<T> {
             Verdict::Confirmed => State::Confirmed,
             Verdict::Nacked => State::Nacked,
         };
+        &entry.item
     }
 
     /// Marks an entry as returned, wherever its own confirm is, and gives its number and the item. The window does

@@ -46,7 +46,7 @@ fn busy() -> Facts {
     health.set_notice(Some("look".to_owned()));
     health.add_obstacle(Cause::Blocked, "low on memory");
     metrics.snapshot_running.set(1);
-    metrics.snapshot_waits("paused").set(1);
+    metrics.snapshot_waiting.of("paused").set(1);
     metrics.checkpoint_saved();
     let mut kept = facts.record.kept();
     kept.problems.note(&health.report(), SystemTime::now());

@@ -9,6 +9,10 @@ pub(crate) fn advice(cause: Cause) -> Option<&'static str> {
             "has the replica set a primary, and can it be reached from here? `cdc check` asks each member; nothing is lost as \
              long as the oplog reaches back to the checkpoint"
         }
+        Cause::Headroom => {
+            "make the oplog larger, which takes effect at once (`replSetResizeOplog`), and mend what holds the engine up; \
+             `cdc status` shows how much is left"
+        }
         Cause::Rabbitmq => {
             "is the broker up, and can it be reached from here? `cdc check` asks each node; nothing is lost as long as \
              MongoDB's oplog reaches back to the checkpoint"

@@ -56,7 +56,7 @@ impl Snapshots {
         self.waiting = waiting;
         for one in Waiting::ALL {
             let value = i64::from(waiting == Some(one));
-            self.metrics.snapshot_waits(one.name()).set(value);
+            self.metrics.snapshot_waiting.of(one.name()).set(value);
         }
     }
 

@@ -1,0 +1,189 @@
+//! Asks MongoDB how much of the oplog is left before the checkpoint, and says when that becomes little.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, info, warn};
+
+use crate::{
+    checkpoint::{self, Editor},
+    headroom::{Estimate, Headroom, Level, Report, Sample, Thresholds},
+    health::{Cause, Health, Role},
+    metrics::Metrics,
+    mongo::{self, Grantee, Mongo},
+    retry::chain,
+};
+
+/// Time between questions.
+const INTERVAL: Duration = Duration::from_secs(10);
+const MEND: &str = "mend what holds the engine up, or make the oplog larger (replSetResizeOplog)";
+
+/// Whom it tells.
+#[derive(Debug, Clone)]
+pub(super) struct Listeners {
+    pub(super) metrics: Metrics,
+    pub(super) health: Health,
+    pub(super) headroom: Headroom,
+}
+
+/// Asks until the task is dropped.
+pub(super) fn follow(
+    mongo: &Mongo,
+    config: checkpoint::Config,
+    thresholds: Thresholds,
+    listeners: Listeners,
+) -> AbortOnDropHandle<()> {
+    let follower = Follower {
+        editor: Editor::new(mongo, config),
+        mongo: mongo.clone(),
+        estimate: Estimate::new(thresholds),
+        listeners,
+        level: Level::Well,
+        has_complained: false,
+    };
+    AbortOnDropHandle::new(tokio::spawn(follower.run()))
+}
+
+struct Follower {
+    mongo: Mongo,
+    editor: Editor,
+    estimate: Estimate,
+    listeners: Listeners,
+    /// What was said last.
+    level: Level,
+    /// Whether it was said that the oplog cannot be looked at.
+    has_complained: bool,
+}
+
+impl Follower {
+    async fn run(mut self) {
+        loop {
+            let report = match self.sample().await {
+                Ok(sample) => sample.map(|sample| self.estimate.take(sample)),
+                Err(error) => {
+                    self.complain(&error);
+                    None
+                }
+            };
+            self.tell(report);
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Nothing where there is no checkpoint yet.
+    async fn sample(&self) -> Result<Option<Sample>, Error> {
+        let oplog = self.mongo.oplog().await?;
+        let position = self.editor.read().await?.position().ok().flatten();
+        let time = position.and_then(|position| position.cluster_time());
+        Ok(time.map(|time| Sample {
+            at: Instant::now(),
+            oldest: oplog.first.time,
+            newest: oplog.last.time,
+            position: time.time,
+            is_whole: oplog.is_whole,
+        }))
+    }
+
+    /// Says once what only a person can mend. All else passes, and the source says it.
+    fn complain(&mut self, error: &Error) {
+        match error {
+            Error::Mongo(mongo::Error::Permission { grantee, .. }) if !self.has_complained => {
+                let text = "how much of the oplog is left is not known";
+                warn!(error = chain(error), grant = grant(grantee), "{text}");
+            }
+            Error::Mongo(mongo::Error::NoOplog) if !self.has_complained => {
+                info!("how much of the oplog is left is not known: a mongos shows none");
+            }
+            _ => return debug!(error = chain(error), "the oplog was not looked at"),
+        }
+        self.has_complained = true;
+    }
+
+    fn tell(&mut self, report: Option<Report>) {
+        let Listeners {
+            metrics, headroom, ..
+        } = &self.listeners;
+        let window = report.map(|report| report.window_seconds.into());
+        metrics.oplog_window.set(window);
+        let seconds = |report: Report| report.headroom_seconds.map_or(f64::INFINITY, f64::from);
+        metrics.headroom.set(report.map(seconds));
+        let threshold = |level, of: fn(Thresholds) -> u32| {
+            let seconds = report.map(|report| of(report.thresholds).into());
+            metrics.headroom_threshold.of(level).set(seconds);
+        };
+        threshold("warning", |thresholds| thresholds.warning);
+        threshold("critical", |thresholds| thresholds.critical);
+        headroom.set(report);
+        if let Some(report) = report {
+            self.say(report);
+        }
+        self.note(report);
+    }
+
+    /// Takes readiness away while the engine that reads is about to lose changes.
+    fn note(&self, report: Option<Report>) {
+        let health = &self.listeners.health;
+        let is_critical = |report: &Report| report.level == Level::Critical;
+        match report.filter(is_critical) {
+            Some(report) if health.report().role == Role::Leader => {
+                health.add_obstacle(Cause::Headroom, format!("{}; {MEND}", words(report)));
+            }
+            _ => health.clear(Cause::Headroom),
+        }
+    }
+
+    fn say(&mut self, report: Report) {
+        if self.level == report.level {
+            return;
+        }
+        self.level = report.level;
+        let Report {
+            window_seconds,
+            behind_seconds,
+            headroom_seconds,
+            level,
+            ..
+        } = report;
+        if level == Level::Well {
+            info!(
+                window_seconds,
+                behind_seconds,
+                headroom_seconds,
+                "changes are in no danger of leaving the oplog any more"
+            );
+        } else {
+            warn!(
+                headroom = %level,
+                window_seconds,
+                behind_seconds,
+                headroom_seconds,
+                "{}; {MEND}",
+                words(report)
+            );
+        }
+    }
+}
+
+fn words(report: Report) -> String {
+    let minutes = report.headroom_seconds.unwrap_or_default().div_ceil(60);
+    match minutes {
+        0 => "changes that are not read yet have left mongodb's oplog".to_owned(),
+        _ => format!("changes leave mongodb's oplog in about {minutes} min, before they are read"),
+    }
+}
+
+/// What lets the user see the oplog, for mongosh.
+fn grant(grantee: &Grantee) -> String {
+    let (database, user) = (&grantee.database, &grantee.user);
+    format!(
+        "db.getSiblingDB({database:?}).grantRolesToUser({user:?}, [{{ role: \"read\", db: \"local\" }}])"
+    )
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Mongo(#[from] mongo::Error),
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+}
