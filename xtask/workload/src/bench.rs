@@ -28,6 +28,7 @@ pub mod report;
 mod run;
 mod schedule;
 mod sections;
+pub mod shares;
 pub mod show;
 pub mod sink;
 mod site;
@@ -55,6 +56,8 @@ pub enum Command {
     Run(Args),
     /// Measure snapshots, in turns
     Snapshot(snapshot::Args),
+    /// Measure shares of one pipeline, in turns
+    Shares(Args),
     /// Drain a change stream and do nothing with it
     Source(source::Args),
     /// Publish made-up messages as fast as the client library allows
@@ -137,6 +140,7 @@ pub async fn run(command: &Command) -> Result<()> {
     match command {
         Command::Run(args) => run::run(args).await,
         Command::Snapshot(args) => snapshot::run(args).await,
+        Command::Shares(args) => shares::run(args).await,
         Command::Source(args) => source::run(args).await,
         Command::Sink(args) => sink::run(args).await,
         Command::Show(args) => show::run(args),

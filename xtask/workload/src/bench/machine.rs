@@ -110,8 +110,18 @@ async fn mongod(client: &Client) -> Option<String> {
 
 /// What the broker's management page says of the broker.
 async fn overview(host: &str, port: u16) -> Option<Value> {
+    manage(host, port, "/api/overview").await
+}
+
+/// The process of the broker's first node.
+pub(super) async fn broker_process(host: &str, port: u16) -> Option<u32> {
+    let nodes = manage(host, port, "/api/nodes?columns=os_pid").await?;
+    nodes[0]["os_pid"].as_str()?.parse().ok()
+}
+
+async fn manage(host: &str, port: u16, path: &str) -> Option<Value> {
     let address = format!("{host}:{port}");
-    let asking = http::request(&address, ("GET", "/api/overview"), GUEST, LIMIT);
+    let asking = http::request(&address, ("GET", path), GUEST, LIMIT);
     Some(asking.await.ok()?.json())
 }
 
