@@ -19,6 +19,7 @@ mod latency;
 mod machine;
 mod number;
 mod page;
+pub mod peer;
 mod plot;
 mod publish;
 mod queue;
@@ -58,6 +59,8 @@ pub enum Command {
     Snapshot(snapshot::Args),
     /// Measure shares of one pipeline, in turns
     Shares(Args),
+    /// Measure the engine beside another program, in turns
+    Peer(peer::Args),
     /// Drain a change stream and do nothing with it
     Source(source::Args),
     /// Publish made-up messages as fast as the client library allows
@@ -141,6 +144,7 @@ pub async fn run(command: &Command) -> Result<()> {
         Command::Run(args) => run::run(args).await,
         Command::Snapshot(args) => snapshot::run(args).await,
         Command::Shares(args) => shares::run(args).await,
+        Command::Peer(args) => peer::run(args).await,
         Command::Source(args) => source::run(args).await,
         Command::Sink(args) => sink::run(args).await,
         Command::Show(args) => show::run(args),

@@ -35,7 +35,16 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Inserts `count` documents of so many `bytes`; all members that make a majority have them when this returns.
     pub(super) async fn insert(site: &Site, count: u64, bytes: u64) -> Result<Self> {
-        let database = queue::name();
+        Self::insert_into(site, queue::name(), count, bytes).await
+    }
+
+    /// The same, into `database`.
+    pub(super) async fn insert_into(
+        site: &Site,
+        database: String,
+        count: u64,
+        bytes: u64,
+    ) -> Result<Self> {
         // An engine that runs for a moment leaves a checkpoint that says "now".
         let queue = Queue::declare(&site.amqp_uri, Kind::Classic).await?;
         let (engine, _) = site.ready_engine(&database, &queue).await?;

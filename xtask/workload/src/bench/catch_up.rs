@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// The engine's count of confirms.
 const CONFIRMED: &str = "cdc_messages_confirmed_total";
 /// Rest after a run, for servers that still tidy up.
-const REST: Duration = Duration::from_millis(300);
+pub(super) const REST: Duration = Duration::from_millis(300);
 
 /// What a process took, in seconds and otherwise.
 type Measured = (f64, Usage);
@@ -171,12 +171,22 @@ async fn confirmed(events: u64, engine: &mut Engine) -> Result<Instant> {
 
 /// Waits until the queue holds `events` messages.
 pub(super) async fn arrived(queue: &Queue, events: u64, process: &mut Process) -> Result<Instant> {
+    let (_, moment) = reached(async || queue.count().await, events, process).await?;
+    Ok(moment)
+}
+
+/// Waits until there are `events` messages, as `count` tells; returns how many there were then, and when.
+pub(super) async fn reached(
+    count: impl AsyncFn() -> Result<u64>,
+    events: u64,
+    process: &mut Process,
+) -> Result<(u64, Instant)> {
     let deadline = Instant::now() + RUN_LIMIT;
     loop {
-        let count = queue.count().await?;
+        let count = count().await?;
         let moment = Instant::now();
         if events <= count {
-            return Ok(moment);
+            return Ok((count, moment));
         }
         process.check_alive()?;
         if deadline < moment {

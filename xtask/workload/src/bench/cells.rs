@@ -38,10 +38,13 @@ pub(super) fn path(path: Path) -> &'static str {
 
 /// What was found in the queue, so that a subject that loses messages is seen.
 pub(super) fn delivery(key: &Key, found: Option<Delivery>) -> String {
-    let Some(found) = found else {
-        let source = key.subject == Subject::Source;
-        return if source { NOTHING } else { "not checked" }.to_owned();
-    };
+    let source = key.subject == Subject::Source;
+    let unknown = if source { NOTHING } else { "not checked" };
+    found.map_or(unknown.to_owned(), arrived)
+}
+
+/// The same of what was looked at.
+pub(super) fn arrived(found: Delivery) -> String {
     let flaws = [
         (found.missing, "MISSING"),
         (found.out_of_order, "OUT OF ORDER"),

@@ -15,6 +15,9 @@ pub(super) const COLLECTION: &str = "games";
 /// Moment in every document, in milliseconds since 1970: 2024-05-27T02:32:39.950Z.
 const STARTED_MS: i64 = 1_716_777_159_950;
 
+/// What every `_id` begins with, in hexadecimal; the number follows.
+const ID_FRONT: &[u8] = b"66000000";
+
 /// Documents whose BSON has a given size.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
@@ -100,6 +103,14 @@ pub(super) fn number_at_front(body: &[u8]) -> Option<u64> {
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
+/// The number of the document whose `_id` is the first one in a body of whatever format.
+pub(super) fn number_by_id(body: &[u8]) -> Option<u64> {
+    let mut windows = body.windows(ID_FRONT.len());
+    let place = windows.position(|window| window == ID_FRONT)? + ID_FRONT.len();
+    let digits = std::str::from_utf8(body.get(place..place + 16)?).ok()?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
 /// The `_id` of document `number`.
 pub(super) fn id(number: u64) -> ObjectId {
     let mut bytes = [0; 12];
@@ -139,6 +150,18 @@ mod tests {
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["type"], COLLECTION);
         assert_eq!(body["entry_id"], value["_id"]["$oid"]);
+    }
+
+    #[test]
+    fn a_body_of_any_format_is_known_by_its_id() {
+        let shape = Shape::new(400);
+        let mut body = Vec::new();
+        shape.write_body(123_456, &mut body);
+        assert_eq!(number_by_id(&body), Some(123_456));
+        let envelope = json!({ "after": shape.expected_full(7).to_string(), "op": "c" });
+        assert_eq!(number_by_id(envelope.to_string().as_bytes()), Some(7));
+        assert_eq!(number_by_id(b"{\"_id\":\"66000000"), None);
+        assert_eq!(number_by_id(b""), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What the figures of all tables are.
-const MEDIANS: &str =
+pub(super) const MEDIANS: &str =
     "Each figure is the median of its samples, with the smallest and the largest in brackets.\n";
 
 /// Everything in `summary`, for a terminal.

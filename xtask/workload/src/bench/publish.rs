@@ -16,9 +16,11 @@ pub(super) const FOLDER: &str = "xtask/bench";
 const PAGE: &str = "docs/performance.md";
 /// The page of a folder that has one of its own.
 const OWN_PAGE: &str = "README.md";
-/// The lines between which the block is.
-const BEGIN: &str = "<!-- bench: begin -->\n";
-const END: &str = "<!-- bench: end -->\n";
+/// The lines between which a page has a block of figures, each with its end.
+pub(super) type Marks = [&'static str; 2];
+/// Those of a report, and those of the bench beside another program.
+const REPORT: Marks = ["<!-- bench: begin -->\n", "<!-- bench: end -->\n"];
+pub(super) const PEER: Marks = ["<!-- peer: begin -->\n", "<!-- peer: end -->\n"];
 
 /// Writes the report of `summary`, which was read from `file`, with its plots to `folder`, and the block of the page that shows them.
 /// Returns that page: the README.md of `folder` where it has one, else [`PAGE`] below the current folder.
@@ -28,13 +30,7 @@ const END: &str = "<!-- bench: end -->\n";
 pub(super) fn publish(file: &Path, summary: &Summary, folder: &Path) -> Result<PathBuf> {
     let here = env::current_dir().context("find the current folder")?;
     let (path, plots) = page_of(folder, &here)?;
-    let old = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let Some(page) = replaced(&old, &page::page(summary, &plots)) else {
-        bail!(Hinted::new(
-            format!("{} has no place for the figures", path.display()),
-            format!("add the lines\n{BEGIN}{END}"),
-        ));
-    };
+    let page = filled(&path, REPORT, &page::page(summary, &plots))?;
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     // Word for word: a number that was read and written again may end in another digit.
     let json = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
@@ -74,11 +70,31 @@ fn link(folder: &Path, here: &Path) -> Result<String> {
     Ok(names)
 }
 
+/// Writes `block` between the marks of the page at `path`.
+///
+/// # Errors
+/// If the page has no place for the block, or cannot be read or written.
+pub(super) fn fill(path: &Path, marks: Marks, block: &str) -> Result<()> {
+    write(path, &filled(path, marks, block)?)
+}
+
+/// The page at `path` with `block` between its marks.
+fn filled(path: &Path, marks: Marks, block: &str) -> Result<String> {
+    let page = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    replaced(&page, marks, block).ok_or_else(|| {
+        Hinted::new(
+            format!("{} has no place for the figures", path.display()),
+            format!("add the lines\n{}", marks.concat()),
+        )
+        .into()
+    })
+}
+
 /// `page` with `block` between the marks, if it has them.
-fn replaced(page: &str, block: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{block}{END}{after}"))
+fn replaced(page: &str, [begin, end]: Marks, block: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}{block}{end}{after}"))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

@@ -72,7 +72,7 @@ async fn measure(args: &Args) -> Result<()> {
 }
 
 /// All that is known before anything is measured.
-async fn report(args: &Args, site: &Site) -> Result<Report> {
+pub(super) async fn report(args: &Args, site: &Site) -> Result<Report> {
     let date = bson::DateTime::now().try_to_rfc3339_string();
     let host = queue::parse(&args.amqp_uri)?.authority.host;
     let management = args.management_port.map(|port| (host.as_str(), port));

@@ -5,6 +5,7 @@
 //! engine's has, so that the broker looks at each publishing id.
 
 mod connection;
+mod follower;
 mod frame;
 mod message;
 
@@ -15,6 +16,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+pub(super) use self::follower::Follower;
 use self::{connection::Connection, frame::Frame};
 use super::{document::Shape, queue, sink::Args};
 

@@ -13,7 +13,7 @@ fn differences(report: &Report, folder: &Path, (page, plots): (&str, &str)) -> V
             differences.push(name.to_owned());
         }
     }
-    if replaced(page, &page::page(&Summary::of(report), plots)).unwrap() != page {
+    if replaced(page, REPORT, &page::page(&Summary::of(report), plots)).unwrap() != page {
         differences.push("the page".to_owned());
     }
     differences
@@ -52,8 +52,8 @@ fn a_page_that_differs_from_its_report_is_found() {
     for (name, text) in plot::plots(&Summary::of(&report)) {
         fs::write(folder.join(name), text).unwrap();
     }
-    let empty = format!("a\n{BEGIN}{END}b\n");
-    let page = replaced(&empty, &page::page(&Summary::of(&report), "b/")).unwrap();
+    let empty = format!("a\n{}b\n", REPORT.concat());
+    let page = replaced(&empty, REPORT, &page::page(&Summary::of(&report), "b/")).unwrap();
     let of_page = |page: &str| differences(&report, folder, (page, "b/"));
     assert_eq!(of_page(&page), <[&str; 0]>::default());
 
@@ -72,7 +72,7 @@ fn a_folder_with_a_page_of_its_own_is_published_there() {
     let file = folder.join("latest.json");
     fs::write(&file, serde_json::to_string(&report).unwrap()).unwrap();
     let page = folder.join(OWN_PAGE);
-    fs::write(&page, format!("# Title\n{BEGIN}{END}")).unwrap();
+    fs::write(&page, format!("# Title\n{}", REPORT.concat())).unwrap();
 
     assert_eq!(publish(&file, &Summary::of(&report), folder).unwrap(), page);
     let text = fs::read_to_string(&page).unwrap();
@@ -96,28 +96,30 @@ fn a_folder_with_a_page_of_its_own_is_published_there() {
 
 #[test]
 fn only_what_is_between_the_marks_is_replaced() {
-    let old = format!("before\n{BEGIN}old\nlines\n{END}after\n");
-    let page = replaced(&old, "new\n").unwrap();
-    assert_eq!(page, format!("before\n{BEGIN}new\n{END}after\n"));
-    assert_eq!(replaced(&page, "new\n").unwrap(), page);
+    let [begin, end] = REPORT;
+    let old = format!("before\n{begin}old\nlines\n{end}after\n");
+    let page = replaced(&old, REPORT, "new\n").unwrap();
+    assert_eq!(page, format!("before\n{begin}new\n{end}after\n"));
+    assert_eq!(replaced(&page, REPORT, "new\n").unwrap(), page);
 }
 
 #[test]
 fn a_page_without_marks_is_left_alone() {
+    let [begin, end] = REPORT;
     for old in [
         "",
-        BEGIN,
-        END,
+        begin,
+        end,
         "<!-- bench: end -->\n<!-- bench: begin -->\n",
     ] {
-        assert_eq!(replaced(old, "new\n"), None, "{old:?}");
+        assert_eq!(replaced(old, REPORT, "new\n"), None, "{old:?}");
     }
 }
 
 #[test]
 fn odd_text_of_a_report_cannot_end_the_block() {
     let mut report = fixture::report();
-    report.machine.processor = format!("{END}| a |\n# Title");
+    report.machine.processor = format!("{}| a |\n# Title", REPORT[1]);
     let page = page::page(&Summary::of(&report), "");
     assert!(
         !page.contains("<!--") && !page.contains("\n# Title"),

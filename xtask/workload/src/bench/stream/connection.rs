@@ -1,4 +1,4 @@
-//! A connection by the broker's protocol for streams, as far as publishing needs it.
+//! A connection by the broker's protocol for streams, as far as publishing and counting need it.
 //! <https://github.com/rabbitmq/rabbitmq-server/blob/main/deps/rabbitmq_stream/docs/PROTOCOL.adoc>
 
 use std::{
@@ -14,6 +14,9 @@ use lapin::uri::AMQPUri;
 const DECLARE_PUBLISHER: u16 = 0x01;
 const CONFIRM: u16 = 0x03;
 const ERROR: u16 = 0x04;
+const SUBSCRIBE: u16 = 0x07;
+const DELIVER: u16 = 0x08;
+const CREDIT: u16 = 0x09;
 const PEER_PROPERTIES: u16 = 0x11;
 const SASL_HANDSHAKE: u16 = 0x12;
 const SASL_AUTHENTICATE: u16 = 0x13;
@@ -25,6 +28,13 @@ const ANSWER: u16 = 0x8000;
 const VERSION: u16 = 1;
 /// The code of an answer when all is well.
 const OK: u16 = 1;
+
+/// Where a subscription begins: with the first message.
+const FIRST: u16 = 1;
+/// Chunks that the broker may send before it hears from us.
+const CHUNKS: u16 = 10;
+/// Where a frame with a chunk says how many messages are in it.
+const RECORDS: usize = 9;
 
 /// Longest silence of the broker while an answer or a confirm is due.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -89,6 +99,30 @@ impl Connection {
             .context("declare a publisher")
     }
 
+    /// Has all messages of `stream` sent here, in chunks, however long the broker has none.
+    pub(super) fn subscribe(&mut self, stream: &str) -> Result<()> {
+        let mut request = vec![0];
+        request.extend(text(stream));
+        request.extend(FIRST.to_be_bytes());
+        request.extend(CHUNKS.to_be_bytes());
+        self.ask(SUBSCRIBE, &request).context("subscribe")?;
+        let patient = self.socket.set_read_timeout(None);
+        patient.context("subscribe")
+    }
+
+    /// Asks for one chunk more.
+    pub(super) fn credit(&mut self) -> Result<()> {
+        let mut request = [CREDIT.to_be_bytes(), VERSION.to_be_bytes()].concat();
+        request.push(0);
+        request.extend(1_u16.to_be_bytes());
+        self.send(&request)
+    }
+
+    /// The socket, to end the connection with while somebody reads.
+    pub(super) fn socket(&self) -> Result<TcpStream> {
+        self.socket.try_clone().context("share a connection")
+    }
+
     /// The end that is read, once.
     pub(super) fn reader(&mut self) -> Result<Reader> {
         self.reader.take().context("the end that is read")
@@ -129,6 +163,12 @@ impl Reader {
                 _ => {}
             }
         }
+    }
+
+    /// Waits for a chunk, and returns how many messages are in it.
+    pub(super) fn chunk(&mut self) -> Result<u32> {
+        self.await_frame(DELIVER)?;
+        self.u32_at(RECORDS)
     }
 
     fn await_frame(&mut self, key: u16) -> Result<()> {
