@@ -1,15 +1,20 @@
 //! `cargo xtask bench`: measures the engine beside what the servers allow and what a user would take instead.
 
+mod debezium;
+mod java;
+mod micro;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, ExitCode},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use self::debezium::Debezium;
 use crate::{
     cargo::{self, Profile},
     child,
@@ -28,22 +33,25 @@ use crate::{
 
 /// Longest time for one sample of everything.
 const SAMPLE_LIMIT: Duration = Duration::from_secs(45 * 60);
-/// Longest time for the micro-benchmarks once, with their compilation.
-const MICRO_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// How often they are run: a machine that is busy for a moment disturbs one of them.
-const MICRO_PASSES: u32 = 5;
 /// Longest time to show a report.
 const SHOW_LIMIT: Duration = Duration::from_secs(60);
+/// The driver's command that measures everything but snapshots and other programs.
+const EVERYTHING: &str = "run";
+/// The project's page with figures.
+const PAGE: &str = "docs/performance.md";
 /// Events of a short run.
 const QUICK_COUNT: u64 = 20_000;
-/// Documents of a snapshot: one takes long enough to measure beside it what changes wait for.
-const SNAPSHOT_COUNT: u64 = 300_000;
+/// Documents of a snapshot, which takes long enough then to measure beside it what changes wait for, and of a backlog
+/// for another program, which is slow until it has found its pace.
+const LONG_COUNT: u64 = 300_000;
+/// Variables that tell the driver where something is.
+type Variables = Vec<(&'static str, PathBuf)>;
 
 /// Options of `bench`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Bench {
-    /// Documents of the main comparison [default: 200000, or 300000 with --snapshot, or 20000 with --quick]
+    /// Documents of the main comparison [default: 200000, or 300000 with --snapshot or --peer, or 20000 with --quick]
     #[arg(long)]
     count: Option<u64>,
     /// Bytes of a document
@@ -58,6 +66,9 @@ pub(crate) struct Bench {
     /// Measure snapshots alone: their rate beside reading and publishing alone, what changes wait for meanwhile, memory
     #[arg(long, conflicts_with_all = ["compare", "publish"])]
     snapshot: bool,
+    /// Measure beside another program alone, which is downloaded: rate, processor time and memory, on each type of queue
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["compare", "snapshot"])]
+    peer: Option<Peer>,
     /// Download and install nothing; fail with what is missing
     #[arg(long)]
     offline: bool,
@@ -78,6 +89,13 @@ pub(crate) struct Bench {
     accept: bool,
 }
 
+/// A program that does what the engine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    /// Debezium Server 3.6.1: 782 MB to download by Maven; needs Java 21
+    Debezium,
+}
+
 impl Bench {
     pub(crate) fn run(&self, project: &Project) -> Result<ExitCode> {
         if self.instructions {
@@ -88,17 +106,17 @@ impl Bench {
         let _turn = Turn::take(project, "bench")?;
         let servers = || Native::for_run(|| Stack::bench(project), self.offline);
         servers()?;
-        let python = python::packages(project, &progress, self.offline)?;
-        if !self.snapshot {
+        let variables = self.variables(project, &progress)?;
+        if self.subject() == EVERYTHING {
             // First, since they leave an engine behind whose libraries have the features that tests ask for.
-            micro_benchmarks(project, &progress)?;
+            micro::run(project, &progress)?;
         }
         cargo::build_bench(project, &progress)?;
         let servers = servers()?;
-        let outcome = self.measure(project, &progress, &servers, &python);
+        let outcome = self.measure(project, &progress, &servers, variables);
         servers.discard()?;
         match outcome? {
-            ExitCode::SUCCESS if !self.snapshot => self.show(project),
+            ExitCode::SUCCESS if self.subject() == EVERYTHING => self.show(project),
             code => Ok(code),
         }
     }
@@ -115,12 +133,34 @@ impl Bench {
         })
     }
 
+    /// The driver's command.
+    fn subject(&self) -> &'static str {
+        match self.peer {
+            Some(Peer::Debezium) => "peer",
+            None if self.snapshot => "snapshot",
+            None => EVERYTHING,
+        }
+    }
+
+    /// What has to be there for it, downloaded if need be.
+    fn variables(&self, project: &Project, progress: &Progress) -> Result<Variables> {
+        if self.peer.is_none() {
+            let python = python::packages(project, progress, self.offline)?;
+            return Ok(vec![("CDC_BENCH_PYTHONPATH", python)]);
+        }
+        let debezium = Debezium::find(project, progress, self.offline)?;
+        Ok(vec![
+            ("CDC_BENCH_DEBEZIUM", debezium.folder),
+            ("CDC_BENCH_JAVA_HOME", debezium.java_home),
+        ])
+    }
+
     fn measure(
         &self,
         project: &Project,
         progress: &Progress,
         servers: &Native,
-        python: &Path,
+        variables: Variables,
     ) -> Result<ExitCode> {
         servers::start(project, progress, servers, Vec::new())?;
         let (engine, driver) = (servers.program("cdc"), servers.program("workload"));
@@ -129,13 +169,14 @@ impl Bench {
         let stack = &servers.stack;
         let mut command = Command::new(driver);
         command
-            .args(["bench", if self.snapshot { "snapshot" } else { "run" }])
+            .args(["bench", self.subject()])
             .args(self.options())
+            .args(self.page(project))
             .current_dir(&stack.folder)
             .env("CDC_BENCH_ENGINE", engine)
             .env("CDC_BENCH_FOLDER", project.target.join("bench"))
             .env("CDC_BENCH_PROGRAMS", project.root.join("xtask/bench"))
-            .env("CDC_BENCH_PYTHONPATH", python)
+            .envs(variables)
             .env("CDC_BENCH_CRITERION", project.target.join("criterion"))
             .env("CDC_BENCH_MONGO_URI", stack.mongo_uri())
             .env("CDC_BENCH_AMQP_URI", stack.amqp_uri())
@@ -165,9 +206,19 @@ impl Bench {
         child::exit_code(command, &project.interrupt, SHOW_LIMIT)
     }
 
+    /// Where the figures beside another program go: the folder's own page, or else that of the project.
+    fn page(&self, project: &Project) -> Option<String> {
+        let folder = project.root.join(self.publish.as_ref()?);
+        let pages = [folder.join("README.md"), project.root.join(PAGE)];
+        let page = pages.into_iter().find(|page| page.is_file());
+        let page = page.filter(|_| self.peer.is_some())?;
+        Some(format!("--page={}", page.display()))
+    }
+
     fn options(&self) -> Vec<String> {
+        let is_whole = self.subject() == EVERYTHING;
         let count = self.count.or(self.quick.then_some(QUICK_COUNT));
-        let count = count.or(self.snapshot.then_some(SNAPSHOT_COUNT));
+        let count = count.or((!is_whole).then_some(LONG_COUNT));
         let mut options = vec![
             format!("--size={}", self.size),
             format!("--samples={}", self.samples()),
@@ -175,7 +226,7 @@ impl Bench {
         options.extend(count.map(|count| format!("--count={count}")));
         options.extend(self.quick.then(|| "--quick".to_owned()));
         // All else is checked when it is shown.
-        options.extend((self.snapshot && self.check).then(|| "--check".to_owned()));
+        options.extend((!is_whole && self.check).then(|| "--check".to_owned()));
         options
     }
 
@@ -184,56 +235,5 @@ impl Bench {
     }
 }
 
-/// Measures the Extended JSON writer, before any server runs.
-fn micro_benchmarks(project: &Project, progress: &Progress) -> Result<()> {
-    let log = project.target.join("bench").join("writer.log");
-    let line = progress.line("writer");
-    for pass in 1..=MICRO_PASSES {
-        line.say(&format!("micro-benchmarks, pass {pass} of {MICRO_PASSES}"));
-        let mut command = project.cargo();
-        command
-            .args(["bench", "-p", "cdc", "--bench", "writer"])
-            .args(["--", "extended_json", "--quick", "--save-baseline"])
-            // The driver knows the passes by this name.
-            .arg(format!("pass-{pass}"));
-        child::logged(command, &log, &project.interrupt, MICRO_LIMIT)
-            .context("measure the writer")?;
-    }
-    line.done("measured");
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        bench: Bench,
-    }
-
-    fn options(flags: &[&str]) -> Vec<String> {
-        let line = ["xtask"].iter().chain(flags);
-        Line::parse_from(line).bench.options()
-    }
-
-    #[test]
-    fn a_short_run_is_small_unless_told_otherwise() {
-        let short = ["--size=400", "--samples=1", "--count=20000", "--quick"];
-        assert_eq!(options(&["--quick"]), short);
-        let longer = ["--size=400", "--samples=2", "--count=7", "--quick"];
-        assert_eq!(options(&["--quick", "--count=7", "--samples=2"]), longer);
-        assert_eq!(options(&[]), ["--size=400", "--samples=5"]);
-    }
-
-    #[test]
-    fn snapshots_take_more_documents_and_hold_their_bars_themselves() {
-        let long = ["--size=400", "--samples=5", "--count=300000", "--check"];
-        assert_eq!(options(&["--snapshot", "--check"]), long);
-        let short = ["--size=400", "--samples=1", "--count=20000", "--quick"];
-        assert_eq!(options(&["--snapshot", "--quick"]), short);
-    }
-}
+mod tests;

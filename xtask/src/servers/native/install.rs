@@ -181,7 +181,7 @@ pub(super) fn rabbitmq(project: &Project, progress: &Progress, offline: bool) ->
     })
 }
 
-pub(super) fn refused(what: &str, otherwise: &str) -> Failure {
+pub(crate) fn refused(what: &str, otherwise: &str) -> Failure {
     Failure::new(format!(
         "missing, and not fetched because of --offline: {what}"
     ))

@@ -92,7 +92,7 @@ pub(super) fn named_by(project: &Project, variable: &str) -> Result<Option<PathB
     .into())
 }
 
-pub(super) fn on_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)
         .map(|folder| folder.join(name))
