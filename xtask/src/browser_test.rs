@@ -67,7 +67,7 @@ impl BrowserTest {
         servers: &Native,
         (driver, pictures): (&Path, &Path),
     ) -> Result<ExitCode> {
-        let environment = environment(project, progress, servers)?;
+        let environment = environment::small(project, progress, servers)?;
         servers::start(project, progress, servers, Vec::new())?;
         let mut command = project.cargo();
         command

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check there is, on real servers of its own.
 
-mod environment;
+pub(crate) mod environment;
 mod report;
 mod results;
 
@@ -14,7 +14,6 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 
-pub(crate) use self::environment::environment;
 use self::{report::Report, results::Counts};
 use crate::{
     chaos::Chaos,
@@ -87,7 +86,7 @@ impl Test {
         report: &mut Report,
     ) -> Result<()> {
         let started = Instant::now();
-        let environment = environment(project, progress, servers)?;
+        let environment = environment::whole(project, progress, servers)?;
         servers::start(project, progress, servers, Vec::new())?;
         report.add("servers", started, true, None);
         for (name, targets) in SUITES {

@@ -54,7 +54,7 @@ function update(self, history, now) {
   const all = lines.flatMap((line) => history[line.column]).filter((value) => value !== null);
   const largest = Math.max(0, ...all);
   const most = self.end(largest);
-  put(self.top, all.length ? format(most) : "");
+  put(self.top, all.length ? format(most) : "nothing yet");
   put(self.from, shortClock.format(new Date(begin * 1000)));
   const parts = [draw("line", { x1: 0, x2: WIDE, y1: HIGH / 2, y2: HIGH / 2, class: "grid" })];
   for (const line of lines) parts.push(...paths(self, line, most));

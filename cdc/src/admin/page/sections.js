@@ -70,7 +70,8 @@ function facts(status) {
   if (headroom) found.push(["Oplog left", headroomWords(headroom)]);
   const failures = checkpoint.save_failures ? `, ${plural(checkpoint.save_failures, "attempt", "attempts")} failed` : "";
   const position = checkpoint.position_at ? `, at changes of ${timeOf(new Date(checkpoint.position_at))}` : "";
-  found.push(["Checkpoint", `saved ${ago(checkpoint.age_seconds)}${position}${failures}`]);
+  const saved = checkpoint.age_seconds === null ? "not saved yet" : `saved ${ago(checkpoint.age_seconds)}`;
+  found.push(["Checkpoint", saved + position + failures]);
   found.push(["Snapshot", snapshot ? snapshotWords(snapshot) : "none under way", progressOf(snapshot)]);
   const again = `${count(sink.retried)} sent again, ${count(sink.nacked)} refused, ${count(sink.returned)} returned`;
   found.push(["Messages", `${count(sink.published)} published, ${again}`]);
