@@ -1,5 +1,7 @@
 //! The admin port: counts, liveness, and readiness that tells what is in the way.
 
+mod load;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use harness::{http, port};
