@@ -26,7 +26,7 @@ pub use self::{
     access::{Access, Token},
     status::{Advice, Setting},
 };
-use crate::{health::Health, metrics::Metrics};
+use crate::{headroom::Headroom, health::Health, metrics::Metrics};
 
 /// Where the port is, and who may ask.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +56,8 @@ pub struct Subject {
     pub metrics: Metrics,
     /// What is in its way.
     pub health: Health,
+    /// How long until changes leave the oplog that it has not read.
+    pub headroom: Headroom,
 }
 
 /// What answers are made of.

@@ -78,10 +78,11 @@ pub async fn run(config: Config, supervisor: Option<Supervisor>) -> Result<(), E
     let admin = Admin::bind(&config.admin).await?;
     let metrics = Metrics::new(&config.checkpoint.pipeline);
     let health = Health::default();
-    let _serving = admin.serve(subject(&config, &metrics, &health));
+    let headroom = Headroom::default();
+    let _serving = admin.serve(subject(&config, (&metrics, &health, &headroom)));
     let _mirror = vitals::mirror(metrics.clone(), &health);
     let following = supervisor::follow(supervisor.as_ref(), health.watch());
-    let sessions = Sessions::new(config, (metrics, health), Headroom::default());
+    let sessions = Sessions::new(config, (metrics, health), headroom);
     let engine = engine(sessions, shutdown.clone());
     tokio::pin!(engine, following);
     loop {
@@ -109,14 +110,18 @@ pub async fn embedded(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let admin = Admin::bind(&config.admin).await?;
-    let _serving = admin.serve(subject(&config, &metrics, &health));
+    let headroom = Headroom::default();
+    let _serving = admin.serve(subject(&config, (&metrics, &health, &headroom)));
     let _mirror = vitals::mirror(metrics.clone(), &health);
-    let sessions = Sessions::new(config, (metrics, health), Headroom::default());
+    let sessions = Sessions::new(config, (metrics, health), headroom);
     Box::pin(engine(sessions, shutdown)).await
 }
 
 /// What the admin port tells of.
-fn subject(config: &Config, metrics: &Metrics, health: &Health) -> Subject {
+fn subject(
+    config: &Config,
+    (metrics, health, headroom): (&Metrics, &Health, &Headroom),
+) -> Subject {
     Subject {
         pipeline: config.checkpoint.pipeline.clone(),
         target: config.checkpoint.scope.target.to_string(),
@@ -124,6 +129,7 @@ fn subject(config: &Config, metrics: &Metrics, health: &Health) -> Subject {
         window_bytes: config.pipeline.window_bytes,
         metrics: metrics.clone(),
         health: health.clone(),
+        headroom: headroom.clone(),
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Report {
     pub window_seconds: u32,
     /// How far the checkpoint is behind the newest entry.
     pub behind_seconds: u32,
+    /// Time of the checkpoint, in seconds since 1970.
+    pub position: u32,
     /// How long until changes are lost; nothing where no loss is in sight.
     pub headroom_seconds: Option<u32>,
     /// The thresholds that hold for an oplog of this size.

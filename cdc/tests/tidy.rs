@@ -63,7 +63,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "start",
         ],
     ),
-    ("admin", &["health", "metrics"]),
+    ("admin", &["headroom", "health", "metrics"]),
     (
         "tail",
         &["rabbitmq", "config", "encode", "retry", "signals"],

@@ -42,6 +42,7 @@ pub(super) fn status(facts: &Facts, is_whole: bool) -> Value {
         rounded(facts.subject.metrics.lag_seconds.get()),
     );
     status.insert("latency".into(), latency(&rates));
+    status.insert("headroom".into(), headroom(facts));
     let problems = kept.problems.all().map(|one| problem(facts, one));
     status.insert("problems".into(), problems.collect());
     if is_whole {
@@ -126,6 +127,20 @@ fn latency(rates: &Rates) -> Value {
             "p99_ms": milliseconds(rates.p99_seconds),
         }),
     }
+}
+
+fn headroom(facts: &Facts) -> Value {
+    let Some(report) = facts.subject.headroom.report() else {
+        return Value::Null;
+    };
+    json!({
+        "level": report.level.as_str(),
+        "seconds": report.headroom_seconds,
+        "window_seconds": report.window_seconds,
+        "behind_seconds": report.behind_seconds,
+        "warning_seconds": report.thresholds.warning,
+        "critical_seconds": report.thresholds.critical,
+    })
 }
 
 /// In columns, which take a third of the room of rows.

@@ -68,6 +68,7 @@ impl Estimate {
         Report {
             window_seconds,
             behind_seconds,
+            position: sample.position,
             headroom_seconds: seconds.and_then(whole),
             thresholds,
             level: self.level,

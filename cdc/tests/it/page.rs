@@ -9,8 +9,12 @@ use std::time::Duration;
 use bson::doc;
 
 use self::browser::Browser;
-use crate::support::{
-    Broker, Engine, Scenario, Signal, Writer, eventually, mongo_uri, proxy_to, setting,
+use crate::{
+    resume::forgetful,
+    support::{
+        Broker, Engine, Scenario, Signal, Writer, comes_true, eventually, mongo_uri, proxy_to,
+        setting,
+    },
 };
 
 /// What the browser itself writes where an engine is gone.
@@ -112,6 +116,34 @@ async fn a_mongodb_that_is_away_is_shown_until_it_is_back() {
     browser.look("mongodb-away").await;
     proxy.pass();
     browser.headline("Changes flow").await;
+}
+
+#[tokio::test]
+#[ignore = "takes a browser: cargo xtask browser-test"]
+async fn changes_that_are_about_to_leave_the_oplog_are_shown() {
+    let (_server, mut scenario) = forgetful("page_headroom").await;
+    let proxy = scenario.behind_a_proxy("").await;
+    let engine = scenario.start().await;
+    scenario.insert_numbers(0..10).await;
+    scenario.take_numbers(10).await;
+    let mut browser = Browser::start();
+    browser.open(engine.admin()).await;
+    browser.headline("Changes flow").await;
+    proxy.down();
+    browser.headline("RabbitMQ is away").await;
+    let numbers = scenario.collection("numbers");
+    let is_critical = async || {
+        let large = doc! { "pad": "x".repeat(10_000) };
+        numbers.insert_one(large).await.unwrap();
+        let report = engine.get("/ready").await.json();
+        report["obstacles"][0]["cause"] == "headroom"
+    };
+    // An engine is up to date for a minute.
+    if !comes_true(is_critical).await {
+        eventually("the headroom is critical", is_critical).await;
+    }
+    browser.headline("Changes are about to be lost").await;
+    browser.look("headroom-critical").await;
 }
 
 #[tokio::test]

@@ -26,20 +26,20 @@ pub(super) fn whole(
     let splitting = splitting::mongod(project, progress, offline, &mongod)?;
     let mut environment = small(project, progress, servers)?;
     environment.extend([
-        ("CDC_TEST_MONGOD", mongod.into_os_string()),
         ("CDC_TEST_MONGOD_SPLIT", splitting.into_os_string()),
         ("CDC_TEST_PYTHONPATH", python.into_os_string()),
     ]);
     Ok(environment)
 }
 
-/// Where the servers are, and the program of a broker that a test breaks.
+/// Where the servers are, and the programs of servers that a test breaks.
 pub(crate) fn small(
     project: &Project,
     progress: &Progress,
     servers: &Native,
 ) -> Result<Environment> {
     let stack = &servers.stack;
+    let mongod = programs::mongod(project, progress, servers.offline)?;
     let broker = Broker::find(project, progress, servers.offline)?;
     let mut environment: Environment = vec![
         ("CDC_TEST_MONGO_URI", stack.mongo_uri().into()),
@@ -52,6 +52,9 @@ pub(crate) fn small(
     if broker.has_streams() {
         environment.push(("CDC_TEST_STREAM_ADDRESS", stack.stream_address().into()));
     }
-    environment.push(("CDC_TEST_RABBITMQ_SERVER", broker.server.into_os_string()));
+    environment.extend([
+        ("CDC_TEST_MONGOD", mongod.into_os_string()),
+        ("CDC_TEST_RABBITMQ_SERVER", broker.server.into_os_string()),
+    ]);
     Ok(environment)
 }

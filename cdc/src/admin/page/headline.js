@@ -43,6 +43,12 @@ function went(status) {
   return done + late + slow;
 }
 
+// What takes no readiness away yet.
+function warning({ headroom }) {
+  if (!headroom || headroom.level !== "warning") return null;
+  return `Little of the oplog is left: ${headroomWords(headroom)}. Make it larger, or mend what holds the engine up.`;
+}
+
 function showState(tone, title, detail) {
   const section = byId("state");
   if (section.dataset.tone !== tone) section.dataset.tone = tone;
@@ -62,7 +68,7 @@ function showObstacles(status) {
     const since = byId("obstacles").querySelector(`[data-since="${cause}"]`);
     put(since, `for ${seconds(for_seconds)}`);
   }
-  const notice = byId("notice");
-  show(notice, Boolean(status.notice));
-  put(notice, status.notice || "");
+  const words = [status.notice, warning(status)].filter(Boolean).join(" ");
+  show(byId("notice"), Boolean(words));
+  put(byId("notice"), words);
 }

@@ -89,6 +89,11 @@ function roles(status) {
   );
 }
 
+function headroomWords({ seconds: left, window_seconds }) {
+  const holds = `the oplog holds ${seconds(window_seconds)}`;
+  return left === null ? `no loss in sight; ${holds}` : `about ${seconds(left)} until changes are lost; ${holds}`;
+}
+
 function standbys({ role }) {
   return role === "standby" ? "this engine, and perhaps others" : "not known here: each one’s own page says that it stands by";
 }

@@ -1,10 +1,12 @@
 //! The stages of the flow, each with its state.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Map, Value, json};
 
 use super::{
     super::{Facts, Subject},
-    Rates, rounded,
+    Rates, rounded, time,
 };
 use crate::health::{Cause, Report, Role};
 
@@ -102,8 +104,11 @@ fn sink(facts: &Facts, report: &Report, rates: &Rates) -> Value {
 
 fn checkpoint(facts: &Facts, report: &Report) -> Value {
     let metrics = &facts.subject.metrics;
+    let headroom = facts.subject.headroom.report();
+    let position = headroom.map(|report| Duration::from_secs(report.position.into()));
     json!({
         "state": state(report, &[(Cause::Checkpoint, "failing")], "saving"),
+        "position_at": position.map(|position| time(SystemTime::UNIX_EPOCH + position)),
         "saves": metrics.checkpoint_saves.get(),
         "save_failures": metrics.checkpoint_save_failures.get(),
         "age_seconds": metrics.checkpoint_age().map(|age| rounded(age.as_secs_f64())),

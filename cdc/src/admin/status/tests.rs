@@ -8,7 +8,11 @@ use super::{
     super::{Config, Subject, history::Look, record::Record},
     *,
 };
-use crate::{health::Health, metrics::Metrics};
+use crate::{
+    headroom::{self, Headroom, Level, Thresholds},
+    health::Health,
+    metrics::Metrics,
+};
 
 fn facts() -> Facts {
     let setting = |name, value: Option<&str>| Setting {
@@ -30,8 +34,23 @@ fn facts() -> Facts {
             window_bytes: 1_000,
             metrics: Metrics::new("orders"),
             health: Health::default(),
+            headroom: Headroom::default(),
         },
         record: Record::new(),
+    }
+}
+
+fn low() -> headroom::Report {
+    headroom::Report {
+        window_seconds: 7_200,
+        behind_seconds: 600,
+        position: 1_795_867_207,
+        headroom_seconds: Some(3_000),
+        thresholds: Thresholds {
+            warning: 3_600,
+            critical: 1_800,
+        },
+        level: Level::Warning,
     }
 }
 
@@ -48,6 +67,7 @@ fn busy() -> Facts {
     metrics.snapshot_running.set(1);
     metrics.snapshot_waiting.of("paused").set(1);
     metrics.checkpoint_saved();
+    facts.subject.headroom.set(Some(low()));
     let mut kept = facts.record.kept();
     kept.problems.note(&health.report(), SystemTime::now());
     let begin = Instant::now();
@@ -88,7 +108,8 @@ fn the_shape_is_as_it_is_written_down() {
     });
     let lines = lines.collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(lines, @r"
-    checkpoint: age_seconds save_failures saves state
+    checkpoint: age_seconds position_at save_failures saves state
+    headroom: behind_seconds critical_seconds level seconds warning_seconds window_seconds
     history: confirmed_per_second ended_at lag_seconds p50_ms p99_ms read_per_second sample_seconds
     lag_seconds
     latency: p50_ms p99_ms
@@ -140,6 +161,8 @@ fn a_hint_stands_beside_what_it_is_for_and_no_secret_is_told() {
     assert_eq!(status["obstacles"][0]["hint"], "wait");
     assert_eq!(status["problems"][0]["hint"], "wait");
     assert_eq!(status["sink"]["state"], "blocked");
+    assert_eq!(status["headroom"]["level"], "warning");
+    assert_eq!(status["checkpoint"]["position_at"], "2026-11-28T12:00:07Z");
     assert_eq!(status["settings"][1]["value"], Value::Null);
     assert_eq!(status["history"]["confirmed_per_second"][0], 2.0);
     assert_eq!(status["history"]["lag_seconds"][0], 0.13);

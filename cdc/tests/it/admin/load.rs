@@ -119,7 +119,8 @@ async fn medians(what: &str, measure: impl AsyncFn(bool) -> f64) -> [f64; 2] {
     })
 }
 
-/// `cargo test --release -p cdc --test it -- --ignored --nocapture people_who_look`, on a machine that does nothing else.
+/// `CDC_TEST_ENGINE=$PWD/target/release/cdc cargo test -p cdc --test it -- --ignored --nocapture people_who_look`, on a
+/// machine that does nothing else.
 #[tokio::test]
 #[ignore = "a measurement"]
 #[expect(clippy::print_stdout, reason = "a measurement")]

@@ -9,7 +9,7 @@ use std::{
 
 use harness::{Signal, Usage, http::Reply};
 
-use super::{DEADLINE, eventually};
+use super::{DEADLINE, eventually, setting};
 
 /// A running `cdc`. It is killed when dropped.
 pub(crate) struct Engine {
@@ -27,7 +27,8 @@ pub(crate) struct Finished {
 }
 
 impl Engine {
-    /// Starts `cdc ARGUMENTS` in an empty folder with only `settings` in its environment, and an admin port.
+    /// Starts `cdc ARGUMENTS` in an empty folder with only `settings` in its environment, and an admin port. What is measured
+    /// may be another build of it, which `CDC_TEST_ENGINE` names.
     pub(crate) fn spawn(arguments: &[&str], settings: &[(String, String)]) -> Self {
         Self::spawn_with(arguments, settings, |_| {})
     }
@@ -39,7 +40,9 @@ impl Engine {
         prepare: impl FnOnce(&mut Command),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cdc"));
+        let program = setting("CDC_TEST_ENGINE");
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_cdc").to_owned());
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
