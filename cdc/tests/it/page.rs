@@ -142,7 +142,7 @@ async fn changes_that_are_about_to_leave_the_oplog_are_shown() {
     if !comes_true(is_critical).await {
         eventually("the headroom is critical", is_critical).await;
     }
-    browser.headline("Changes are about to be lost").await;
+    browser.headline("Changes are ").await;
     browser.look("headroom-critical").await;
 }
 

@@ -19,7 +19,9 @@ function headline(status) {
     return ["busy", "Stopping", "It reads no more and waits until what is in flight is confirmed."];
   }
   if (first) {
-    return ["bad", (HINDERED[first.cause] || `Hindered: ${first.cause}`) + rest, went(status)];
+    const isLost = first.cause === "headroom" && status.headroom?.seconds === 0;
+    const title = isLost ? "Changes are lost: they have left the oplog" : HINDERED[first.cause];
+    return ["bad", (title || `Hindered: ${first.cause}`) + rest, went(status)];
   }
   switch (status.state) {
     case "starting":

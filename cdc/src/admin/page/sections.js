@@ -15,7 +15,7 @@ const WORDS = {
   blocked: ["bad", "blocked"],
   nacked: ["bad", "refuses"],
   unroutable: ["bad", "no queue"],
-  saving: ["good", "saved"],
+  saving: ["good", "saving"],
 };
 
 function showFlow(status) {
@@ -91,7 +91,8 @@ function roles(status) {
 
 function headroomWords({ seconds: left, window_seconds }) {
   const holds = `the oplog holds ${seconds(window_seconds)}`;
-  return left === null ? `no loss in sight; ${holds}` : `about ${seconds(left)} until changes are lost; ${holds}`;
+  if (left === null) return `no loss in sight; ${holds}`;
+  return left ? `about ${seconds(left)} until changes are lost; ${holds}` : `none before what is not read yet; ${holds}`;
 }
 
 function standbys({ role }) {
