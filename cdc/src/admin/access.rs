@@ -30,18 +30,25 @@ pub struct Token(String);
 impl Access {
     /// Whether the request shows the token, or needs none.
     pub(super) fn is_open_to(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else {
-            return true;
-        };
+        self.token.is_none() || self.is_shown_by(headers)
+    }
+
+    fn is_shown_by(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION);
-        shown.is_some_and(|shown| token.is_in(shown.as_bytes()))
+        self.token
+            .as_ref()
+            .zip(shown)
+            .is_some_and(|(token, shown)| token.is_in(shown.as_bytes()))
     }
 
     /// Whether the request is for a name that is this engine's.
     ///
     /// A web page of somebody else's can have its own name lead to this port, and then reads what its visitor's browser may
-    /// read. It cannot have an address lead here, and only a browser is sure to say for whom a request is.
-    pub(super) fn is_asked_by_name(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    /// read. It cannot have an address lead here, it has no token, and only a browser is sure to say for whom a request is.
+    pub(super) fn takes_name_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        if self.is_shown_by(headers) {
+            return true;
+        }
         let hosts = headers.get_all(header::HOST).iter();
         let hosts = hosts.map(|host| Authority::try_from(host.as_bytes()).ok());
         hosts
@@ -110,7 +117,7 @@ mod tests {
             hosts: vec!["cdc.example".to_owned(), "cdc".to_owned()],
             ..Access::default()
         };
-        access.is_asked_by_name(&uri.parse().unwrap(), &headers(&header::HOST, hosts))
+        access.takes_name_of(&uri.parse().unwrap(), &headers(&header::HOST, hosts))
     }
 
     #[test]
@@ -173,6 +180,11 @@ mod tests {
             assert!(!is_open(shown), "{shown}");
         }
         assert!(!access.is_open_to(&HeaderMap::new()));
+        let mut by_name = headers(&header::HOST, &["cdc.example"]);
+        let takes = |headers: &HeaderMap| access.takes_name_of(&Uri::from_static("/"), headers);
+        assert!(!takes(&by_name));
+        by_name.insert(header::AUTHORIZATION, right.parse().unwrap());
+        assert!(takes(&by_name));
         assert!(Access::default().is_open_to(&HeaderMap::new()));
         assert!(!format!("{access:?}").contains("0123"));
     }

@@ -40,10 +40,10 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let access = &facts.config.access;
-    let mut answer = if access.is_asked_by_name(request.uri(), request.headers()) {
+    let mut answer = if access.takes_name_of(request.uri(), request.headers()) {
         next.run(request).await
     } else {
-        let text = "this name is not known to be the engine's: ask by an address, or have the settings allow it\n";
+        let text = "this name is not known to be the engine's: ask by an address, show the token, or have the settings allow the name\n";
         (StatusCode::MISDIRECTED_REQUEST, text).into_response()
     };
     for (name, value) in HEADERS {

@@ -41,7 +41,7 @@ pub(super) struct Rates {
     pub(super) p99_seconds: Option<f64>,
 }
 
-/// The last hour. Its size is bounded: some 20 KB.
+/// The last hour. Its size is bounded: some 30 KB.
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// Those of the last sample's length, oldest first.

@@ -401,8 +401,8 @@ settings! { "Admin port" AdminPort {
     allow_anyone: bool = CDC_ADMIN_ALLOW_ANYONE(SWITCH, "off", choice(&[("off", false), ("on", true)])),
     /// Names by which clients may ask, beside `localhost` and addresses, separated by commas
     ///
-    /// A request by any other name is refused: a web page could have its own name lead to this port, and read it through
-    /// the browser of whoever looks at that page.
+    /// A request by any other name is refused where it does not show the token: a web page could have its own name lead to
+    /// this port, and read it through the browser of whoever looks at that page.
     hosts: Vec<String> = CDC_ADMIN_HOSTS(NAMES, "none" / "cdc.example,cdc", host_names()),
 } }
 
