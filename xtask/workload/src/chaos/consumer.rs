@@ -2,7 +2,8 @@
 //!
 //! A message is acknowledged after it was recorded. What the broker hands over once more, because the
 //! acknowledgement was lost with the connection, was recorded already and says so (`redelivered`). A stream hands over what
-//! comes after the last message that was recorded.
+//! comes after the last message that was recorded; a silent one is asked anew, since RabbitMQ does not tell a consumer that
+//! its copy of the stream has stopped.
 
 use std::{rc::Rc, time::Duration};
 
@@ -13,10 +14,10 @@ use lapin::{
     options::BasicAckOptions,
     types::{AMQPValue, ShortString},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    copy,
+    QueueType, copy,
     decode::{self, Raw},
     queue::{self, Queue},
     record::Record,
@@ -24,6 +25,8 @@ use super::{
 
 /// Longest silence between two looks at whether the run is over.
 const LISTEN: Duration = Duration::from_millis(200);
+/// Longest silence of a stream until it is asked anew.
+const STREAM_SILENCE: Duration = Duration::from_secs(5);
 /// Pause before a lost connection is made anew.
 const RETRY: Duration = Duration::from_millis(50);
 /// Longest wait for an acknowledgement to leave: where the connection breaks meanwhile, it never does.
@@ -43,10 +46,15 @@ pub(super) async fn consume(
             sleep(RETRY).await;
             continue;
         };
+        let mut heard = Instant::now();
         while !record.is_over() {
             match timeout(LISTEN, deliveries.next()).await {
+                Err(_) if queue.kind == QueueType::Stream && STREAM_SILENCE < heard.elapsed() => {
+                    break;
+                }
                 Err(_) => {}
                 Ok(Some(Ok(delivery))) => {
+                    heard = Instant::now();
                     note(&record, &delivery, partition, &database);
                     next = offset(&delivery).map_or(next, |offset| offset + 1);
                     let ack = delivery.ack(BasicAckOptions::default());
