@@ -51,7 +51,7 @@ type Variables = Vec<(&'static str, PathBuf)>;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Bench {
-    /// Documents of the main comparison [default: 200000, or 300000 with --snapshot or --peer, or 20000 with --quick]
+    /// Documents of the main comparison [default: 200000, or 300000 with --snapshot, --peer or --shares, or 20000 with --quick]
     #[arg(long)]
     count: Option<u64>,
     /// Bytes of a document
@@ -69,6 +69,9 @@ pub(crate) struct Bench {
     /// Measure beside another program alone, which is downloaded: rate, processor time and memory, on each type of queue
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["compare", "snapshot"])]
     peer: Option<Peer>,
+    /// Measure one engine, two shares, four and eight alone: their rate, and what each costs MongoDB and the broker
+    #[arg(long, conflicts_with_all = ["compare", "publish", "check", "snapshot", "peer"])]
+    shares: bool,
     /// Download and install nothing; fail with what is missing
     #[arg(long)]
     offline: bool,
@@ -138,6 +141,7 @@ impl Bench {
         match self.peer {
             Some(Peer::Debezium) => "peer",
             None if self.snapshot => "snapshot",
+            None if self.shares => "shares",
             None => EVERYTHING,
         }
     }
