@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
@@ -89,7 +90,7 @@ impl Follower {
         match error {
             Error::Mongo(mongo::Error::Permission { grantee, .. }) if !self.has_complained => {
                 let text = "how much of the oplog is left is not known";
-                warn!(error = chain(error), grant = grant(grantee), "{text}");
+                warn!(error = chain(error), grant = %grant(grantee), "{text}");
             }
             Error::Mongo(mongo::Error::NoOplog) if !self.has_complained => {
                 info!("how much of the oplog is left is not known: a mongos shows none");
@@ -174,9 +175,11 @@ fn words(report: Report) -> String {
 
 /// What lets the user see the oplog, for mongosh.
 fn grant(grantee: &Grantee) -> String {
-    let (database, user) = (&grantee.database, &grantee.user);
+    let role = json!({ "role": "read", "db": "local" });
+    let command = json!({ "grantRolesToUser": grantee.user, "roles": [role] });
     format!(
-        "db.getSiblingDB({database:?}).grantRolesToUser({user:?}, [{{ role: \"read\", db: \"local\" }}])"
+        "db.getSiblingDB({:?}).runCommand({command})",
+        grantee.database
     )
 }
 

@@ -20,6 +20,7 @@ mod formats;
 mod json_log;
 mod library;
 mod lost_queue;
+mod metrics;
 mod mongo_privileges;
 mod mongo_tls;
 mod mongo_uri;

@@ -5,6 +5,7 @@ mod places;
 
 use std::time::Duration;
 
+pub(crate) use self::places::write_as;
 use crate::{
     crash::crash_in,
     support::{

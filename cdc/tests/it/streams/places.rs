@@ -289,7 +289,7 @@ async fn a_name_that_somebody_else_uses_brings_messages_again_and_loses_none() {
 }
 
 /// Writes `count` messages, each the number -1, with the publishing ids from `first` on.
-async fn write_as(scenario: &Scenario, name: &str, first: u64, count: u64) {
+pub(crate) async fn write_as(scenario: &Scenario, name: &str, first: u64, count: u64) {
     let (connection, mut events) = connection(scenario).await;
     connection
         .declare_publisher(0, name, &scenario.name)
