@@ -70,7 +70,8 @@ function facts(status) {
   if (headroom) found.push(["Oplog left", headroomWords(headroom)]);
   const failures = checkpoint.save_failures ? `, ${plural(checkpoint.save_failures, "attempt", "attempts")} failed` : "";
   const position = checkpoint.position_at ? `, at changes of ${timeOf(new Date(checkpoint.position_at))}` : "";
-  const saved = checkpoint.age_seconds === null ? "not saved yet" : `saved ${ago(checkpoint.age_seconds)}`;
+  const known = checkpoint.age_seconds === null ? "not saved yet" : `saved ${ago(checkpoint.age_seconds)}`;
+  const saved = status.role === "standby" ? "the other engine’s" : known;
   found.push(["Checkpoint", saved + position + failures]);
   found.push(["Snapshot", snapshot ? snapshotWords(snapshot) : "none under way", progressOf(snapshot)]);
   const again = `${count(sink.retried)} sent again, ${count(sink.nacked)} refused, ${count(sink.returned)} returned`;
