@@ -16,8 +16,8 @@ const PAGE_ASKS_EVERY: Duration = Duration::from_secs(2);
 const SCRAPE_EVERY: Duration = Duration::from_millis(20);
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Messages of a backlog.
-const BACKLOG: i32 = 40_000;
+/// Messages of a backlog, some ten seconds of work.
+const BACKLOG: i32 = 300_000;
 /// Changes of which each is made when the one before has arrived.
 const PINGS: i32 = 1_000;
 
