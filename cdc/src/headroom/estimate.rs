@@ -129,6 +129,10 @@ impl Estimate {
         let Some(seconds) = seconds else {
             return Level::Well;
         };
+        // A quarter of an oplog of seconds is none.
+        if seconds < 1.0 {
+            return Level::Critical;
+        }
         let is_below = |level: Level, threshold: u32| {
             let margin = if level <= self.level { MARGIN } else { 1.0 };
             seconds < f64::from(threshold) * margin

@@ -91,7 +91,6 @@ const DEAD_LETTERS: Mode = Mode {
     is_prepared: false,
 };
 
-/// Without read the engine works too, and cannot see where the stream ends.
 const STREAM: Mode = Mode {
     label: "stream",
     settings: &[
@@ -103,6 +102,7 @@ const STREAM: Mode = Mode {
         (CONFIGURE, "Q"),
         (WRITE, "DEFAULT"),
         (WRITE, "Q"),
+        (READ, "Q"),
     ],
     is_prepared: false,
 };
@@ -390,7 +390,7 @@ async fn each_missing_permission_is_named_with_the_command_that_grants_it() {
 }
 
 #[tokio::test]
-async fn a_stream_by_its_own_protocol_needs_write_on_it() {
+async fn a_stream_by_its_own_protocol_needs_write_and_read_on_it() {
     if stream_address().is_some() {
         these_permissions_are_enough(STREAM).await;
         each_missing_permission_is_named(STREAM).await;

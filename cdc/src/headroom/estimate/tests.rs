@@ -181,3 +181,12 @@ fn what_has_left_the_oplog_has_no_headroom() {
         (Some(0), Level::Critical)
     );
 }
+
+#[test]
+fn what_has_left_an_oplog_of_seconds_is_critical() {
+    let report = World::new(3, 90).pass(20, 0, 1);
+    assert_eq!(
+        (report.headroom_seconds, report.level),
+        (Some(0), Level::Critical)
+    );
+}

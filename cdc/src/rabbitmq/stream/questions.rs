@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rabbitmq_stream_protocol::{
     ResponseCode,
+    codec::{Decoder as _, Encoder as _},
     commands::{
         credit::CreditCommand,
         declare_publisher::DeclarePublisherCommand,
@@ -21,6 +22,8 @@ use crate::rabbitmq::{Error, Node, Permission};
 
 /// The only subscription of a connection.
 const SUBSCRIPTION: u8 = 0;
+/// Bytes before the code of an answer.
+const CORRELATION_BYTES: usize = 4;
 
 impl Connection {
     /// The node that leads `stream`, as it wants to be called; none where it is not known now.
@@ -80,10 +83,14 @@ impl Connection {
     /// The greatest publishing id that `stream` has of the publisher `name`; 0 where it has none.
     ///
     /// # Errors
-    /// Whatever ends the connection.
+    /// [`Error::NoQueue`], [`Error::Denied`] where the user may not read the stream, and whatever ends the connection.
+    /// None of them is an id: a stream drops what comes with a smaller one than it has, and confirms it.
     pub async fn last_id(&self, name: &str, stream: &str) -> Result<u64, Error> {
         let ask = |id| QueryPublisherRequest::new(id, name.to_owned(), stream.to_owned());
         let answer: QueryPublisherResponse = self.ask("a publisher's last id", ask).await?;
+        let unreadable = || self.lost("its answer has no code".to_owned());
+        let code = code_of(&answer).ok_or_else(unreadable)?;
+        self.check(&code, stream, Permission::Read)?;
         Ok(answer.from_response())
     }
 
@@ -131,4 +138,13 @@ impl Connection {
             code => Err(self.lost(format!("the broker answers {code:?}"))),
         }
     }
+}
+
+/// The library tells the code of this answer nowhere else.
+fn code_of(answer: &QueryPublisherResponse) -> Option<ResponseCode> {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = answer.encode(&mut bytes);
+    let code = bytes.get(CORRELATION_BYTES..)?;
+    ResponseCode::decode(code).ok().map(|(_, code)| code)
 }

@@ -2,10 +2,7 @@
 
 use tracing::warn;
 
-use super::{
-    Places, Track, first_id,
-    place::{self, Found},
-};
+use super::{Place, Places, Track, first_id, place};
 use crate::{
     rabbitmq::{
         Error,
@@ -39,19 +36,16 @@ impl End<'_> {
     pub(super) async fn begin(&mut self, ends: &mut Ends) -> Result<(), Error> {
         let place = match self.last {
             0 => None,
-            _ => match self.find().await? {
-                Found::At(place) => Some(place),
-                Found::Missing | Found::Unreadable => {
-                    warn!(
-                        stream = self.stream,
-                        "the stream does not tell where to go on: the message that was written last is not found; what \
-                         comes after the checkpoint is published, perhaps again"
-                    );
-                    ends.unknown += 1;
-                    None
-                }
-            },
+            _ => self.find().await?,
         };
+        if place.is_none() && self.last != 0 {
+            warn!(
+                stream = self.stream,
+                "the stream does not tell where to go on: the message that was written last is not found; what comes after \
+                 the checkpoint is published, perhaps again"
+            );
+            ends.unknown += 1;
+        }
         ends.places.push(place);
         ends.tracks.push(Track::new(self.last, first_id(self.last)));
         Ok(())
@@ -63,7 +57,7 @@ impl End<'_> {
             stream: self.stream.to_owned(),
         };
         let numbers = track.resume(self.last).ok_or_else(other_end)?;
-        if !numbers.is_empty() && self.find().await? == Found::Missing {
+        if !numbers.is_empty() && self.find().await?.is_none() {
             let stream = self.stream.to_owned();
             return Err(Error::OtherEnd { stream });
         }
@@ -72,7 +66,7 @@ impl End<'_> {
         Ok(())
     }
 
-    async fn find(&mut self) -> Result<Found, Error> {
+    async fn find(&mut self) -> Result<Option<Place>, Error> {
         place::find(self.connection, self.events, self.stream, self.last).await
     }
 }

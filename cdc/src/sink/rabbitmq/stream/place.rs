@@ -2,7 +2,6 @@
 
 use bson::Timestamp;
 use tokio::time::{Duration, Instant, timeout_at};
-use tracing::warn;
 
 use super::ID_HEADER;
 use crate::{
@@ -12,7 +11,6 @@ use crate::{
         Error,
         stream::{Chunk, Connection, Event, Events, Message, Offset},
     },
-    retry::chain,
 };
 
 /// Longest search in one stream.
@@ -49,18 +47,8 @@ pub enum UpTo {
 /// The place in each partition's stream; none where it is not known.
 pub type Places = Vec<Option<Place>>;
 
-/// What a look for a message found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// It is stored for good.
-    At(Place),
-    /// It is not there: the stream was emptied, somebody else wrote by our name, or its copies are not made yet.
-    Missing,
-    /// The user may not read the stream.
-    Unreadable,
-}
-
-/// Looks for the message with the publishing id `last` in `stream`.
+/// Looks for the message with the publishing id `last` in `stream`, stored for good. It is not there where the stream was
+/// emptied, where somebody else wrote by our name, or where its copies are not made yet.
 ///
 /// # Errors
 /// Whatever ends the connection.
@@ -69,7 +57,7 @@ pub(super) async fn find(
     events: &mut Events,
     stream: &str,
     last: u64,
-) -> Result<Found, Error> {
+) -> Result<Option<Place>, Error> {
     let deadline = Instant::now() + SEARCH_TIMEOUT;
     let mut search = Search {
         connection,
@@ -78,14 +66,7 @@ pub(super) async fn find(
         last,
         deadline,
     };
-    match search.run().await {
-        Err(error @ Error::Denied(_)) => {
-            let error = chain(&error);
-            warn!(stream, error, "the stream's last message cannot be read");
-            Ok(Found::Unreadable)
-        }
-        found => Ok(found?.map_or(Found::Missing, Found::At)),
-    }
+    search.run().await
 }
 
 struct Search<'a> {
