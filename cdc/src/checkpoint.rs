@@ -283,13 +283,7 @@ impl Store {
             Ok(true) => {}
             Ok(false) if self.wrote_before().await? => return Box::pin(self.save(position)).await,
             Ok(false) => return Err(Error::Taken { name: self.name() }),
-            Err(source) => {
-                return Err(Error::Mongo {
-                    action: "save",
-                    name: self.name(),
-                    source,
-                });
-            }
+            Err(source) => return Err(self.failed("save", source)),
         }
         self.revision += 1;
         self.position.clone_from(position);
@@ -305,13 +299,7 @@ impl Store {
             Ok(true) => self.is_divided = true,
             // Another share was first, or a pipeline that is not divided: what it wrote counts.
             Ok(false) => return Err(Error::Taken { name: self.name() }),
-            Err(source) => {
-                return Err(Error::Mongo {
-                    action: "save",
-                    name: self.name(),
-                    source,
-                });
-            }
+            Err(source) => return Err(self.failed("save", source)),
         }
         Ok(())
     }
@@ -370,11 +358,7 @@ impl Store {
                 mongodb::options::ReadPreference::Primary,
             ));
         let result = self.ask("a checkpoint load", find.into_future()).await;
-        result.map_err(|source| Error::Mongo {
-            action: "load",
-            name: self.name(),
-            source,
-        })
+        result.map_err(|source| self.failed("load", source))
     }
 
     async fn ask<T>(
@@ -418,6 +402,14 @@ impl Store {
         Error::Unreadable {
             name: self.name(),
             reason,
+        }
+    }
+
+    fn failed(&self, action: &'static str, source: mongo::Error) -> Error {
+        Error::Mongo {
+            action,
+            name: self.name(),
+            source,
         }
     }
 

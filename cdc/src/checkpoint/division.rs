@@ -127,7 +127,9 @@ impl Divider {
     pub async fn divide(&self, divided: &Divided, into: u16) -> Result<(), Error> {
         for share in Share::all(into) {
             let part = divided.part(&self.name(share));
-            self.put(part).await.map_err(|source| self.failed(source))?;
+            self.put(part)
+                .await
+                .map_err(|source| self.store.failed("save", source))?;
         }
         let pipeline = &self.store.config.pipeline;
         let revision = revision(&divided.whole);
@@ -138,7 +140,7 @@ impl Divider {
         };
         let present = doc! { "_id": pipeline, "revision": revision };
         let replaced = self.store.replace(present, next).await;
-        if !replaced.map_err(|source| self.failed(source))? {
+        if !replaced.map_err(|source| self.store.failed("save", source))? {
             return Err(Error::Taken {
                 name: self.store.name(),
             });
@@ -149,7 +151,7 @@ impl Divider {
             .collect();
         self.delete(former)
             .await
-            .map_err(|source| self.failed(source))
+            .map_err(|source| self.store.failed("save", source))
     }
 
     async fn put(&self, part: Document) -> Result<(), mongo::Error> {
@@ -185,14 +187,6 @@ impl Divider {
             });
         }
         Position::read(document).map_err(|reason| self.store.unreadable(reason))
-    }
-
-    fn failed(&self, source: mongo::Error) -> Error {
-        Error::Mongo {
-            action: "save",
-            name: self.store.name(),
-            source,
-        }
     }
 }
 

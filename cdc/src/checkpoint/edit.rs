@@ -148,9 +148,9 @@ impl Editor {
             });
         }
         let kept = self.keep(before).await;
-        kept.map_err(|source| self.failed("save", source))?;
+        kept.map_err(|source| self.store.failed("save", source))?;
         let swapped = self.swap(before, after).await;
-        let is_done = swapped.map_err(|source| self.failed("save", source))?;
+        let is_done = swapped.map_err(|source| self.store.failed("save", source))?;
         if is_done {
             return Ok(());
         }
@@ -198,14 +198,6 @@ impl Editor {
 
     fn pipeline(&self) -> &str {
         &self.store.config.pipeline
-    }
-
-    fn failed(&self, action: &'static str, source: mongo::Error) -> Error {
-        Error::Mongo {
-            action,
-            name: self.store.name(),
-            source,
-        }
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 pub mod hint;
+mod interrupt;
 pub mod patience;
 pub mod settings;
 

@@ -16,8 +16,7 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::{Context, Result};
 
 use self::{
     catch_up::Place,
@@ -26,7 +25,7 @@ use self::{
     table::{Samples, Turn},
 };
 use super::{Args as Bench, backlog::Backlog, publish, queue, site::Site, tell::tell};
-use crate::hint::Hinted;
+use crate::{hint::Hinted, interrupt::unless_interrupted};
 
 /// What to measure, and where.
 #[derive(Debug, Clone, clap::Args)]
@@ -55,14 +54,7 @@ pub struct Args {
 /// # Errors
 /// If the servers or Debezium Server are not there, or do not do as they should, or `check` finds a bar that is missed.
 pub async fn run(args: &Args) -> Result<()> {
-    let mut asked_to_stop = signal(SignalKind::terminate()).context("listen to signals")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("listen to signals")?;
-    // What is dropped here kills the processes that it has started.
-    let samples = tokio::select! {
-        samples = measure(args) => samples?,
-        _ = asked_to_stop.recv() => bail!("interrupted"),
-        _ = interrupted.recv() => bail!("interrupted"),
-    };
+    let samples = unless_interrupted(measure(args)).await?;
     // A closed pipe is no reason to stop.
     let _ = io::stdout().write_all(samples.text().as_bytes());
     if let Some(page) = &args.page {

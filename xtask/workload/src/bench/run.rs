@@ -5,12 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use harness::Usage;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use super::{
     Args, Part,
@@ -27,6 +24,7 @@ use super::{
     tell::{self, tell},
     writer,
 };
+use crate::interrupt::unless_interrupted;
 
 /// Starts of the engine in one sample.
 const STARTS: usize = 5;
@@ -36,14 +34,7 @@ const QUICK_SECONDS: u32 = 3;
 
 /// Measures and writes a report.
 pub(super) async fn run(args: &Args) -> Result<()> {
-    let mut asked_to_stop = signal(SignalKind::terminate()).context("listen to signals")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("listen to signals")?;
-    // What is dropped here kills the processes that it has started.
-    tokio::select! {
-        outcome = measure(args) => outcome,
-        _ = asked_to_stop.recv() => bail!("interrupted"),
-        _ = interrupted.recv() => bail!("interrupted"),
-    }
+    unless_interrupted(measure(args)).await
 }
 
 async fn measure(args: &Args) -> Result<()> {

@@ -8,12 +8,9 @@ mod table;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use harness::{Engine, Usage};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use self::{
     servers::{Servers, processor},
@@ -31,6 +28,7 @@ use super::{
     tally::Tally,
     tell::tell,
 };
+use crate::interrupt::unless_interrupted;
 
 /// Into how many shares the pipeline is divided.
 const COUNTS: [u16; 4] = [1, 2, 4, 8];
@@ -46,14 +44,7 @@ const REST: Duration = Duration::from_millis(500);
 /// # Errors
 /// If the servers are not there, or do not do as they should.
 pub async fn run(args: &Args) -> Result<()> {
-    let mut asked_to_stop = signal(SignalKind::terminate()).context("listen to signals")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("listen to signals")?;
-    // What is dropped here kills the processes that it has started.
-    let samples = tokio::select! {
-        samples = measure(args) => samples?,
-        _ = asked_to_stop.recv() => bail!("interrupted"),
-        _ = interrupted.recv() => bail!("interrupted"),
-    };
+    let samples = unless_interrupted(measure(args)).await?;
     table::print(&samples);
     Ok(())
 }

@@ -8,8 +8,7 @@ mod latency;
 mod reader;
 mod table;
 
-use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::Result;
 
 use self::{documents::Documents, table::Samples};
 use super::{
@@ -21,7 +20,7 @@ use super::{
     site::Site,
     tell::tell,
 };
-use crate::hint::Hinted;
+use crate::{hint::Hinted, interrupt::unless_interrupted};
 
 /// Large documents, and how many of them.
 const LARGE_BYTES: u64 = 5_000_000;
@@ -51,14 +50,7 @@ pub struct Args {
 /// # Errors
 /// If the servers are not there, or do not do as they should, or `check` finds a bar that is missed.
 pub async fn run(args: &Args) -> Result<()> {
-    let mut asked_to_stop = signal(SignalKind::terminate()).context("listen to signals")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("listen to signals")?;
-    // What is dropped here kills the processes that it has started.
-    let samples = tokio::select! {
-        samples = measure(&args.bench) => samples?,
-        _ = asked_to_stop.recv() => bail!("interrupted"),
-        _ = interrupted.recv() => bail!("interrupted"),
-    };
+    let samples = unless_interrupted(measure(&args.bench)).await?;
     let rows = samples.rows();
     table::print(&samples, &rows);
     let missed = table::missed(&rows);

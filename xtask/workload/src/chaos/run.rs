@@ -6,7 +6,6 @@ use std::{fs, rc::Rc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use tokio::{
-    signal::unix::{SignalKind, signal},
     task::JoinSet,
     time::{Instant, sleep},
 };
@@ -27,7 +26,7 @@ use super::{
     setup::{self, Names},
     writer::{self, Writer},
 };
-use crate::hint::Hinted;
+use crate::{hint::Hinted, interrupt::unless_interrupted};
 
 /// Writers beside the pulse.
 const WRITERS: WriterId = 4;
@@ -73,14 +72,7 @@ pub(super) async fn run(args: &Args, seed: u64) -> Result<()> {
         record,
         servers: setup::servers(args).await?,
     };
-    let mut asked_to_stop = signal(SignalKind::terminate()).context("listen to signals")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("listen to signals")?;
-    let outcome = tokio::select! {
-        outcome = run.carry_out() => outcome,
-        _ = asked_to_stop.recv() => bail!("interrupted"),
-        _ = interrupted.recv() => bail!("interrupted"),
-    };
-    outcome?;
+    unless_interrupted(run.carry_out()).await?;
     run.conclude().await
 }
 
