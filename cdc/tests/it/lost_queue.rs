@@ -58,6 +58,7 @@ impl Filled {
     /// The same, with a queue of which the broker can be sure, and a checkpoint behind its messages.
     async fn older(label: &str) -> Self {
         let filled = Self::new(label).await;
+        filled.engine.has_confirmed(500).await;
         let first = filled.scenario.checkpoint().await.unwrap();
         eventually("the checkpoint follows", async || {
             let now = filled.scenario.checkpoint().await.unwrap();

@@ -56,6 +56,7 @@ async fn a_stalled_broker_counts_as_lost_after_the_confirm_timeout() {
     let (scenario, proxy, engine) = behind_a_proxy("stall").await;
     scenario.insert_numbers(0..10).await;
     scenario.take_numbers(10).await;
+    engine.has_confirmed(10).await;
     proxy.stall();
     scenario.insert_numbers(10..20).await;
     engine

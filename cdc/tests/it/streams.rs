@@ -48,13 +48,11 @@ impl Scenario {
     }
 
     /// Publishes up to `end`, and ends the engine between a confirm and the checkpoint.
-    async fn crash_late(&mut self, end: i32) {
+    async fn crash_late(&mut self, end: u32) {
         self.set("CDC_CHECKPOINT_INTERVAL_MS", "60000");
         let engine = self.start().await;
-        self.insert_numbers(0..end).await;
-        engine
-            .metric_reaches("cdc_messages_confirmed_total", end.into())
-            .await;
+        self.insert_numbers(0..end.cast_signed()).await;
+        engine.has_confirmed(end).await;
         engine.kill().await;
         self.set("CDC_CHECKPOINT_INTERVAL_MS", "50");
     }
@@ -169,9 +167,7 @@ async fn partitions_are_a_super_stream() {
     scenario.set("CDC_PARTITIONS", "3");
     let engine = scenario.start().await;
     scenario.insert_numbers(0..300).await;
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 300.0)
-        .await;
+    engine.has_confirmed(300).await;
     let (connection, _events) = places::connection(&scenario).await;
     let streams: Vec<String> = (0..3).map(|n| format!("{}.{n}", scenario.name)).collect();
     let found = connection.partitions(&scenario.name).await.unwrap();
@@ -186,9 +182,7 @@ async fn partitions_are_a_super_stream() {
     let engine = other.start().await;
     engine.wait_for("but not as one super stream").await;
     other.insert_numbers(0..300).await;
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 300.0)
-        .await;
+    engine.has_confirmed(300).await;
 }
 
 #[tokio::test]

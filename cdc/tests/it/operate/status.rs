@@ -13,9 +13,7 @@ async fn the_servers_tell_where_a_pipeline_is_and_whether_an_engine_runs() {
 
     let engine = scenario.start().await;
     scenario.insert_numbers(0..10).await;
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 10.0)
-        .await;
+    engine.has_confirmed(10).await;
     let status = ask(&scenario, &["status", "--json"]).await.json();
     assert_eq!(status["pipeline"], scenario.name.as_str());
     assert_eq!(status["has_leader"], true);

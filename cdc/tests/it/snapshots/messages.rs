@@ -148,9 +148,7 @@ async fn a_document_is_read_into_the_partition_of_its_changes() {
         .update_many(doc! {}, all)
         .await
         .unwrap();
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 200.0)
-        .await;
+    engine.has_confirmed(200).await;
     let (mut partitions, mut marked) = (HashMap::<String, Vec<String>>::new(), Vec::new());
     for number in 0..4 {
         let queue = format!("{}.{number}", scenario.name);

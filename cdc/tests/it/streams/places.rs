@@ -34,9 +34,7 @@ async fn another_filter_repeats_nothing_also_where_the_last_message_is_filtered_
     scenario.insert_numbers(0..1_000).await;
     let other = scenario.collection("other");
     other.insert_one(doc! { "n": -1 }).await.unwrap();
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 1_001.0)
-        .await;
+    engine.has_confirmed(1_001).await;
     engine.kill().await;
     scenario
         .set("CDC_COLLECTIONS", "numbers")
@@ -78,9 +76,7 @@ async fn a_transaction_whose_last_message_is_filtered_out_now_loses_nothing() {
         .set("CDC_COLLECTIONS", "b");
     let engine = scenario.start().await;
     transaction(&scenario, &[("a", 1), ("b", 2), ("a", 3)]).await;
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 1.0)
-        .await;
+    engine.has_confirmed(1).await;
     engine.kill().await;
     scenario.set("CDC_COLLECTIONS", "a");
     let _engine = scenario.start().await;
@@ -157,9 +153,7 @@ async fn other_partitions_bring_messages_again_and_lose_none() {
     scenario.set("CDC_PARTITIONS", "3");
     let engine = scenario.start().await;
     scenario.insert_numbers(1_000..1_300).await;
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 1_300.0)
-        .await;
+    engine.has_confirmed(1_300).await;
     let mut numbers = BTreeSet::new();
     for partition in 0..3 {
         let stream = format!("{}.{partition}", scenario.name);
@@ -179,9 +173,7 @@ async fn each_partition_goes_on_where_its_stream_ends() {
     scenario.crash_late(1_000).await;
     let engine = scenario.start().await;
     scenario.insert_numbers(1_000..1_300).await;
-    engine
-        .metric_reaches("cdc_messages_confirmed_total", 300.0)
-        .await;
+    engine.has_confirmed(300).await;
     let mut numbers = Vec::new();
     for partition in 0..3 {
         let stream = format!("{}.{partition}", scenario.name);
@@ -222,7 +214,9 @@ async fn a_stream_that_has_dropped_nearly_all_still_tells_where_it_ends() {
     scenario.insert_numbers(10_000..10_100).await;
     let numbers = scenario.numbers(10_099).await;
     assert!(numbers.len() < 9_000, "{}", numbers.len());
-    assert_eq!(numbers, (numbers[0]..10_100).collect::<Vec<_>>());
+    // The broker may drop more while it is read.
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    assert!(numbers.ends_with(&(10_000..10_100).collect::<Vec<_>>()));
     assert!(engine.metric(UNKNOWN).await < 0.5);
 }
 

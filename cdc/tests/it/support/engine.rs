@@ -11,6 +11,8 @@ use harness::{Signal, Usage, http::Reply};
 
 use super::{DEADLINE, eventually, setting};
 
+const CONFIRMED: &str = "cdc_messages_confirmed_total";
+
 /// A running `cdc`. It is killed when dropped.
 pub(crate) struct Engine {
     engine: harness::Engine,
@@ -163,9 +165,14 @@ impl Engine {
         .await;
     }
 
+    /// Waits until the broker's confirms of so many messages have come. A message may be read from its queue before
+    /// that, and be published again after a fault in between.
+    pub(crate) async fn has_confirmed(&self, count: u32) {
+        self.metric_reaches(CONFIRMED, count.into()).await;
+    }
+
     /// Waits until the broker has confirmed some hundred messages more.
     pub(crate) async fn delivers(&self) {
-        const CONFIRMED: &str = "cdc_messages_confirmed_total";
         let before = self.metric(CONFIRMED).await;
         self.metric_reaches(CONFIRMED, before + 200.0).await;
     }
