@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod admin;
+mod alerts;
 mod bad_input;
 mod capture;
 mod catching_up;

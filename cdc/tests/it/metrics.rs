@@ -5,6 +5,12 @@ mod refused;
 mod servers;
 mod snapshots;
 
+pub(crate) use self::{
+    headroom::write_slowly,
+    refused::poison,
+    servers::{fail_saves, refusing_saves},
+};
+
 use std::collections::BTreeSet;
 
 use cdc::metrics::{ALL, Kind, Metric, catalogue::*};
@@ -163,19 +169,37 @@ async fn what_was_published_before_a_crash_is_counted_again() {
     engine.stop().await;
 }
 
-#[tokio::test]
-async fn what_a_stream_has_already_is_counted() {
-    let Some(mut scenario) = crate::streams::native("moves_stream").await else {
-        return;
-    };
+/// A place whose stream has more than its checkpoint tells of; nothing where the broker has no streams.
+async fn stream_ahead(label: &str) -> Option<Scenario> {
+    let mut scenario = crate::streams::native(label).await?;
     scenario.set("CDC_CHECKPOINT_INTERVAL_MS", "60000");
     scenario.crash_at("after-confirm:50", 100).await;
+    Some(scenario)
+}
+
+/// An engine that finds messages of somebody else under its name.
+async fn start_beside_another(scenario: &Scenario) -> Engine {
+    let name = format!("cdc.{}", scenario.name);
+    crate::streams::write_as(scenario, &name, 1 << 50, 10).await;
+    scenario.start().await
+}
+
+/// A stream under whose name somebody else has written, and the engine that found it so.
+pub(crate) async fn place_taken(label: &str) -> Option<(Scenario, Engine)> {
+    let scenario = stream_ahead(label).await?;
+    let engine = start_beside_another(&scenario).await;
+    Some((scenario, engine))
+}
+
+#[tokio::test]
+async fn what_a_stream_has_already_is_counted() {
+    let Some(scenario) = stream_ahead("moves_stream").await else {
+        return;
+    };
     let engine = scenario.start().await;
     moves(&engine, "stream").await;
     engine.kill().await;
-    let name = format!("cdc.{}", scenario.name);
-    crate::streams::write_as(&scenario, &name, 1 << 50, 10).await;
-    let engine = scenario.start().await;
+    let engine = start_beside_another(&scenario).await;
     moves(&engine, "name taken").await;
     engine.stop().await;
 }

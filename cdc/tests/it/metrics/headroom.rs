@@ -10,11 +10,11 @@ use super::value;
 use crate::{
     mongo_privileges::Guarded,
     resume::forgetful,
-    support::{Engine, Scenario, amqp_uri, eventually, proxy_to},
+    support::{Engine, Scenario, eventually},
 };
 
 /// Writes as much a second as lets an oplog of 1 MB reach back some 100 seconds.
-fn write_slowly(scenario: &Scenario) -> AbortOnDropHandle<()> {
+pub(crate) fn write_slowly(scenario: &Scenario) -> AbortOnDropHandle<()> {
     let foreign = scenario.mongo.database("foreign").collection("writes");
     AbortOnDropHandle::new(tokio::spawn(async move {
         loop {
@@ -37,12 +37,8 @@ async fn has_headroom(engine: &Engine, what: &str, is_it: impl Fn(f64) -> bool) 
 #[tokio::test]
 async fn an_engine_that_is_held_up_is_not_ready_before_it_loses_changes() {
     let (_server, mut scenario) = forgetful("headroom").await;
-    let broker = amqp_uri().rsplit_once('@').unwrap().1.to_owned();
-    let proxy = proxy_to(broker).await;
-    let uri = format!("amqp://guest:guest@{}", proxy.address);
-    scenario
-        .set("RABBITMQ_URI", uri)
-        .set("CDC_CHECKPOINT_INTERVAL_MS", "50");
+    let proxy = scenario.behind_a_proxy("").await;
+    scenario.set("CDC_CHECKPOINT_INTERVAL_MS", "50");
     let engine = scenario.start().await;
     // While the replica set's beginning is in the oplog, nothing leaves it.
     scenario.forget("foreign", "writes").await;

@@ -41,7 +41,7 @@ async fn what_matches_no_queue_is_returned_and_dropped() {
 }
 
 /// A document with a string that is not UTF-8, and a field `type` of its own.
-fn poison() -> RawDocumentBuf {
+pub(crate) fn poison() -> RawDocumentBuf {
     let mut bytes = bson::rawdoc! { "_id": 1, "n": 1, "word": "qXiz", "type": "own" }.into_bytes();
     let place = bytes.iter().position(|byte| *byte == b'X').unwrap();
     bytes[place] = 0xff;

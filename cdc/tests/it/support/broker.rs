@@ -144,10 +144,15 @@ impl Broker {
         node.stop(DEADLINE).await.unwrap();
     }
 
-    /// Runs `rabbitmqctl`.
-    pub(crate) async fn control<T: AsRef<str>>(&self, arguments: &[T]) {
-        let program =
-            Path::new(&required("CDC_TEST_RABBITMQ_SERVER")).with_file_name("rabbitmqctl");
+    /// Runs `rabbitmqctl`; gives what it wrote.
+    pub(crate) async fn control<T: AsRef<str>>(&self, arguments: &[T]) -> String {
+        self.run("rabbitmqctl", arguments).await
+    }
+
+    /// Runs a program of the broker's; gives what it wrote.
+    pub(crate) async fn run<T: AsRef<str>>(&self, program: &str, arguments: &[T]) -> String {
+        let server = required("CDC_TEST_RABBITMQ_SERVER");
+        let program = Path::new(&server).with_file_name(program);
         let mut command = self.command(&program);
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         command.args(&arguments);
@@ -155,8 +160,10 @@ impl Broker {
         let output = output.unwrap().unwrap();
         assert!(
             output.status.success(),
-            "rabbitmqctl {arguments:?}: {output:?}"
+            "{} {arguments:?}: {output:?}",
+            program.display()
         );
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Asks the management page.
