@@ -66,6 +66,8 @@ pub struct Report {
     pub behind_seconds: Option<u32>,
     /// What a person should look at, although nothing is in the way.
     pub notice: Option<String>,
+    /// To a leader, the engines that stand by for it; nothing where that is not known.
+    pub standbys: Option<Vec<String>>,
 }
 
 /// The engine's health. A clone tells of the same engine.
@@ -81,6 +83,7 @@ pub struct Status {
     obstacles: BTreeMap<Cause, Obstacle>,
     behind_seconds: Option<u32>,
     notice: Option<String>,
+    standbys: Option<Vec<String>>,
 }
 
 impl Health {
@@ -97,6 +100,11 @@ impl Health {
     /// There is something that a person should look at, or no longer.
     pub fn set_notice(&self, notice: Option<String>) {
         self.change(|status| status.notice = notice);
+    }
+
+    /// These engines stand by for this one, if that is known.
+    pub fn set_standbys(&self, standbys: Option<Vec<String>>) {
+        self.change(|status| status.standbys = standbys);
     }
 
     /// The engine begins anew: what was in the way of its last session tells nothing of the next one.
@@ -156,6 +164,7 @@ impl Status {
             obstacles: self.obstacles.values().cloned().collect(),
             behind_seconds: self.behind_seconds,
             notice: self.notice.clone(),
+            standbys: self.standbys.clone(),
         }
     }
 }

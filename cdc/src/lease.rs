@@ -1,10 +1,12 @@
 //! Who may publish: one connection of a pipeline holds its lock, others stand by.
 
 mod lock;
+pub(crate) mod standbys;
 
 use lapin::Channel;
 
 pub use self::lock::{Lock, PIPELINE_BYTES_MAX};
+use self::standbys::Questions;
 use crate::rabbitmq::{Broker, Connection, Error, Topology};
 
 /// An open connection that wants the lock, or has it. It changes nothing else on the broker.
@@ -13,6 +15,8 @@ pub struct Contender {
     connection: Connection,
     channel: Channel,
     lock: Lock,
+    /// As which engine it asks for the lock; nothing where it only looks.
+    name: Option<String>,
 }
 
 impl Contender {
@@ -27,7 +31,15 @@ impl Contender {
             connection,
             channel,
             lock: lock.clone(),
+            name: None,
         })
+    }
+
+    /// Tells whoever has the lock that this engine stands by for it, with each question.
+    #[must_use]
+    pub fn standing_by(mut self) -> Self {
+        self.name = Some(standbys::name());
+        self
     }
 
     /// Checks where messages will go. A queue that is not there is left to whoever has the lock.
@@ -54,7 +66,16 @@ impl Contender {
     /// # Errors
     /// See [`Error::disposition`].
     pub async fn is_locked(&self) -> Result<bool, Error> {
-        self.lock.is_held(&self.connection, &self.channel).await
+        let name = self.name.as_deref();
+        self.lock
+            .is_held(&self.connection, &self.channel, name)
+            .await
+    }
+
+    /// The questions of those who stand by for the lock, where this one has it; nothing where the user may not read them.
+    /// A refusal is an error of the connection to whoever listens to it by then.
+    pub(crate) async fn questions(&self) -> Option<Questions> {
+        standbys::questions(&self.connection, &self.lock).await
     }
 
     /// Gives the lock back, if it has it, and closes politely.

@@ -70,12 +70,18 @@ impl Metrics {
         ] {
             gauge.set(0);
         }
+        for (_, gauge) in self.snapshot_waiting.all() {
+            gauge.set(0);
+        }
         self.lag_seconds.set(0.0);
     }
 
     /// What the engine's health is now.
     pub fn note_health(&self, report: &Report) {
         self.ready.set(report.ready.into());
+        let standbys = report.standbys.as_ref();
+        let count = standbys.and_then(|standbys| u32::try_from(standbys.len()).ok());
+        self.standbys.set(count.map(f64::from));
         for (cause, gauge) in self.obstacle.all() {
             let mut obstacles = report.obstacles.iter();
             let is_there = obstacles.any(|obstacle| obstacle.cause.as_str() == cause);

@@ -63,7 +63,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "start",
         ],
     ),
-    ("admin", &["headroom", "health", "metrics"]),
+    ("admin", &["headroom", "health", "metrics", "retry"]),
     (
         "tail",
         &["rabbitmq", "config", "encode", "retry", "signals"],
@@ -131,7 +131,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "sabotage",
         ],
     ),
-    ("lease", &["rabbitmq"]),
+    ("lease", &["health", "rabbitmq", "retry"]),
     ("checkpoint", &["mongo", "position", "retry", "share"]),
     ("message", &["event", "position"]),
     ("event", &["position", "raw_bson"]),

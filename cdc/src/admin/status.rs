@@ -72,6 +72,7 @@ fn head(facts: &Facts, report: &Report, now: SystemTime) -> Map<String, Value> {
         "role": report.role.to_string(),
         "ready": report.ready,
         "notice": report.notice,
+        "standbys": report.standbys,
         "obstacles": obstacles.collect::<Vec<_>>(),
     });
     match head {

@@ -309,6 +309,7 @@ impl Sessions {
     async fn stand_by(&mut self, mongo: &Mongo) -> Result<Link, rabbitmq::Error> {
         let config = self.config.publish.clone();
         let contender = Contender::connect(&config.broker, &config.lock).await?;
+        let contender = contender.standing_by();
         self.health.clear(Cause::Rabbitmq);
         let mut has_waited = false;
         while !contender.take_lock().await? {

@@ -46,7 +46,7 @@ impl Lock {
             ..QueueDeclareOptions::default()
         };
         let mut arguments = FieldTable::default();
-        // Whoever asks whether the lock is held sends a message here; none is kept.
+        // Whoever asks whether the lock is held sends a message here; the leader may read it, and none is kept.
         arguments.insert("x-max-length".into(), AMQPValue::LongInt(0));
         let take = async {
             // A channel of its own, because a refusal closes the channel.
@@ -66,20 +66,28 @@ impl Lock {
         connection.within("the lock's declaration", take).await
     }
 
-    /// Whether some connection holds the lock, asked on a confirm channel.
+    /// Whether some connection holds the lock, asked on a confirm channel, by the standby `name` if it is one.
     ///
     /// A message to the lock's queue comes back if there is no such queue. Declaring it again and again would tell
     /// the same, and write an error into the broker's log each time.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn is_held(&self, connection: &Connection, channel: &Channel) -> Result<bool, Error> {
+    pub async fn is_held(
+        &self,
+        connection: &Connection,
+        channel: &Channel,
+        name: Option<&str>,
+    ) -> Result<bool, Error> {
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()
         };
         let ask = async {
-            let properties = BasicProperties::default();
+            let mut properties = BasicProperties::default();
+            if let Some(name) = name {
+                properties = properties.with_app_id(name.into());
+            }
             let queue = self.queue.as_str().into();
             let asked = channel.basic_publish("".into(), queue, options, &[], properties);
             let answer = async { asked.await?.await }.await;

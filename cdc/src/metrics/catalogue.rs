@@ -212,6 +212,10 @@ metrics! {
         obstacle: Labelled<Gauge> = OBSTACLE(gauge("cdc_obstacle").by("cause", CAUSES)),
         /// 1 for a leader, 0 for a standby
         leader: Gauge = LEADER(gauge("cdc_leader")),
+        /// Engines that stand by for a leader
+        ///
+        /// Absent where it is not known: on a standby, and without `read` on the lock's queue.
+        standbys: Known = STANDBYS(gauge("cdc_standbys")),
         /// 1, labelled with the release
         build_info: Labelled<Gauge> = BUILD_INFO(
             gauge("cdc_build_info").by("version", &[env!("CARGO_PKG_VERSION")])

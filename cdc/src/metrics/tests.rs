@@ -40,6 +40,7 @@ fn the_page_is_what_is_declared() {
     metrics.checkpoint_saved();
     metrics.oplog_window.set(Some(7_200.0));
     metrics.headroom.set(Some(3_600.0));
+    metrics.standbys.set(Some(1.0));
     metrics.headroom_threshold.of("warning").set(Some(0.0));
     let page = metrics.encode();
     let kinds: Vec<_> = comments(&page, "# TYPE ").collect();

@@ -209,6 +209,7 @@ impl Topology {
         // A standby asks for the lock by a message through the default exchange.
         let mut needs = Needs::default()
             .and(Configure, lock)
+            .and(Read, lock)
             .and(Write, "")
             .and(Write, &self.exchange.name);
         if self.declare != Declare::Never {

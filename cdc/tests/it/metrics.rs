@@ -46,6 +46,7 @@ const SCENARIOS: &[(&str, &[Metric])] = &[
             PROCESS_START_TIME,
         ],
     ),
+    ("standby", &[STANDBYS]),
     ("crashed", &[MESSAGES_REPLAYED]),
     (
         "full queue",
@@ -145,6 +146,8 @@ async fn what_is_delivered_is_counted_and_timed() {
         scenario.name
     );
     assert!(page.contains(&thousand), "{page}");
+    let _standby = scenario.spawn();
+    moves(&engine, "standby").await;
     engine.stop().await;
 }
 
@@ -180,7 +183,7 @@ async fn stream_ahead(label: &str) -> Option<Scenario> {
 /// An engine that finds messages of somebody else under its name.
 async fn start_beside_another(scenario: &Scenario) -> Engine {
     let name = format!("cdc.{}", scenario.name);
-    crate::streams::write_as(scenario, &name, 1 << 50, 10).await;
+    crate::streams::write_as(scenario, &name, 1 << 60, 10).await;
     scenario.start().await
 }
 

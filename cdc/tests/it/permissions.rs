@@ -345,6 +345,9 @@ async fn these_permissions_are_enough(mode: Mode) {
     standby.stands_by().await;
     let number = place.insert().await;
     place.arrives(number).await;
+    // That takes `read` on the lock, which no more than this needs.
+    let status = leader.get("/status.json").await.json();
+    assert!(status["standbys"].is_null(), "{status}");
     let parking = place.parking();
     if place.scenario.try_ready(&parking).await.is_some() {
         park(&place).await;

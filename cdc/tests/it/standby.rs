@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bson::doc;
 
 use crate::support::{
-    Engine, Scenario, Signal, amqp_uri, first_copies, percentile, proxy_to, repetitions,
+    Engine, Scenario, Signal, amqp_uri, eventually, first_copies, percentile, proxy_to, repetitions,
 };
 
 /// A scenario with a leader and a standby.
@@ -68,6 +68,35 @@ async fn a_standby_takes_over_within_two_seconds_of_a_kill() {
     let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
     eprintln!("takeover after {kills} kills: p50 {p50:?}, p99 {p99:?}");
     assert!(p99 < Duration::from_secs(2), "{times:?}");
+}
+
+async fn has_standbys(leader: &Engine, count: usize) {
+    eventually(&format!("{count} engines stand by"), async || {
+        let status = leader.get("/status.json").await.json();
+        let standbys = status["standbys"].as_array();
+        standbys.is_some_and(|standbys| standbys.len() == count)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leader_knows_who_stands_by() {
+    let mut scenario = Scenario::new("standby_known").await;
+    let proxy = scenario.behind_a_proxy("").await;
+    let leader = scenario.start().await;
+    has_standbys(&leader, 0).await;
+    proxy.cut();
+    leader.wait_for("rabbitmq connected again").await;
+    let (mut one, two) = (scenario.spawn(), scenario.spawn());
+    has_standbys(&leader, 2).await;
+    assert!(leader.metric("cdc_standbys").await > 1.5);
+    let status = one.get("/status.json").await.json();
+    assert!(status["standbys"].is_null(), "{status}");
+    two.kill().await;
+    has_standbys(&leader, 1).await;
+    leader.kill().await;
+    one.leads().await;
+    has_standbys(&one, 0).await;
 }
 
 #[tokio::test]

@@ -65,6 +65,17 @@ pub(crate) fn number(title: &'static str, unit: &'static str, metric: Metric, ho
     }
 }
 
+/// That of the pipeline where it is largest; of a pipeline, that of the engine that leads.
+pub(crate) fn worst(title: &'static str, unit: &'static str, metric: Metric) -> Panel {
+    let text = format!("max(min by (pipeline) ({}))", selected(metric));
+    Panel {
+        title,
+        look: Look::Number,
+        unit,
+        queries: vec![query(metric, text, "")],
+    }
+}
+
 /// The series of each engine.
 pub(crate) fn each(metric: Metric) -> Query {
     let legend = format!("{} {{{{instance}}}}", short(metric));

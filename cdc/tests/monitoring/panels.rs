@@ -4,7 +4,7 @@ use cdc::metrics::catalogue::*;
 
 use crate::panel::{
     Panel, Row, by_label, each, lines, number, quantile, rate, rate_by_label, rate_of_each, since,
-    sum,
+    sum, worst,
 };
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -29,9 +29,10 @@ fn glance() -> Vec<Panel> {
     vec![
         number("Ready", "short", READY, "min"),
         number("Leaders", "short", LEADER, "sum"),
+        number("Standbys", "short", STANDBYS, "sum"),
         number("Lag", "s", LAG, "max"),
         number("Headroom", "s", HEADROOM, "min"),
-        number("Checkpoint's age", "s", CHECKPOINT_AGE, "min"),
+        worst("Checkpoint's age", "s", CHECKPOINT_AGE),
         number("In flight", "short", MESSAGES_IN_FLIGHT, "sum"),
         number("Release", "short", BUILD_INFO, "count"),
         lines("In the way", "short", vec![by_label(OBSTACLE, "max")]),

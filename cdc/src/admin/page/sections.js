@@ -90,14 +90,17 @@ function roles(status) {
   );
 }
 
-function headroomWords({ seconds: left, window_seconds }) {
+function headroomWords({ seconds: left, window_seconds, behind_seconds, level }) {
   const holds = `the oplog holds ${seconds(window_seconds)}`;
+  if (left === null && level !== "well") return `only ${seconds(window_seconds - behind_seconds)} before what is not read yet; ${holds}`;
   if (left === null) return `no loss in sight; ${holds}`;
   return left ? `about ${seconds(left)} until changes are lost; ${holds}` : `none before what is not read yet; ${holds}`;
 }
 
-function standbys({ role }) {
-  return role === "standby" ? "this engine, and perhaps others" : "not known here: each one’s own page says that it stands by";
+function standbys({ role, standbys: names }) {
+  if (role === "standby") return "this engine, and perhaps others: the leader’s page has all";
+  if (!names) return role === "leader" ? "not known: the user may not read the lock’s queue" : "not known yet";
+  return names.length ? names.join(", ") : "none: if this engine ends, nothing is published until it is started again";
 }
 
 function snapshotWords({ documents, documents_estimated, waits_for }) {
@@ -128,7 +131,10 @@ function progressOf(snapshot) {
 
 function showProblems(status) {
   show(byId("no-problems"), !status.problems.length);
-  fill(byId("problems"), status.problems, ({ cause, reason, hint, began_at, ended_at }) => {
+  // After midnight the times of the day before need their date.
+  const today = new Date().toDateString();
+  const problems = status.problems.map((one) => ({ ...one, today }));
+  fill(byId("problems"), problems, ({ cause, reason, hint, began_at, ended_at }) => {
     const [began, ended] = [new Date(began_at), ended_at && new Date(ended_at)];
     const lasted = ended ? `${timeOf(began)}, over after ${seconds((ended - began) / 1000)}` : `now, since ${timeOf(began)}`;
     const item = make("li", { "data-tone": ended ? "unknown" : "bad" });

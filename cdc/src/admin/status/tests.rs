@@ -63,6 +63,7 @@ fn busy() -> Facts {
     health.set_role(Role::Leader);
     health.set_behind(Some(20));
     health.set_notice(Some("look".to_owned()));
+    health.set_standbys(Some(vec!["b (process 1)".to_owned()]));
     health.add_obstacle(Cause::Blocked, "low on memory");
     metrics.snapshot_running.set(1);
     metrics.snapshot_waiting.of("paused").set(1);
@@ -124,6 +125,7 @@ fn the_shape_is_as_it_is_written_down() {
     sink: confirmed nacked per_second published retried returned state target
     snapshot: documents documents_estimated state waits_for
     source: behind_seconds events per_second state
+    standbys
     started_at
     state
     uptime_seconds

@@ -3,6 +3,7 @@
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     health::{Cause, Health},
-    lease::Contender,
+    lease::{Contender, standbys},
     message::Message,
     metrics::{Metrics, Server},
     rabbitmq::{Error, Survey},
@@ -38,6 +39,8 @@ pub struct Link {
     fresh: Fresh,
     is_exact: bool,
     places: Places,
+    /// Reads who stands by, on the connection that has the lock.
+    standbys: Option<AbortOnDropHandle<()>>,
     metrics: Metrics,
     health: Health,
 }
@@ -64,16 +67,18 @@ impl Link {
         config: Config,
         (metrics, health): (Metrics, Health),
     ) -> Result<Self, Error> {
-        let (connection, channel) = contender.into_parts();
-        let survey = config.topology.declare(&connection).await?;
-        let lock = amqp::Publisher::new(connection, channel, &config.topology, &config.marks);
-        let publisher = Publisher::begin(&config, lock).await?;
+        let questions = contender.questions().await;
+        let parts = contender.into_parts();
+        let survey = config.topology.declare(&parts.0).await?;
+        let lock = amqp::Publisher::new(parts, questions, &config.topology, &config.marks);
+        let mut publisher = Publisher::begin(&config, lock).await?;
         metrics
             .stream_places_unknown
             .inc_by(publisher.unknown_places());
         Ok(Self {
             is_exact: publisher.is_exact(),
             places: publisher.places(),
+            standbys: follow(&mut publisher, &health),
             config,
             fresh: Fresh::new(survey.is_new(), Instant::now()),
             survey,
@@ -216,7 +221,8 @@ impl Link {
         })
     }
 
-    fn connected(&mut self, publisher: Publisher, backoff: Backoff) -> Event {
+    fn connected(&mut self, mut publisher: Publisher, backoff: Backoff) -> Event {
+        self.standbys = follow(&mut publisher, &self.health);
         self.state = State::Up(Box::new(publisher));
         self.backoff = backoff;
         self.waiting_since = Instant::now();
@@ -292,6 +298,8 @@ impl Link {
 
     fn connect_again(&mut self, error: &Error) {
         self.note_blocked(false);
+        self.standbys = None;
+        self.health.set_standbys(None);
         self.health.clear(Cause::Stalled);
         self.health.add_obstacle(Cause::Rabbitmq, chain(error));
         let left = match &self.state {
@@ -302,6 +310,11 @@ impl Link {
         let attempts = connect(self.config.clone(), left, backoff);
         self.state = State::Connecting(Box::pin(attempts));
     }
+}
+
+fn follow(publisher: &mut Publisher, health: &Health) -> Option<AbortOnDropHandle<()>> {
+    let questions = publisher.take_questions()?;
+    Some(standbys::follow(questions, health.clone()))
 }
 
 /// Tries until it works or only a person can help.

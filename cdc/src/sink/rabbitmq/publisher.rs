@@ -10,7 +10,7 @@ use super::{
     stream::{self, Choice, Connected, Places, Streams, Track},
 };
 use crate::{
-    lease::Contender,
+    lease::{Contender, standbys::Questions},
     message::Message,
     rabbitmq::{Error, Topology},
     retry::chain,
@@ -67,9 +67,10 @@ impl Publisher {
         if !contender.take_lock().await? {
             return Err(Error::Locked);
         }
-        let (connection, channel) = contender.into_parts();
-        config.topology.check(&connection).await?;
-        let lock = amqp::Publisher::new(connection, channel, &config.topology, &config.marks);
+        let questions = contender.questions().await;
+        let parts = contender.into_parts();
+        config.topology.check(&parts.0).await?;
+        let lock = amqp::Publisher::new(parts, questions, &config.topology, &config.marks);
         match (&config.streams, left) {
             (Some(streams), Left::Streams(tracks)) => {
                 let connected = stream::connect(config, streams).await?;
@@ -122,11 +123,22 @@ impl Publisher {
         &self,
         topology: Topology,
     ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
-        let lock = match self {
+        self.lock().check_again(topology)
+    }
+
+    fn lock(&self) -> &amqp::Publisher {
+        match self {
             Self::Amqp(publisher) => publisher,
             Self::Stream(publisher) => publisher.lock(),
-        };
-        lock.check_again(topology)
+        }
+    }
+
+    /// The questions for the lock, once.
+    pub(super) fn take_questions(&mut self) -> Option<Questions> {
+        match self {
+            Self::Amqp(publisher) => publisher.take_questions(),
+            Self::Stream(publisher) => publisher.take_questions(),
+        }
     }
 
     pub(super) fn send(&mut self, messages: impl Iterator<Item = (u64, Arc<Message>)>) {

@@ -16,6 +16,7 @@ use super::{
     properties::{self, Marks},
 };
 use crate::{
+    lease::standbys::Questions,
     message::{Message, Target},
     rabbitmq::{Connection, Error, Topology},
     sink::Receipt,
@@ -37,6 +38,7 @@ pub(in crate::sink::rabbitmq) struct Publisher {
     /// What a sweep found, for the next [`Publisher::verdicts`].
     lost: Option<lapin::Error>,
     events: Pin<Box<dyn Stream<Item = lapin::Event> + Send>>,
+    questions: Option<Questions>,
 }
 
 /// Where messages go. Shared by all in flight, since a clone of the channel alone costs as much as to encode a message.
@@ -48,10 +50,10 @@ struct Addresses {
 }
 
 impl Publisher {
-    /// Publishes on `channel`, which is in confirm mode.
+    /// Publishes on `channel`, which is in confirm mode, on the connection that has the lock.
     pub(in crate::sink::rabbitmq) fn new(
-        connection: Connection,
-        channel: Channel,
+        (connection, channel): (Connection, Channel),
+        questions: Option<Questions>,
         topology: &Topology,
         marks: &Marks,
     ) -> Self {
@@ -68,12 +70,18 @@ impl Publisher {
             in_flight: InFlight::default(),
             outcomes: Vec::new(),
             lost: None,
+            questions,
         }
     }
 
     /// Host and port of the node.
     pub(in crate::sink::rabbitmq) fn address(&self) -> String {
         self.connection.address()
+    }
+
+    /// The questions for the lock, once.
+    pub(in crate::sink::rabbitmq) fn take_questions(&mut self) -> Option<Questions> {
+        self.questions.take()
     }
 
     /// Checks once more where messages go, without a pause of what is in flight.

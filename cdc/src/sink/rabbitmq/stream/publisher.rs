@@ -14,6 +14,7 @@ use super::{
     writing::{Expected, Outgoing, Writing},
 };
 use crate::{
+    lease::standbys::Questions,
     message::{Message, Target},
     rabbitmq::{
         Error,
@@ -135,6 +136,11 @@ impl Publisher {
     /// The connection that holds the lock.
     pub(in crate::sink::rabbitmq) fn lock(&self) -> &amqp::Publisher {
         &self.lock
+    }
+
+    /// The questions for the lock, once.
+    pub(in crate::sink::rabbitmq) fn take_questions(&mut self) -> Option<Questions> {
+        self.lock.take_questions()
     }
 
     /// Puts messages in line for the socket, those of a stream in order. A connection that is already lost is reported by
