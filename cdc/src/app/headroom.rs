@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mongodb::options::ServerAddress;
 use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
@@ -17,6 +18,8 @@ use crate::{
 
 /// Time between questions.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// How long an answer holds where later questions fail, as they do while the primary changes.
+const HOLDS_FOR: Duration = Duration::from_secs(60);
 const MEND: &str = "mend what holds the engine up, or make the oplog larger (replSetResizeOplog)";
 
 /// Whom it tells.
@@ -40,6 +43,8 @@ pub(super) fn follow(
         estimate: Estimate::new(thresholds),
         listeners,
         level: Level::Well,
+        known: None,
+        primary: None,
         has_complained: false,
     };
     AbortOnDropHandle::new(tokio::spawn(follower.run()))
@@ -52,6 +57,10 @@ struct Follower {
     listeners: Listeners,
     /// What was said last.
     level: Level,
+    /// The last report, and when it was made.
+    known: Option<(Instant, Report)>,
+    /// Whose oplog was looked at last.
+    primary: Option<ServerAddress>,
     /// Whether it was said that the oplog cannot be looked at.
     has_complained: bool,
 }
@@ -59,16 +68,44 @@ struct Follower {
 impl Follower {
     async fn run(mut self) {
         loop {
-            let report = match self.sample().await {
-                Ok(sample) => sample.map(|sample| self.estimate.take(sample)),
+            let now = Instant::now();
+            match self.sample().await {
+                Ok(sample) => {
+                    self.note_primary();
+                    self.known = sample.map(|sample| (now, self.estimate.take(sample)));
+                }
                 Err(error) => {
                     self.complain(&error);
-                    None
+                    self.known = self.known.filter(|(made, _)| now < *made + HOLDS_FOR);
                 }
-            };
-            self.tell(report);
-            tokio::time::sleep(INTERVAL).await;
+            }
+            self.tell();
+            self.rest().await;
         }
+    }
+
+    /// The oplogs of two members begin at different times.
+    fn note_primary(&mut self) {
+        let primary = self.mongo.primary().now();
+        if primary != self.primary {
+            self.primary = primary;
+            self.estimate.of_another_member();
+        }
+    }
+
+    /// Until the next question. An engine that comes to lead meanwhile hears at once what is known.
+    async fn rest(&self) {
+        let mut changes = self.listeners.health.watch();
+        let noting = async {
+            while changes.changed().await.is_ok() {
+                self.note(self.report());
+            }
+        };
+        let _ = tokio::time::timeout(INTERVAL, noting).await;
+    }
+
+    fn report(&self) -> Option<Report> {
+        self.known.map(|(_, report)| report)
     }
 
     /// Nothing where there is no checkpoint yet.
@@ -100,7 +137,8 @@ impl Follower {
         self.has_complained = true;
     }
 
-    fn tell(&mut self, report: Option<Report>) {
+    fn tell(&mut self) {
+        let report = self.report();
         let Listeners {
             metrics, headroom, ..
         } = &self.listeners;
@@ -166,10 +204,18 @@ impl Follower {
 }
 
 fn words(report: Report) -> String {
-    let minutes = report.headroom_seconds.unwrap_or_default().div_ceil(60);
-    match minutes {
-        0 => "changes that are not read yet have left mongodb's oplog".to_owned(),
-        _ => format!("changes leave mongodb's oplog in about {minutes} min, before they are read"),
+    match report.headroom_seconds {
+        Some(0) => "changes that are not read yet have left mongodb's oplog".to_owned(),
+        Some(seconds) => {
+            let minutes = seconds.div_ceil(60);
+            format!("changes leave mongodb's oplog in about {minutes} min, before they are read")
+        }
+        None => {
+            let seconds = report.window_seconds.saturating_sub(report.behind_seconds);
+            format!(
+                "the oldest entry of mongodb's oplog is only {seconds} s before what is not read yet"
+            )
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Estimate {
     recent: VecDeque<Sample>,
     /// When the oldest entry was found to be another one, and its time.
     cuts: VecDeque<(Instant, u32)>,
+    /// Whether the next sample is the first one of its oplog.
+    is_other: bool,
     level: Level,
 }
 
@@ -49,8 +51,16 @@ impl Estimate {
             thresholds,
             recent: VecDeque::new(),
             cuts: VecDeque::new(),
+            is_other: false,
             level: Level::Well,
         }
+    }
+
+    /// The next sample is of another member's oplog, which begins elsewhere and is cut at other times.
+    pub fn of_another_member(&mut self) {
+        self.cuts.clear();
+        // The last sample's oldest entry tells nothing of the next one's.
+        self.is_other = true;
     }
 
     /// What follows from the next sample.
@@ -64,7 +74,15 @@ impl Estimate {
             None
         };
         let thresholds = self.thresholds.within(window_seconds);
-        self.level = self.level_at(seconds, thresholds);
+        self.level = if BEHIND_SECONDS <= behind_seconds {
+            let by_time = seconds.map_or(Level::Well, |left| self.level_at(left, thresholds));
+            // Who gets away from a loss is near it until there is room: the next burst of writes decides.
+            let distance = sample.position.saturating_sub(sample.oldest);
+            let by_distance = self.level_at(distance.into(), thresholds);
+            by_time.max(by_distance.min(self.level))
+        } else {
+            Level::Well
+        };
         Report {
             window_seconds,
             behind_seconds,
@@ -76,7 +94,9 @@ impl Estimate {
     }
 
     fn remember(&mut self, sample: Sample) {
+        let is_other = std::mem::take(&mut self.is_other);
         if let Some(last) = self.recent.back()
+            && !is_other
             && last.oldest < sample.oldest
         {
             self.cuts.push_back((sample.at, sample.oldest));
@@ -112,7 +132,7 @@ impl Estimate {
         let silence = sample.at.duration_since(*last);
         let is_slower = span < silence * u32::try_from(cuts - 1).unwrap_or(u32::MAX);
         let span = if is_slower { span + silence } else { span };
-        let speed = f64::from(to - from) / span.as_secs_f64();
+        let speed = f64::from(to.saturating_sub(*from)) / span.as_secs_f64();
         // A number greater than one, of which one cut alone makes none.
         if 1.0 < speed { speed } else { 1.0 }
     }
@@ -125,10 +145,7 @@ impl Estimate {
         (!span.is_zero()).then(|| f64::from(moved) / span.as_secs_f64())
     }
 
-    fn level_at(&self, seconds: Option<f64>, thresholds: Thresholds) -> Level {
-        let Some(seconds) = seconds else {
-            return Level::Well;
-        };
+    fn level_at(&self, seconds: f64, thresholds: Thresholds) -> Level {
         // A quarter of an oplog of seconds is none.
         if seconds < 1.0 {
             return Level::Critical;

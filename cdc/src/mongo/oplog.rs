@@ -1,10 +1,11 @@
 //! How far the oplog reaches.
 
 use bson::{Document, Timestamp, doc};
+use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use super::{Error, Mongo, Privilege};
 
-/// What the oplog of the member that answers holds at this moment. Its end moves on, and so does its begin.
+/// What the primary's oplog holds at this moment. Its end moves on, and so does its begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Oplog {
     /// Its oldest entry.
@@ -28,6 +29,8 @@ impl Mongo {
                 .collection::<Document>("oplog.rs");
             let find = oplog
                 .find_one(doc! {})
+                // Both ends of one member's oplog, whatever the connection string prefers.
+                .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
                 .sort(doc! { "$natural": direction })
                 .projection(doc! { "ts": 1, "o.msg": 1 });
             let entry = self.deadline("a read of the oplog", find.into_future());

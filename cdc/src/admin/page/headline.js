@@ -45,9 +45,9 @@ function went(status) {
   return done + late + slow;
 }
 
-// What takes no readiness away yet.
-function warning({ headroom }) {
-  if (!headroom || headroom.level !== "warning") return null;
+// What takes no readiness away yet: a standby is ready however little is left.
+function warning({ headroom, obstacles }) {
+  if (!headroom || headroom.level === "well" || obstacles.some(({ cause }) => cause === "headroom")) return null;
   return `Little of the oplog is left: ${headroomWords(headroom)}. Make it larger, or mend what holds the engine up.`;
 }
 

@@ -105,11 +105,17 @@ fn the_levels_come_as_the_headroom_shrinks_and_go_with_a_margin() {
         }
     };
     (0..650).for_each(|_| note(world.pass(40, 0, 10)));
-    (0..100).for_each(|_| note(world.pass(100, 2, 10)));
+    (0..250).for_each(|_| note(world.pass(100, 2, 10)));
     let names: Vec<_> = levels.iter().map(|(level, _)| *level).collect();
     assert_eq!(
         names,
-        [Level::Well, Level::Warning, Level::Critical, Level::Well]
+        [
+            Level::Well,
+            Level::Warning,
+            Level::Critical,
+            Level::Warning,
+            Level::Well
+        ]
     );
     let seconds: Vec<_> = levels.iter().map(|(_, seconds)| *seconds).collect();
     assert!(
@@ -125,7 +131,7 @@ fn a_level_is_not_left_for_a_little() {
     estimate.level = Level::Warning;
     let mut level = |minutes: u32| {
         let seconds = f64::from(6 * HOUR + minutes * 60);
-        estimate.level = estimate.level_at(Some(seconds), estimate.thresholds);
+        estimate.level = estimate.level_at(seconds, estimate.thresholds);
         estimate.level
     };
     let levels = [35, 37, 35].map(&mut level);
@@ -180,6 +186,39 @@ fn what_has_left_the_oplog_has_no_headroom() {
         (report.headroom_seconds, report.level),
         (Some(0), Level::Critical)
     );
+}
+
+#[test]
+fn the_oplog_of_another_member_begins_elsewhere_and_that_is_no_speed() {
+    for step in [-12, 12] {
+        let mut world = World::new(DAY, 2 * HOUR);
+        world.pass(600, 0, 10);
+        world.oldest = world
+            .oldest
+            .saturating_add_signed(step * i32::try_from(HOUR).unwrap());
+        world.estimate.of_another_member();
+        let report = world.pass(600, 0, 10);
+        let distance = report.position - world.oldest;
+        let headroom = report.headroom_seconds.unwrap();
+        assert!(headroom.abs_diff(distance) < 60, "{headroom} of {distance}");
+    }
+}
+
+#[test]
+fn who_is_near_a_loss_and_as_fast_as_it_stays_in_danger_until_there_is_room() {
+    let mut world = World::new(DAY, DAY - HOUR / 2);
+    assert_eq!(world.pass(60, 0, 10).level, Level::Critical);
+    let report = world.pass(120, 2, 10);
+    assert_eq!(
+        (report.headroom_seconds, report.level),
+        (None, Level::Critical)
+    );
+    let report = world.pass(2 * HOUR, 2, 10);
+    assert_eq!(
+        (report.headroom_seconds, report.level),
+        (None, Level::Warning)
+    );
+    assert_eq!(world.pass(6 * HOUR, 2, 10).level, Level::Well);
 }
 
 #[test]
