@@ -6,7 +6,7 @@ mod prometheus;
 
 use std::time::Duration;
 
-use bson::doc;
+use bson::{RawDocumentBuf, doc};
 
 use self::prometheus::Prometheus;
 use crate::{
@@ -156,10 +156,10 @@ async fn a_queue_that_is_gone_is_told_and_filled_by_a_replay() {
     scenario.delete_queue(&scenario.name).await;
     let engine = scenario.start().await;
     Prometheus::of(&engine).fires(&["CdcQueueLost"]).await;
-    let (from, queue) = (rfc3339(begin), &*scenario.name);
-    let replay = ask(&scenario, &["replay", "--from", &from, "--queue", queue]).await;
+    let (from, other) = (rfc3339(begin), format!("{}.again", scenario.name));
+    let replay = ask(&scenario, &["replay", "--from", &from, "--queue", &other]).await;
     replay.check(0, &[]);
-    scenario.take_numbers(10).await;
+    scenario.take_numbers_from(&other, 10).await;
 }
 
 #[tokio::test]
@@ -168,7 +168,9 @@ async fn what_is_set_aside_is_told_and_can_be_looked_at() {
     let mut scenario = Scenario::new("alert_parked").await;
     scenario.set("CDC_ON_POISON", "park");
     let engine = scenario.start().await;
-    let numbers = scenario.collection("numbers").clone_with_type();
+    let numbers = scenario
+        .collection("numbers")
+        .clone_with_type::<RawDocumentBuf>();
     numbers.insert_one(poison()).await.unwrap();
     Prometheus::of(&engine).fires(&["CdcParked"]).await;
     let parked = format!("{}.parked", scenario.name);

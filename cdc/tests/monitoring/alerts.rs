@@ -24,9 +24,14 @@ pub(crate) fn alerts() -> Vec<Alert> {
     ]
 }
 
-/// What has grown in a stretch of time, also where the series begins with it, as that of a process that has just started.
-fn rises(metric: Metric, stretch: &str) -> String {
-    format!("increase({metric}[{stretch}]) > 0 or ({metric} unless {metric} offset {stretch}) > 0")
+/// What has grown in a stretch of minutes, also where the series begins with it, as that of a process that has just
+/// started. A series that was not scraped for a while begins too, and has not grown.
+fn rises(metric: Metric, minutes: u32) -> String {
+    let begun = format!("({metric} unless {metric} offset {minutes}m) > 0");
+    let is_young = format!("time() - {PROCESS_START_TIME} < {}", 60 * minutes);
+    format!(
+        "increase({metric}[{minutes}m]) > 0 or {begun} and on (pipeline, instance, job) ({is_young})"
+    )
 }
 
 fn no_engine() -> Alert {
@@ -119,11 +124,25 @@ fn history_skipped() -> Alert {
     Alert {
         name: "CdcHistorySkipped",
         severity: Severity::Critical,
-        query: rises(HISTORY_SKIPS, "1h"),
+        query: rises(HISTORY_SKIPS, 60),
         after: "0m",
         summary: "Changes of the pipeline {{ $labels.pipeline }} had left the oplog and were skipped",
-        fires: at(5, [series(HISTORY_SKIPS, "1x10")]).of_an_engine(),
-        is_silent: at(90, [series(HISTORY_SKIPS, "1x100")]),
+        fires: at(
+            5,
+            [
+                series(HISTORY_SKIPS, "1x10"),
+                series(PROCESS_START_TIME, "0x10"),
+            ],
+        )
+        .of_an_engine(),
+        // Prometheus was away for 20 minutes an hour before.
+        is_silent: at(
+            95,
+            [
+                series(HISTORY_SKIPS, "1x20 _x20 1x60"),
+                series(PROCESS_START_TIME, "0x100"),
+            ],
+        ),
     }
 }
 
@@ -131,7 +150,7 @@ fn queue_lost() -> Alert {
     Alert {
         name: "CdcQueueLost",
         severity: Severity::Critical,
-        query: rises(QUEUES_LOST, "1h"),
+        query: rises(QUEUES_LOST, 60),
         after: "0m",
         summary: "A queue of the pipeline {{ $labels.pipeline }} was gone with what it held, and was declared again",
         fires: at(5, [series(QUEUES_LOST, "0 0 1x10")]).of_an_engine(),
@@ -159,7 +178,7 @@ fn stalled() -> Alert {
         name: "CdcNothingMoves",
         severity: Severity::Critical,
         query: format!(
-            "{MESSAGES_IN_FLIGHT} > 0 and increase({MESSAGES_CONFIRMED}[5m]) == 0 or {LEADER} == 1 and {LAG} > 60 and increase({MESSAGES_CONFIRMED}[5m]) == 0"
+            "{MESSAGES_IN_FLIGHT} > 0 and increase({MESSAGES_CONFIRMED}[5m]) == 0 or {LEADER} == 1 and {LAG} > 60 and {CHECKPOINT_AGE} > 60 and increase({MESSAGES_CONFIRMED}[5m]) == 0"
         ),
         after: "5m",
         summary: "The pipeline {{ $labels.pipeline }} has changes to publish, and none was confirmed for 5 minutes",
@@ -176,6 +195,11 @@ fn stalled() -> Alert {
             [
                 series(MESSAGES_IN_FLIGHT, "100x20"),
                 series(MESSAGES_CONFIRMED, "7+1x20"),
+                // Another engine reads through a day of changes that nobody asked for.
+                series(LEADER, "1x20").of("zone", "b"),
+                series(LAG, "80000x20").of("zone", "b"),
+                series(CHECKPOINT_AGE, "1x20").of("zone", "b"),
+                series(MESSAGES_CONFIRMED, "0x20").of("zone", "b"),
             ],
         ),
     }
@@ -230,7 +254,7 @@ fn parked() -> Alert {
     Alert {
         name: "CdcParked",
         severity: Severity::Warning,
-        query: rises(MESSAGES_PARKED, "15m"),
+        query: rises(MESSAGES_PARKED, 15),
         after: "0m",
         summary: "Messages of the pipeline {{ $labels.pipeline }} were parked: {{ $labels.reason }}",
         fires: at(
@@ -250,10 +274,17 @@ fn duplicates() -> Alert {
     Alert {
         name: "CdcStreamPlaceUnknown",
         severity: Severity::Warning,
-        query: rises(STREAM_PLACES_UNKNOWN, "1h"),
+        query: rises(STREAM_PLACES_UNKNOWN, 60),
         after: "0m",
         summary: "A stream of the pipeline {{ $labels.pipeline }} may have messages twice",
-        fires: at(5, [series(STREAM_PLACES_UNKNOWN, "1x10")]).of_an_engine(),
+        fires: at(
+            5,
+            [
+                series(STREAM_PLACES_UNKNOWN, "1x10"),
+                series(PROCESS_START_TIME, "0x10"),
+            ],
+        )
+        .of_an_engine(),
         is_silent: at(5, [series(STREAM_PLACES_UNKNOWN, "0x10")]),
     }
 }
