@@ -230,7 +230,8 @@ impl Snapshots {
                     document: raw,
                     time: ready.time,
                     range: marks::range(run, ready),
-                    is_filtered: run.wish.filter.is_some(),
+                    // A share reads a part of the collection, too.
+                    is_filtered: run.wish.filter.is_some() || self.scope.share.is_some(),
                     marks,
                 };
                 reading.event()

@@ -258,6 +258,8 @@ async fn a_snapshot_of_shares_has_every_document_once() {
         // The last insert may be a change too.
         let is_read = |one: &&Delivery| one.header("cdc-operation") == "read";
         for delivery in deliveries.iter().filter(is_read) {
+            let partial = delivery.header("cdc-snapshot-filtered");
+            assert_eq!(partial, "true", "no share has the whole collection");
             let id = delivery.json()["entry_id"].to_string();
             // The last one may come again to be marked.
             let earlier = found.insert(id, index);
@@ -302,7 +304,7 @@ async fn a_long_way_of_other_shares_changes_is_read_in_steps_and_none_is_publish
     })
     .await;
     let between = steps.iter().filter(|time| start < **time && **time < end);
-    assert!(between.count() > 2, "{steps:?}");
+    assert!(between.count() > 0, "{steps:?}");
     check(&engine.stop().await, 0, &["skimming"]);
     let after = scenario.try_ready(&queue(&scenario, 0)).await;
     assert_eq!(after, Some(before + 1));

@@ -7,6 +7,25 @@ const PATIENCE = 5000;
 const HISTORY_EVERY = 10000;
 const KEY = "cdc-token";
 
+// The token is kept until the tab is closed; where the browser keeps nothing, until the page is loaded again.
+let kept = null;
+const token = {
+  get() {
+    try {
+      return sessionStorage.getItem(KEY);
+    } catch {
+      return kept;
+    }
+  },
+  set(value) {
+    kept = value;
+    try {
+      if (value) sessionStorage.setItem(KEY, value);
+      else sessionStorage.removeItem(KEY);
+    } catch {}
+  },
+};
+
 const page = { failures: 0, answeredAt: null, historyAt: 0, timer: null, asking: null, history: null };
 const needsToken = document.documentElement.dataset.token === "needed";
 
@@ -26,15 +45,15 @@ byId("charts").append(...charts.map((one) => one.figure));
 
 async function ask() {
   const isWhole = HISTORY_EVERY <= Date.now() - page.historyAt;
-  const token = sessionStorage.getItem(KEY);
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const shown = token.get();
+  const headers = shown ? { Authorization: `Bearer ${shown}` } : {};
   const answer = await fetch(isWhole ? "status.json" : "status.json?brief", {
     headers,
     cache: "no-store",
     credentials: "omit",
     signal: AbortSignal.timeout(PATIENCE),
   });
-  if (answer.status === 401) return askForToken(Boolean(token));
+  if (answer.status === 401) return askForToken(Boolean(shown));
   if (!answer.ok) throw new Error(`the engine answers with ${answer.status}`);
   const status = await answer.json();
   if (isWhole) page.historyAt = Date.now();
@@ -78,6 +97,7 @@ function showCharts(status) {
 
 // The engine is gone, or its loop does not turn.
 function showSilence() {
+  document.title = document.title.replace(/^(.*?)(: .*)? – cdc$/, "$1: no answer – cdc");
   const since = page.answeredAt ? ` since ${timeOf(page.answeredAt)}` : "";
   const last = page.answeredAt ? " Below is what it told last." : "";
   const todo = "Does its process run? Its log says why it ended. “cdc status” asks the servers how the pipeline stands.";
@@ -89,7 +109,7 @@ function showSilence() {
 }
 
 function askForToken(isWrong) {
-  sessionStorage.removeItem(KEY);
+  token.set(null);
   showState("unknown", "A token is needed", "");
   byId("obstacles").replaceChildren();
   made.delete(byId("obstacles"));
@@ -103,7 +123,7 @@ function askForToken(isWrong) {
 
 async function turn() {
   clearTimeout(page.timer);
-  if (needsToken && !sessionStorage.getItem(KEY)) {
+  if (needsToken && !token.get()) {
     if (byId("login").hidden) askForToken(false);
     return;
   }
@@ -125,7 +145,7 @@ async function turn() {
 
 byId("login").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(KEY, byId("token").value.trim());
+  token.set(byId("token").value.trim());
   byId("token").value = "";
   page.historyAt = 0;
   turn();

@@ -53,10 +53,16 @@ pub enum Choice {
     Native,
 }
 
+/// Where the ids of a publisher begin: anywhere below this, so that those of two publishers of one stream are far apart,
+/// for the last message of one is found by its id. The double holds half a million sessions more, and is the last whole
+/// number that every consumer's language reads exactly.
+const BEGIN: u64 = 1 << 52;
+
 /// The first id of a session that finds `last` as the stream's last one. It is another one for each engine, so that none
 /// takes what another one wrote for its own.
 fn first_id(last: u64) -> u64 {
     // Each state has keys of its own, so that it hashes even nothing to a number of its own.
     let random = RandomState::new().build_hasher().finish();
-    last + FENCE + random % FENCE
+    let range = if last == 0 { BEGIN } else { FENCE };
+    last + FENCE + random % range
 }

@@ -6,6 +6,7 @@ use super::{MongoReader, Piece, failed};
 use crate::{
     mongo::Mongo,
     sabotage,
+    share::Share,
     snapshot::{Collection, Error, Key, Name, Run, Wish},
 };
 
@@ -34,7 +35,7 @@ impl MongoReader {
         Ok(Run::new(wish, names.into(), total, skipped))
     }
 
-    /// How many documents there are in a collection, about.
+    /// How many documents there are in a collection, or in the share of it, about.
     ///
     /// # Errors
     /// See [`Error`].
@@ -45,7 +46,8 @@ impl MongoReader {
         let answer = answer.map_err(|source| failed(name, source))?;
         let count = answer.get_i32("n").map(i64::from);
         let count = count.or_else(|_| answer.get_i64("n")).unwrap_or_default();
-        Ok(u64::try_from(count).unwrap_or_default())
+        let shares = self.share.map_or(1, Share::count);
+        Ok(u64::try_from(count).unwrap_or_default() / u64::from(shares))
     }
 
     /// A collection with the ranges in which it is to be read, up to the last document that there is at `time`.

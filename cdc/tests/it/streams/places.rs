@@ -272,7 +272,7 @@ async fn a_name_that_somebody_else_uses_brings_messages_again_and_loses_none() {
     };
     scenario.crash_late(1_000).await;
     let name = format!("cdc.{}", scenario.name);
-    write_as(&scenario, &name, 1 << 50, 10).await;
+    write_as(&scenario, &name, 1 << 60, 10).await;
     let engine = scenario.start().await;
     scenario.insert_numbers(1_000..1_100).await;
     let numbers = scenario.numbers(1_099).await;
