@@ -9,7 +9,7 @@ use std::fmt;
 use bson::{Document, doc};
 
 /// Operations that are about a document; the others are about collections, databases or the change stream.
-const OF_DOCUMENTS: [&str; 4] = ["insert", "update", "replace", "delete"];
+pub(crate) const OF_DOCUMENTS: [&str; 4] = ["insert", "update", "replace", "delete"];
 /// Field that marks an event of a document of another share, where one is let through for its position alone.
 const FOREIGN: &str = "cdcForeign";
 

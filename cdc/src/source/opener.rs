@@ -143,9 +143,8 @@ impl Opener {
     /// What to hand over of `item`, and what becomes of the stream.
     ///
     /// An invalidate is always read, because the stream can only be opened again after it, and so is a rename, for
-    /// snapshots. Any other event that is not
-    /// wanted is of a sample. The server finds its token only in a stream that has the sample too, so its cluster time
-    /// is the position: what is wanted of that very instant comes again.
+    /// snapshots. Any other event that is not wanted is of a sample. The server finds its token only in a stream that has
+    /// the sample too, so its cluster time is the position: what is wanted of that very instant comes again.
     pub(super) fn wanted(&mut self, item: Item, now: Timestamp) -> (Item, Next) {
         let Item::Event(event) = &item else {
             let next = self.next(&item, false, now);

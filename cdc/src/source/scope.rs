@@ -28,7 +28,7 @@ pub use self::{
 use crate::{
     event::{ChangeEvent, Namespace, Operation},
     mongo::Privilege,
-    share::Share,
+    share::{OF_DOCUMENTS, Share},
 };
 
 /// One of so many entries that are not wanted comes with a sample. A server looks at some 200,000 entries a second.
@@ -262,9 +262,8 @@ fn is_of(share: Share, event: &ChangeEvent) -> bool {
 
 /// Only operations that every server names alike, so that nothing fails over an event that nobody asked for.
 fn sample() -> Document {
-    let operations = ["insert", "update", "replace", "delete"];
     doc! {
-        "operationType": { "$in": operations.to_vec() },
+        "operationType": { "$in": OF_DOCUMENTS.to_vec() },
         "$expr": { "$eq": [{ "$mod": [{ "$tsIncrement": "$clusterTime" }, SAMPLED] }, 1] },
     }
 }
