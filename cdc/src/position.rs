@@ -84,12 +84,14 @@ impl Position {
             return Err("a resume token is an even number of hexadecimal digits");
         }
         let digits = digits.to_ascii_uppercase();
-        if decode(&digits).is_none() {
+        let cluster_time = decode(&digits);
+        if cluster_time.is_none() {
             return Err("a resume token begins with 82 and a cluster time of 16 digits");
         }
+        // It may be that of an event.
         Ok(Self::After {
             token: rawdoc! { "_data": digits },
-            cluster_time: None,
+            cluster_time,
         })
     }
 
@@ -108,12 +110,20 @@ impl Position {
     /// Whether reading on from here leaves out something that reading on from `earlier` gives.
     ///
     /// The server's tokens sort as their hexadecimal digits do. One that does not is no position to go on from: a server
-    /// may send one that is earlier than what it sent before (SERVER-135099).
+    /// may send one that is earlier than what it sent before (SERVER-135099). At a cluster time its events are still to
+    /// come, so after one of them is beyond.
     pub fn is_beyond(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::After { token, .. }, Self::After { token: other, .. }) => {
                 data(token) > data(other)
             }
+            (
+                Self::After {
+                    cluster_time: Some(event),
+                    ..
+                },
+                Self::At(begin),
+            ) => event >= begin,
             _ => self.cluster_time() > earlier.cluster_time(),
         }
     }
@@ -214,6 +224,13 @@ mod tests {
         }
     }
 
+    fn event(data: &str) -> Position {
+        Position::After {
+            token: rawdoc! { "_data": data },
+            cluster_time: decode(data),
+        }
+    }
+
     #[test]
     fn what_was_written_is_read_again() {
         let time = Timestamp {
@@ -247,7 +264,7 @@ mod tests {
     fn a_typed_token_is_taken_only_in_the_form_that_servers_give() {
         let position = Position::after_token("826b04e20500006a722b022c0100296e5a1004").unwrap();
         let token = "826B04E20500006A722B022C0100296E5A1004";
-        assert_eq!(position, idle(token), "servers write capital letters");
+        assert_eq!(position, event(token), "servers write capital letters");
         for wrong in ["", "8", "82", "82zz", "92", "8263", "é26B04E20500000001"] {
             assert!(Position::after_token(wrong).is_err(), "{wrong}");
         }
@@ -276,6 +293,15 @@ mod tests {
         assert!(!later.is_beyond(&Position::At(time)));
         let increment = time.increment - 1;
         assert!(later.is_beyond(&Position::At(Timestamp { increment, ..time })));
+    }
+
+    #[test]
+    fn after_an_event_is_beyond_its_own_cluster_time_and_never_the_other_way_round() {
+        let event = event("826B04E20500000001");
+        let begin = Position::At(event.cluster_time().unwrap());
+        assert!(event.is_beyond(&begin));
+        assert!(!begin.is_beyond(&event));
+        assert!(!begin.is_beyond(&begin.clone()));
     }
 
     #[test]
