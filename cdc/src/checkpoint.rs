@@ -25,16 +25,16 @@ use crate::{
 };
 
 pub use self::edit::{Editor, FORMER_COLLECTION, Former, Record};
+pub(crate) use self::error::whose;
 
 /// Collection that holds the checkpoints, in the checkpoint database.
 pub const COLLECTION: &str = "checkpoints";
 /// Version of the document's format.
 const VERSION: i32 = 1;
-/// The same while a snapshot is under way: a release that knows of none must not go on without it. The newest that this
-/// program reads.
+/// The same while a snapshot is under way: a release that knows of none must not go on without it.
 const VERSION_WITH_SNAPSHOT: i32 = 2;
 /// That of a pipeline that is divided into shares, which is no checkpoint: a release that knows of no shares must not go on
-/// with it.
+/// with it. The newest that this program reads.
 const VERSION_DIVIDED: i32 = 3;
 /// The field that a change by hand leaves until an engine goes on.
 const MOVED: &str = "moved_by_hand";
@@ -166,21 +166,12 @@ impl Store {
             self.revision = 0;
             return Ok(begin);
         };
+        let version = self.version_of(&self.config.pipeline, &document)?;
         self.check_whole(&document)?;
-        let version = document.get("version");
-        match version.and_then(as_integer) {
-            Some(version) if version > i64::from(VERSION_WITH_SNAPSHOT) => {
-                return Err(Error::Newer {
-                    name: self.name(),
-                    found: version.to_string(),
-                });
-            }
-            Some(version) if version == i64::from(VERSION) => self.version = VERSION,
-            Some(version) if version == i64::from(VERSION_WITH_SNAPSHOT) => {
-                self.version = VERSION_WITH_SNAPSHOT;
-            }
-            _ => return Err(self.unreadable("`version` is neither 1 nor 2")),
+        if version == VERSION_DIVIDED {
+            return Err(self.unreadable("`version` is neither 1 nor 2"));
         }
+        self.version = version;
         let revision = document
             .get("revision")
             .and_then(as_integer)
@@ -227,6 +218,7 @@ impl Store {
         let Some(whole) = whole else {
             return Ok(None);
         };
+        self.version_of(&pipeline, &whole)?;
         let (found, wanted) = (division::shares(&whole), share.count());
         if found != wanted {
             return Err(Error::Divided {
@@ -235,8 +227,27 @@ impl Store {
                 wanted,
             });
         }
-        let begin = Position::read(&whole).map_err(|reason| self.unreadable(reason))?;
+        let begin = Position::read(&whole);
+        let begin = begin.map_err(|reason| self.unreadable_of(&pipeline, reason))?;
         Ok(Some(begin))
+    }
+
+    /// The version of the document of this name; one that this program does not know is refused.
+    fn version_of(&self, name: &str, document: &Document) -> Result<i32, Error> {
+        let known = [VERSION, VERSION_WITH_SNAPSHOT, VERSION_DIVIDED];
+        let version = document.get("version").and_then(as_integer);
+        match version {
+            Some(version) if i64::from(VERSION_DIVIDED) < version => Err(Error::Newer {
+                name: self.name_of(name),
+                found: version.to_string(),
+            }),
+            _ => {
+                let version = known
+                    .into_iter()
+                    .find(|known| version == Some((*known).into()));
+                version.ok_or_else(|| self.unreadable_of(name, "`version` is none of 1, 2 and 3"))
+            }
+        }
     }
 
     fn check_whole(&self, document: &Document) -> Result<(), Error> {
@@ -366,13 +377,39 @@ impl Store {
         what: &'static str,
         operation: impl Future<Output = Result<T, mongodb::error::Error>>,
     ) -> Result<T, mongo::Error> {
+        let needed = Privilege::to_save(&self.config.database, COLLECTION);
+        self.ask_with(needed, what, operation).await
+    }
+
+    /// The same, where it takes a privilege of its own.
+    async fn ask_with<T>(
+        &self,
+        needed: Privilege,
+        what: &'static str,
+        operation: impl Future<Output = Result<T, mongodb::error::Error>>,
+    ) -> Result<T, mongo::Error> {
         match self.mongo.deadline(what, operation).await {
             Ok(answer) => Ok(answer),
-            Err(error) => {
-                let needed = [Privilege::to_save(&self.config.database, COLLECTION)];
-                Err(self.mongo.explain(error, &needed).await)
-            }
+            Err(error) => Err(self.mongo.explain(error, &[needed]).await),
         }
+    }
+
+    /// Deletes the documents that match, and says how many they were.
+    async fn delete(&self, condition: Document) -> Result<u64, mongo::Error> {
+        let delete = self
+            .collection
+            .delete_many(condition)
+            .write_concern(WriteConcern::majority());
+        let needed = Privilege::to_change(&self.config.database, COLLECTION);
+        let deleted = self.ask_with(needed, "a checkpoint save", delete.into_future());
+        Ok(deleted.await?.deleted_count)
+    }
+
+    /// Whether documents may be deleted, asked before anything is written that a refusal would leave half done.
+    async fn may_delete(&self) -> Result<(), mongo::Error> {
+        let nothing: [Bson; 0] = [];
+        let asked = self.delete(doc! { "_id": { "$in": &nothing[..] } });
+        asked.await.map(|_| ())
     }
 
     fn document(&self, position: &Position) -> Document {
@@ -399,8 +436,12 @@ impl Store {
 
     /// What is wrong with the document.
     pub fn unreadable(&self, reason: &'static str) -> Error {
+        self.unreadable_of(&self.config.pipeline, reason)
+    }
+
+    fn unreadable_of(&self, name: &str, reason: &'static str) -> Error {
         Error::Unreadable {
-            name: self.name(),
+            name: self.name_of(name),
             reason,
         }
     }
@@ -414,10 +455,11 @@ impl Store {
     }
 
     fn name(&self) -> String {
-        format!(
-            "`{}.{COLLECTION}` `_id: {:?}`",
-            self.config.database, self.config.pipeline
-        )
+        self.name_of(&self.config.pipeline)
+    }
+
+    fn name_of(&self, name: &str) -> String {
+        format!("`{}.{COLLECTION}` `_id: {name:?}`", self.config.database)
     }
 }
 

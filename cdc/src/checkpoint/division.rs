@@ -93,23 +93,20 @@ impl Divider {
             return Ok(None);
         };
         let count = shares(&whole);
-        let mut position = self.position(&whole)?;
+        let begin = self.position(None, &whole)?;
         let mut parts = Vec::new();
+        let mut positions = Vec::new();
         for share in Share::all(count) {
-            parts.push(self.store.read_of(&self.name(share)).await?);
+            let part = self.store.read_of(&self.name(share)).await?;
+            let position = part.as_ref().map(|part| self.position(Some(share), part));
+            // Where a share has not begun, it begins where all of them did.
+            positions.push(position.transpose()?.unwrap_or_else(|| begin.clone()));
+            parts.push(part);
         }
         if count == 1 {
             parts.push(Some(whole.clone()));
         }
-        let begun = parts.iter().flatten().map(|part| self.position(part));
-        let begun = begun.collect::<Result<Vec<_>, _>>()?;
-        // Where a share has not begun, it begins where all of them did.
-        let all_begun = begun.len() == parts.len();
-        for (number, part) in begun.into_iter().enumerate() {
-            if position.is_beyond(&part) || number == 0 && all_begun {
-                position = part;
-            }
-        }
+        let position = earliest(positions).unwrap_or(begin);
         Ok(Some(Divided {
             count,
             position,
@@ -125,11 +122,15 @@ impl Divider {
     /// # Errors
     /// [`Error::Taken`] where another program wrote meanwhile; MongoDB failed.
     pub async fn divide(&self, divided: &Divided, into: u16) -> Result<(), Error> {
+        let failed = |source| self.store.failed("save", source);
+        let former = Share::all(divided.count).filter(|share| share.count() != into);
+        let former: Vec<String> = former.map(|share| self.name(share)).collect();
+        if !former.is_empty() {
+            self.store.may_delete().await.map_err(failed)?;
+        }
         for share in Share::all(into) {
             let part = divided.part(&self.name(share));
-            self.put(part)
-                .await
-                .map_err(|source| self.store.failed("save", source))?;
+            self.put(part).await.map_err(failed)?;
         }
         let pipeline = &self.store.config.pipeline;
         let revision = revision(&divided.whole);
@@ -140,18 +141,16 @@ impl Divider {
         };
         let present = doc! { "_id": pipeline, "revision": revision };
         let replaced = self.store.replace(present, next).await;
-        if !replaced.map_err(|source| self.store.failed("save", source))? {
+        if !replaced.map_err(failed)? {
             return Err(Error::Taken {
                 name: self.store.name(),
             });
         }
-        let former = Share::all(divided.count).map(|share| self.name(share));
-        let former: Vec<String> = former
-            .filter(|name| Share::all(into).all(|share| self.name(share) != *name))
-            .collect();
-        self.delete(former)
-            .await
-            .map_err(|source| self.store.failed("save", source))
+        if !former.is_empty() {
+            let former = self.store.delete(doc! { "_id": { "$in": former } });
+            former.await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     async fn put(&self, part: Document) -> Result<(), mongo::Error> {
@@ -166,28 +165,32 @@ impl Divider {
         put.await.map(|_| ())
     }
 
-    async fn delete(&self, names: Vec<String>) -> Result<(), mongo::Error> {
-        let delete = self
-            .store
-            .collection
-            .delete_many(doc! { "_id": { "$in": names } })
-            .write_concern(WriteConcern::majority());
-        let delete = self.store.ask("a checkpoint save", delete.into_future());
-        delete.await.map(|_| ())
-    }
-
     fn name(&self, share: Share) -> String {
         share.name(&self.store.config.pipeline)
     }
 
-    fn position(&self, document: &Document) -> Result<Position, Error> {
-        if document.get("version").and_then(as_integer) == Some(VERSION_WITH_SNAPSHOT.into()) {
-            return Err(Error::SnapshotUnderWay {
-                name: self.store.name(),
-            });
+    /// The position in the document of a share, or of the pipeline.
+    fn position(&self, share: Option<Share>, document: &Document) -> Result<Position, Error> {
+        let pipeline = &self.store.config.pipeline;
+        let name = share.map_or_else(|| pipeline.clone(), |share| self.name(share));
+        if self.store.version_of(&name, document)? == VERSION_WITH_SNAPSHOT {
+            let pipeline = pipeline.clone();
+            return Err(Error::SnapshotUnderWay { pipeline, share });
         }
-        Position::read(document).map_err(|reason| self.store.unreadable(reason))
+        Position::read(document).map_err(|reason| self.store.unreadable_of(&name, reason))
     }
+}
+
+/// The one from which nothing is left out that one of the others gives.
+fn earliest(positions: Vec<Position>) -> Option<Position> {
+    let positions = positions.into_iter();
+    positions.reduce(|earliest, one| {
+        if earliest.is_beyond(&one) {
+            one
+        } else {
+            earliest
+        }
+    })
 }
 
 impl Divided {
@@ -257,6 +260,25 @@ mod tests {
             whole: whole("p", 2, &at(1), 3),
             parts,
         }
+    }
+
+    /// At one cluster time: at it, after its first event, and after its last one, in every order.
+    #[test]
+    fn of_positions_at_one_time_the_one_that_leaves_nothing_out_is_the_earliest() {
+        let after = |digits: &str| Position::after_token(digits).unwrap();
+        let first = after("82000000050000000146");
+        let last = after("82000000050000000147");
+        let all = [at(5), first.clone(), last.clone(), at(6)];
+        for shift in 0..all.len() {
+            let mut positions = all.to_vec();
+            positions.rotate_left(shift);
+            assert_eq!(earliest(positions.clone()), Some(at(5)));
+            positions.reverse();
+            assert_eq!(earliest(positions.clone()), Some(at(5)));
+            positions.retain(|one| *one != at(5));
+            assert_eq!(earliest(positions), Some(first.clone()));
+        }
+        assert_eq!(earliest(Vec::new()), None);
     }
 
     #[test]

@@ -6,10 +6,13 @@
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{Collection, options::WriteConcern};
 
-use super::{Config, Error, MOVED, Store, VERSION, as_integer, division};
+use super::{
+    Config, Division, Error, MOVED, Store, VERSION, VERSION_WITH_SNAPSHOT, as_integer, division,
+};
 use crate::{
-    mongo::{self, Mongo},
+    mongo::{self, Mongo, Privilege},
     position::Position,
+    share::Share,
 };
 
 /// Collection that holds what a change by hand replaced, one document per pipeline.
@@ -113,6 +116,34 @@ impl Editor {
         self.store.read().await.map(Record)
     }
 
+    /// What is stored for each share of the pipeline that has this document; nothing where it is not divided.
+    ///
+    /// # Errors
+    /// MongoDB failed.
+    pub async fn shares(&self, record: &Record) -> Result<Vec<(Share, Record)>, Error> {
+        let mut shares = Vec::new();
+        for share in Share::all(record.shares()) {
+            let name = share.name(self.pipeline());
+            shares.push((share, Record(self.store.read_of(&name).await?)));
+        }
+        Ok(shares)
+    }
+
+    /// Whether this program knows the form of what is stored.
+    ///
+    /// # Errors
+    /// [`Error::Newer`] where a newer release wrote it.
+    pub fn check(&self, record: &Record) -> Result<(), Error> {
+        let Some(document) = &record.0 else {
+            return Ok(());
+        };
+        match self.store.version_of(self.pipeline(), document) {
+            Err(error @ Error::Newer { .. }) => Err(error),
+            // What cannot be read may be replaced.
+            _ => Ok(()),
+        }
+    }
+
     /// What the last change replaced, if there was one.
     ///
     /// # Errors
@@ -137,20 +168,24 @@ impl Editor {
     /// Replaces `before` by `after`, durable on a majority when this returns; keeps `before`.
     ///
     /// # Errors
-    /// [`Error::Taken`] where something else stands there by now, [`Error::Newer`] where a newer release wrote it.
+    /// [`Error::Taken`] where something else stands there by now, [`Error::Newer`] where a newer release wrote it,
+    /// [`Error::SnapshotUnderWay`] where the next engine would go on with a snapshot.
     pub async fn replace(&self, before: &Record, after: &Record) -> Result<(), Error> {
-        if let Some(version) = before.field("version").and_then(as_integer)
-            && i64::from(VERSION) < version
-        {
-            return Err(Error::Newer {
-                name: self.store.name(),
-                found: version.to_string(),
-            });
+        self.check(before)?;
+        if before.field("version").and_then(as_integer) == Some(VERSION_WITH_SNAPSHOT.into()) {
+            let division = self.store.config.division.clone();
+            let (pipeline, share) = division.map_or_else(
+                || (self.pipeline().to_owned(), None),
+                |Division { pipeline, share }| (pipeline, Some(share)),
+            );
+            return Err(Error::SnapshotUnderWay { pipeline, share });
         }
-        let kept = self.keep(before).await;
-        kept.map_err(|source| self.store.failed("save", source))?;
-        let swapped = self.swap(before, after).await;
-        let is_done = swapped.map_err(|source| self.store.failed("save", source))?;
+        let failed = |source| self.store.failed("save", source);
+        if after.0.is_none() {
+            self.store.may_delete().await.map_err(failed)?;
+        }
+        self.keep(before).await.map_err(failed)?;
+        let is_done = self.swap(before, after).await.map_err(failed)?;
         if is_done {
             return Ok(());
         }
@@ -169,30 +204,22 @@ impl Editor {
             .replace_one(id, document)
             .upsert(true)
             .write_concern(WriteConcern::majority());
+        let needed = Privilege::to_save(&self.store.config.database, FORMER_COLLECTION);
         let keep = self
             .store
-            .mongo
-            .deadline("a checkpoint save", keep.into_future());
+            .ask_with(needed, "a checkpoint save", keep.into_future());
         keep.await.map(|_| ())
     }
 
     /// Whether `before` was still there.
     async fn swap(&self, before: &Record, after: &Record) -> Result<bool, mongo::Error> {
-        let (mongo, collection) = (&self.store.mongo, &self.store.collection);
         let revision = before.field("revision").cloned().unwrap_or(Bson::Null);
         let present = doc! { "_id": self.pipeline(), "revision": revision };
         match (&before.0, after.stamped(before, self.pipeline())) {
             (None, None) => Ok(true),
             (None, Some(next)) => self.store.insert(next).await,
             (Some(_), Some(next)) => self.store.replace(present, next).await,
-            (Some(_), None) => {
-                let delete = collection
-                    .delete_one(present)
-                    .write_concern(WriteConcern::majority());
-                let deleted = mongo.deadline("a checkpoint save", delete.into_future());
-                let deleted = deleted.await?;
-                Ok(deleted.deleted_count == 1)
-            }
+            (Some(_), None) => Ok(self.store.delete(present).await? == 1),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Why a checkpoint cannot be used.
 
-use super::VERSION_WITH_SNAPSHOT;
-use crate::{mongo, retry::Disposition};
+use super::VERSION_DIVIDED;
+use crate::{mongo, retry::Disposition, share::Share};
 
 /// Why a checkpoint could not be loaded or saved.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// Written by a newer release.
     #[error(
-        "the checkpoint {name} has format version {found}, this release reads up to {VERSION_WITH_SNAPSHOT}"
+        "the checkpoint {name} has format version {found}, this release reads up to {VERSION_DIVIDED}"
     )]
     Newer {
         /// Collection and `_id`.
@@ -58,10 +58,12 @@ pub enum Error {
         wanted: u16,
     },
     /// A snapshot has not ended.
-    #[error("a snapshot of the checkpoint {name} is under way")]
+    #[error("a snapshot of {} is under way", whose(pipeline, *share))]
     SnapshotUnderWay {
-        /// Collection and `_id`.
-        name: String,
+        /// Name of the pipeline.
+        pipeline: String,
+        /// The share that takes it, if it is one.
+        share: Option<Share>,
     },
     /// Another process wrote it meanwhile.
     #[error("the checkpoint {name} was written by another engine")]
@@ -94,4 +96,10 @@ impl Error {
             | Self::Taken { .. } => Disposition::Halt,
         }
     }
+}
+
+/// A pipeline or its share, in words.
+pub(crate) fn whose(pipeline: &str, share: Option<Share>) -> String {
+    let share = share.map(|share| format!("the share {share} of "));
+    format!("{}the pipeline `{pipeline}`", share.unwrap_or_default())
 }

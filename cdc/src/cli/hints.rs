@@ -238,11 +238,13 @@ impl Hint for checkpoint::Error {
             Self::Mongo { source, .. } => return source.hint(),
             Self::Newer { .. } => Some(
                 "run the release that wrote it; or, to start afresh from now and lose what happened since, \
-                 delete that document or choose another CDC_PIPELINE",
+                 delete that document (of a divided pipeline its own and those of all shares) or choose another \
+                 CDC_PIPELINE",
             ),
             Self::Unreadable { .. } => Some(
                 "restore it from a backup; or, to start afresh from now and lose what happened since, \
-                 delete that document or choose another CDC_PIPELINE",
+                 delete that document (of a divided pipeline its own and those of all shares) or choose another \
+                 CDC_PIPELINE",
             ),
             Self::OtherDatabase { .. } => Some(
                 "give this engine a CDC_PIPELINE of its own, or correct MONGO_DATABASE_NAME; the checkpoint was left as \

@@ -54,6 +54,13 @@ impl Privilege {
         }
     }
 
+    /// What it takes to load, save and delete a document of a collection.
+    pub fn to_change(database: &str, collection: &'static str) -> Self {
+        let mut all = Self::to_save(database, collection);
+        all.actions.push("remove");
+        all
+    }
+
     /// What of it is not among the privileges in the server's answer to `connectionStatus`; none where all is.
     pub(super) fn missing(&self, status: &Document) -> Option<Self> {
         let held = list(status, "authenticatedUserPrivileges");

@@ -176,3 +176,32 @@ async fn an_engine_works_without_the_privilege_for_snapshots_which_asking_for_on
         check(&status.finish().await, 0, &[]);
     }
 }
+
+/// Where nothing has to be deleted no privilege for that is needed, and where one is missing nothing is written.
+#[tokio::test]
+async fn a_pipeline_is_divided_with_the_documented_role_and_divided_anew_with_one_more_privilege() {
+    let guarded = Guarded::start("divider").await;
+    let scenario = &guarded.scenario;
+    guarded.works(0..10).await;
+    let divide = async |count: &'static str| {
+        let divide = ["checkpoint", "divide", count, "--yes"];
+        Engine::spawn(&divide, scenario.given()).finish().await
+    };
+    let names = async || {
+        let checkpoints = scenario.mongo.database("cdc");
+        let checkpoints = checkpoints.collection::<Document>("checkpoints");
+        let mut names = checkpoints.distinct("_id", doc! {}).await.unwrap();
+        names.sort_by_key(ToString::to_string);
+        names
+    };
+    check(&divide("2").await, 0, &[]);
+    let of_two = names().await;
+    assert_eq!(of_two.len(), 3);
+    let finished = divide("3").await;
+    let error = "user `cdc` is not authorized for remove on `cdc.checkpoints`";
+    check(&finished, 1, &[error]);
+    assert_eq!(names().await, of_two);
+    guarded.paste(hinted(&finished)).await;
+    check(&divide("3").await, 0, &[]);
+    assert_eq!(names().await.len(), 4);
+}

@@ -225,8 +225,8 @@ async fn an_exchange_that_is_not_there_is_named() {
 async fn a_checkpoint_that_cannot_be_read_stops_the_engine_and_stays() {
     for (document, parts) in [
         (
-            doc! { "version": 3, "revision": 1_i64 },
-            ["format version 3", "run the release that wrote it"],
+            doc! { "version": 4, "revision": 1_i64 },
+            ["format version 4", "run the release that wrote it"],
         ),
         (
             doc! { "version": "1", "revision": 1_i64 },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bson::{Bson, Timestamp, doc, oid::ObjectId};
+use bson::{Bson, Document, Timestamp, doc, oid::ObjectId};
 
 use crate::{
     catching_up::alone,
@@ -271,6 +271,36 @@ async fn a_snapshot_of_shares_has_every_document_once() {
     stop(engines).await;
 }
 
+#[tokio::test]
+async fn what_a_newer_release_wrote_of_a_division_is_refused_and_a_snapshots_share_is_named() {
+    let mut scenario = divided("share_versions").await;
+    scenario.was_divided().await;
+    let divide = ["checkpoint", "divide", "3", "--yes"];
+    scenario.tamper(".1of2", doc! { "version": 2 }).await;
+    let whose = format!(
+        "a snapshot of the share 1/2 of the pipeline `{}` is under way",
+        scenario.name
+    );
+    ask(&scenario, &divide).await.check(1, &[&whose]);
+    scenario.set("CDC_SHARE", "1/2");
+    let set = ["checkpoint", "set", "--now", "--yes"];
+    ask(&scenario, &set).await.check(1, &[&whose]);
+    scenario.unset("CDC_SHARE");
+    scenario.tamper(".1of2", doc! { "version": 4 }).await;
+    let newer = ["1of2", "has format version 4, this release reads up to 3"];
+    ask(&scenario, &divide).await.check(1, &newer);
+    scenario.tamper(".1of2", doc! { "version": 1 }).await;
+
+    scenario.tamper("", doc! { "version": 4 }).await;
+    let newer = [
+        &format!("`_id: \"{}\"`", scenario.name),
+        "has format version 4, this release reads up to 3",
+    ];
+    ask(&scenario, &divide).await.check(1, &newer);
+    let finished = share(&mut scenario, 0, 2).spawn().finish().await;
+    check(&finished, 1, &newer);
+}
+
 /// A share among whose changes hardly any is of its own learns how far it has come, from single changes of others that it
 /// does not publish.
 #[tokio::test]
@@ -313,8 +343,25 @@ async fn a_long_way_of_other_shares_changes_is_read_in_steps_and_none_is_publish
 impl Scenario {
     /// The position of a share, by its cluster time.
     async fn time_of(&self, share: &str) -> Timestamp {
+        time_of(&self.checkpoint_of(share).await.unwrap())
+    }
+
+    async fn checkpoint_of(&self, share: &str) -> Option<Document> {
         let id = doc! { "_id": format!("{}.{share}", self.name) };
-        let found = self.checkpoints().find_one(id).await.unwrap();
-        time_of(&found.unwrap())
+        self.checkpoints().find_one(id).await.unwrap()
+    }
+
+    /// Changes the document of a share, or, without its name, of the pipeline.
+    async fn tamper(&self, share: &str, change: Document) {
+        let name = [&self.name, share].concat();
+        let checkpoints = self.checkpoints();
+        let change = checkpoints.update_one(doc! { "_id": name }, doc! { "$set": change });
+        assert_eq!(change.await.unwrap().matched_count, 1);
+    }
+
+    /// The engines of two shares have begun and ended.
+    async fn was_divided(&mut self) {
+        stop(start(self, 2).await).await;
+        self.unset("CDC_SHARE");
     }
 }

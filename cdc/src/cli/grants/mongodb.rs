@@ -66,7 +66,7 @@ fn role(privilege: &Privilege) -> Value {
     let writes = privilege
         .actions
         .iter()
-        .any(|action| matches!(*action, "insert" | "update"));
+        .any(|action| matches!(*action, "insert" | "update" | "remove"));
     match (writes, privilege.database.as_str()) {
         // The role that reads every database is one of `admin`.
         (false, "") => json!({ "role": "readAnyDatabase", "db": "admin" }),
@@ -108,5 +108,12 @@ mod tests {
         let expected = r#"db.getSiblingDB("admin").runCommand({"grantRolesToUser":"ada","roles":[{"db":"games","role":"read"},{"db":"cdc","role":"readWrite"}]})"#;
         assert_eq!(command(&grantee("readWrite", "other"), &missing), expected);
         assert_eq!(command(&grantee("cdc", "other"), &missing), expected);
+        let mut missing = Privilege::to_change("cdc", "checkpoints");
+        missing.actions = vec!["remove"];
+        let expected = r#"db.getSiblingDB("admin").runCommand({"grantRolesToUser":"ada","roles":[{"db":"cdc","role":"readWrite"}]})"#;
+        assert_eq!(
+            command(&grantee("readWrite", "other"), &[missing]),
+            expected
+        );
     }
 }

@@ -112,8 +112,8 @@ async fn a_checkpoint_that_is_of_no_use_is_found() {
     };
     for (planted, why, mend) in [
         (
-            doc! { "version": 3 },
-            "format version 3",
+            doc! { "version": 4 },
+            "format version 4",
             "run the release that wrote it",
         ),
         (
