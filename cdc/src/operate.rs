@@ -49,6 +49,16 @@ pub enum Error {
     /// The checkpoints are those of its shares.
     #[error("the pipeline `{0}` is divided into {1} shares, each with a checkpoint of its own")]
     IsDivided(String, u16),
+    /// One checkpoint says nothing of where all shares are.
+    #[error(
+        "the pipeline `{0}` is divided into shares, so no one checkpoint is where all of it is"
+    )]
+    CopyOfShares(String),
+    /// Without its checkpoint a share would begin where the shares began, which is no fresh start.
+    #[error(
+        "the checkpoint `{0}` is a share's, which would begin where the shares of its pipeline began"
+    )]
+    ClearOfShare(String),
     /// There is nothing to change.
     #[error("the pipeline `{0}` has no checkpoint")]
     NoCheckpoint(String),

@@ -148,6 +148,13 @@ impl Hint for operate::Error {
             ),
             Self::Replaying(_) => Some("wait for its end, or choose another --queue"),
             Self::IsDivided(..) => Some("set CDC_SHARE to the share's i/N"),
+            Self::CopyOfShares(_) => Some(
+                "make it whole, copy it and divide both: cdc checkpoint divide 1; or give the other pipeline a place of its \
+                 own: cdc checkpoint set",
+            ),
+            Self::ClearOfShare(_) => {
+                Some("`cdc checkpoint set --now` lets the share go on with the next change")
+            }
             Self::NoCheckpoint(_) => {
                 Some("is CDC_PIPELINE its name, and CDC_CHECKPOINT_DATABASE its place?")
             }

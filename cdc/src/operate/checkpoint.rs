@@ -107,6 +107,9 @@ impl Editing {
                 let scope = &self.config.source.scope;
                 before.moved(&start.find(&self.mongo, scope).await?)
             }
+            Edit::Clear if self.config.checkpoint.division.is_some() => {
+                return Err(Error::ClearOfShare(self.pipeline.clone()));
+            }
             Edit::Clear if before.0.is_none() => {
                 return Err(Error::NoCheckpoint(self.pipeline.clone()));
             }
@@ -136,11 +139,19 @@ impl Editing {
 
     /// The checkpoint of another pipeline.
     async fn of(&self, pipeline: &str) -> Result<Record, Error> {
+        if let Some(division) = &self.config.checkpoint.division {
+            return Err(Error::CopyOfShares(division.pipeline.clone()));
+        }
         let place = Place {
             pipeline: pipeline.to_owned(),
             ..self.config.checkpoint.clone()
         };
-        let record = Editor::new(&self.mongo, place).read().await?;
+        let editor = Editor::new(&self.mongo, place);
+        let record = editor.read().await?;
+        editor.check(&record)?;
+        if 1 < record.shares() {
+            return Err(Error::CopyOfShares(pipeline.to_owned()));
+        }
         match record.position() {
             Ok(Some(_)) => Ok(record),
             Ok(None) => Err(Error::NoCheckpoint(pipeline.to_owned())),

@@ -272,6 +272,36 @@ async fn a_snapshot_of_shares_has_every_document_once() {
 }
 
 #[tokio::test]
+async fn a_share_is_not_cleared_and_a_divided_pipeline_is_not_copied() {
+    let mut scenario = divided("share_edit").await;
+    scenario.was_divided().await;
+    let other = format!("{}_2", scenario.name);
+    let copy = ["checkpoint", "copy", &other, "--yes"];
+    let reason = ["is divided into shares", "cdc checkpoint divide 1"];
+    ask(&scenario, &copy).await.check(1, &reason);
+    let of_share = format!("{other}.0of2");
+    let target = ["checkpoint", "copy", &of_share, "--yes"];
+    ask(&scenario, &target)
+        .await
+        .check(64, &["is not the name of another pipeline"]);
+    scenario.set("CDC_SHARE", "0/2");
+    ask(&scenario, &copy).await.check(1, &reason);
+    let before = scenario.checkpoint_of("0of2").await;
+    let clear = ask(&scenario, &["checkpoint", "clear", "--yes"]).await;
+    clear.check(
+        1,
+        &["would begin where the shares", "`cdc checkpoint set --now`"],
+    );
+    assert_eq!(scenario.checkpoint_of("0of2").await, before);
+    let copied = doc! { "_id": other };
+    assert_eq!(scenario.checkpoints().find_one(copied).await.unwrap(), None);
+    // What the hint says works.
+    let set = ask(&scenario, &["checkpoint", "set", "--now", "--yes"]).await;
+    set.check(0, &[]);
+    assert_ne!(scenario.checkpoint_of("0of2").await, before);
+}
+
+#[tokio::test]
 async fn what_a_newer_release_wrote_of_a_division_is_refused_and_a_snapshots_share_is_named() {
     let mut scenario = divided("share_versions").await;
     scenario.was_divided().await;
@@ -297,6 +327,9 @@ async fn what_a_newer_release_wrote_of_a_division_is_refused_and_a_snapshots_sha
         "has format version 4, this release reads up to 3",
     ];
     ask(&scenario, &divide).await.check(1, &newer);
+    let other = format!("{}_2", scenario.name);
+    let copy = ["checkpoint", "copy", &other, "--yes"];
+    ask(&scenario, &copy).await.check(1, &newer);
     let finished = share(&mut scenario, 0, 2).spawn().finish().await;
     check(&finished, 1, &newer);
 }

@@ -12,6 +12,7 @@ use cdc::{
     config::{Config, Given, Wish},
     operate::checkpoint::{Edit, Editing, Plan, show},
     retry::chain,
+    share::Share,
     start::rfc3339,
 };
 use clap::{Arg, ArgGroup, ArgMatches, Command as Clap};
@@ -215,7 +216,8 @@ fn asks(name: &str, matches: &ArgMatches) -> Result<bool, Exit> {
 
 fn other(name: Option<&str>, own: &str) -> Result<String, Exit> {
     let name = name.unwrap_or_default();
-    if name.is_empty() || name == own || cdc::lease::PIPELINE_BYTES_MAX < name.len() {
+    let is_a_pipelines = !name.is_empty() && !Share::is_name(name);
+    if !is_a_pipelines || name == own || cdc::lease::PIPELINE_BYTES_MAX < name.len() {
         let text = format!("`{name}` is not the name of another pipeline");
         return Err(Exit::usage(
             text,
@@ -235,6 +237,9 @@ fn describe(pipeline: &str, plan: &Plan) -> String {
             Ordering::Equal => "that is the same moment",
             Ordering::Greater => "what happened in between is not published, unless it was before",
         },
+        (_, None) if Share::is_name(pipeline) => {
+            "the next start begins where the shares of its pipeline began"
+        }
         (_, None) => "the next start begins where CDC_START says",
         (None, Some(_)) => "the next start goes on from there",
     };
