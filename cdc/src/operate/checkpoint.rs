@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     lease::{Contender, Lock},
     mongo::Mongo,
+    share::Share,
     start::Start,
 };
 
@@ -16,6 +17,8 @@ use crate::{
 pub struct Shown {
     /// What is stored.
     pub record: Record,
+    /// What is stored of its shares, where it is divided.
+    pub shares: Vec<(Share, Record)>,
     /// What a change by hand replaced last; an error where the user may not read that, which no engine needs.
     pub former: Result<Option<Former>, Error>,
     /// The cluster's time.
@@ -61,8 +64,10 @@ pub struct Editing {
 pub async fn show(config: &Config) -> Result<Shown, Error> {
     let mongo = connect(config).await?;
     let editor = Editor::new(&mongo, config.checkpoint.clone());
+    let record = editor.read().await?;
     Ok(Shown {
-        record: editor.read().await?,
+        shares: editor.shares(&record).await?,
+        record,
         former: editor.former().await.map_err(Error::from),
         now: mongo.preflight().await?,
     })

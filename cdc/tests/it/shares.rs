@@ -272,6 +272,65 @@ async fn a_snapshot_of_shares_has_every_document_once() {
 }
 
 #[tokio::test]
+async fn a_divided_pipeline_shows_where_each_share_is_and_whether_an_engine_has_it() {
+    let mut scenario = divided("share_status").await;
+    let mut engines = start(&mut scenario, 2).await;
+    scenario.unset("CDC_SHARE");
+    // Where the shares began, long ago by now.
+    let begin = Timestamp {
+        time: 1_000,
+        increment: 1,
+    };
+    scenario
+        .tamper(
+            "",
+            doc! { "resume_token": Bson::Null, "cluster_time": begin },
+        )
+        .await;
+    check(&engines.remove(1).stop().await, 0, &[]);
+    let status = ask(&scenario, &["status", "--json"]).await.json();
+    assert!(status["lag_seconds"].as_u64().unwrap() < 60, "{status}");
+    assert!(status["headroom_seconds"].as_i64().unwrap() > 0, "{status}");
+    assert_eq!(status["checkpoint"], serde_json::Value::Null);
+    assert_eq!(status["has_leader"], false);
+    let shares = status["shares"].as_array().unwrap();
+    let names: Vec<_> = shares.iter().map(|share| &share["share"]).collect();
+    assert_eq!(names, ["0/2", "1/2"]);
+    let led: Vec<_> = shares.iter().map(|share| &share["has_leader"]).collect();
+    assert_eq!(led, [true, false]);
+    assert!(shares[1]["lag_seconds"].as_u64().unwrap() < 60, "{status}");
+    let words = ask(&scenario, &["status"]).await.output;
+    for part in [
+        "that of each of its 2 shares",
+        "share 0/2   a",
+        ", one engine publishes\n",
+        ", no engine\n",
+        "1 of 2 shares have one that publishes",
+    ] {
+        assert!(words.contains(part), "no `{part}` in:\n{words}");
+    }
+    // One that has not begun begins where all of them did.
+    let id = doc! { "_id": format!("{}.1of2", scenario.name) };
+    scenario.checkpoints().delete_one(id).await.unwrap();
+    let shown = ask(&scenario, &["checkpoint", "show"]).await.output;
+    for part in [
+        "divided     into 2 shares",
+        "share 0/2   a",
+        "share 1/2   not begun, begins at 1970",
+    ] {
+        assert!(shown.contains(part), "no `{part}` in:\n{shown}");
+    }
+    let shown = ask(&scenario, &["checkpoint", "show", "--json"])
+        .await
+        .json();
+    assert_eq!(shown["checkpoint"], serde_json::Value::Null);
+    let of = |index: usize| &shown["shares"][index]["checkpoint"];
+    assert!(of(0)["cluster_time"].is_string(), "{shown}");
+    assert_eq!(*of(1), serde_json::Value::Null);
+    stop(engines).await;
+}
+
+#[tokio::test]
 async fn a_share_is_not_cleared_and_a_divided_pipeline_is_not_copied() {
     let mut scenario = divided("share_edit").await;
     scenario.was_divided().await;

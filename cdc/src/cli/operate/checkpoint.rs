@@ -92,7 +92,8 @@ pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
 fn print_checkpoint(config: &Config, as_json: bool) -> Result<(), Exit> {
     let pipeline = &config.checkpoint.pipeline;
     let found = finish(show(config))?;
-    let position = found.record.position().ok().flatten();
+    let own = Some(&found.record).filter(|_| found.shares.is_empty());
+    let position = own.and_then(|record| record.position().ok().flatten());
     let time = position.and_then(|position| position.cluster_time());
     let age = time.map(|time| shown::seconds_between(time, found.now).max(0));
     let former = found.former.as_ref().ok().and_then(Option::as_ref);
@@ -103,13 +104,31 @@ fn print_checkpoint(config: &Config, as_json: bool) -> Result<(), Exit> {
                 "replaced_at": former.replaced_at.map(rfc3339),
             })
         });
-        let checkpoint = shown::record_json(&found.record);
-        let all = json!({ "pipeline": pipeline, "checkpoint": checkpoint, "age_seconds": age, "former": former });
+        let shares = found.shares.iter().map(|(share, record)| {
+            json!({ "share": share.to_string(), "checkpoint": shown::record_json(record) })
+        });
+        let shares: Vec<_> = shares.collect();
+        let checkpoint = own.map(shown::record_json);
+        let all = json!({
+            "pipeline": pipeline, "checkpoint": checkpoint, "age_seconds": age, "shares": shares, "former": former
+        });
         print(&all.to_string());
         return Ok(());
     }
     print(&shown::line("pipeline", pipeline));
-    print(&shown::line("position", shown::record(&found.record)));
+    if found.shares.is_empty() {
+        print(&shown::line("position", shown::record(&found.record)));
+    } else {
+        let text = format!(
+            "into {} shares, each with a checkpoint of its own (CDC_SHARE)",
+            found.shares.len()
+        );
+        print(&shown::line("divided", text));
+    }
+    for (share, record) in &found.shares {
+        let position = shown::share(record, &found.record);
+        print(&shown::line(&format!("share {share}"), position));
+    }
     if let Some(age) = age {
         print(&shown::line("age", shown::duration(age)));
     }

@@ -30,6 +30,14 @@ pub(super) fn record(record: &Record) -> String {
     }
 }
 
+/// A share's checkpoint in words, beside the document of the pipeline that is divided.
+pub(super) fn share(own: &Record, pipeline: &Record) -> String {
+    match own.0 {
+        Some(_) => record(own),
+        None => format!("not begun, begins {}", record(pipeline)),
+    }
+}
+
 /// A checkpoint for programs, null where there is none.
 pub(super) fn record_json(record: &Record) -> Value {
     let Some(document) = &record.0 else {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use cdc::{
+    checkpoint::Record,
     config::{Config, Given},
     operate::{
         Error,
@@ -13,6 +14,7 @@ use cdc::{
     },
     position::time_text,
     retry::chain,
+    share::Share,
     start::{moment, wall_time},
 };
 use clap::{ArgMatches, Command as Clap};
@@ -69,7 +71,12 @@ pub(super) fn run(given: &Given, matches: &ArgMatches) -> Result<(), Exit> {
 fn in_words(config: &Config, status: &Status) -> Vec<String> {
     let mut lines = vec![shown::line("pipeline", &config.checkpoint.pipeline)];
     match &status.source {
-        Ok(source) => lines.extend(source_words(source)),
+        Ok(source) => {
+            lines.extend(source_words(source));
+            let led = status.target.as_ref().ok();
+            let led = led.map_or(&[][..], |target| &target.led);
+            lines.extend(share_words(source, led));
+        }
         Err(error) => lines.push(shown::line("mongodb", chain(error))),
     }
     match &status.target {
@@ -80,11 +87,10 @@ fn in_words(config: &Config, status: &Status) -> Vec<String> {
 }
 
 fn source_words(source: &SourceStatus) -> [String; 3] {
-    let document = source.record.0.as_ref();
-    let saved = document.and_then(|document| document.get_datetime("saved_at").ok());
-    let saved = saved.map_or_else(String::new, |time| {
-        format!(", saved {} ago", shown::duration(shown::age(*time)))
-    });
+    let position = match source.shares.len() {
+        0 => shown::record(&source.record) + &saved(&source.record),
+        count => format!("that of each of its {count} shares"),
+    };
     let lag = source
         .lag_seconds()
         .map(|seconds| shown::duration(seconds.into()));
@@ -104,17 +110,46 @@ fn source_words(source: &SourceStatus) -> [String; 3] {
         Err(error) => format!("unknown: {}", chain(error)),
     };
     [
-        shown::line("position", shown::record(&source.record) + &saved),
+        shown::line("position", position),
         shown::line("lag", lag.unwrap_or_else(|| "unknown".to_owned())),
         shown::line("oplog", oplog),
     ]
 }
 
+fn saved(record: &Record) -> String {
+    let document = record.0.as_ref();
+    let saved = document.and_then(|document| document.get_datetime("saved_at").ok());
+    saved.map_or_else(String::new, |time| {
+        format!(", saved {} ago", shown::duration(shown::age(*time)))
+    })
+}
+
+/// A line for each share: its position, its lag, and whether an engine has it.
+fn share_words(source: &SourceStatus, led: &[(Share, bool)]) -> Vec<String> {
+    let line = |(share, record): &(Share, Record)| {
+        let lag = source.lag_of(record);
+        let lag = lag.map_or_else(String::new, |lag| {
+            format!(", lag {}", shown::duration(lag.into()))
+        });
+        let engine = match led.iter().find(|(one, _)| one == share) {
+            Some((_, true)) => ", one engine publishes",
+            Some((_, false)) => ", no engine",
+            None => "",
+        };
+        let position = shown::share(record, &source.record) + &saved(record);
+        shown::line(&format!("share {share}"), position + &lag + engine)
+    };
+    source.shares.iter().map(line).collect()
+}
+
 fn target_words(target: &TargetStatus) -> Vec<String> {
-    let engine = if target.has_leader {
-        "one publishes (the lock is held); who stands by, the broker does not tell"
-    } else {
-        "none (the lock is free)"
+    let led = target.led.iter().filter(|(_, is_led)| *is_led).count();
+    let engine = match target.led.len() {
+        0 if target.has_leader => {
+            "one publishes (the lock is held); who stands by, the broker does not tell".to_owned()
+        }
+        0 => "none (the lock is free)".to_owned(),
+        count => format!("{led} of {count} shares have one that publishes"),
     };
     let exchange = target.exchange.as_ref();
     let exchange = exchange.map(|exchange| shown::line("exchange", exchange));
@@ -144,9 +179,11 @@ fn in_json(config: &Config, status: &Status) -> Value {
         });
         queues.collect::<Vec<_>>()
     });
+    let own = source.filter(|source| source.shares.is_empty());
     json!({
         "pipeline": config.checkpoint.pipeline,
-        "checkpoint": source.map(|source| shown::record_json(&source.record)),
+        "checkpoint": own.map(|source| shown::record_json(&source.record)),
+        "shares": source.map(|source| shares_json(source, target)),
         "now": source.map(|source| moment(source.now)),
         "lag_seconds": source.and_then(SourceStatus::lag_seconds),
         "oplog": oplog.map(|oplog| json!({ "first": time_text(oplog.first), "last": time_text(oplog.last) })),
@@ -160,4 +197,21 @@ fn in_json(config: &Config, status: &Status) -> Value {
             "rabbitmq": fault(status.target.as_ref().err()),
         },
     })
+}
+
+fn shares_json(source: &SourceStatus, target: Option<&TargetStatus>) -> Vec<Value> {
+    let has_leader = |share: &Share| {
+        let led = target.and_then(|target| target.led.iter().find(|(one, _)| one == share));
+        led.map(|(_, is_led)| *is_led)
+    };
+    let one = |(share, record): &(Share, Record)| {
+        json!({
+            "share": share.to_string(),
+            "checkpoint": shown::record_json(record),
+            "lag_seconds": source.lag_of(record),
+            "headroom_seconds": source.headroom_of(record),
+            "has_leader": has_leader(share),
+        })
+    };
+    source.shares.iter().map(one).collect()
 }
