@@ -59,6 +59,14 @@ pub enum Error {
         "the checkpoint `{0}` is a share's, which would begin where the shares of its pipeline began"
     )]
     ClearOfShare(String),
+    /// A snapshot that was asked for would never be taken.
+    #[error("the snapshot `{run}` of {of} is not over")]
+    SnapshotAsked {
+        /// Its name.
+        run: String,
+        /// The pipeline, or the share.
+        of: String,
+    },
     /// There is nothing to change.
     #[error("the pipeline `{0}` has no checkpoint")]
     NoCheckpoint(String),

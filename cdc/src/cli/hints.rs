@@ -155,6 +155,9 @@ impl Hint for operate::Error {
             Self::ClearOfShare(_) => {
                 Some("`cdc checkpoint set --now` lets the share go on with the next change")
             }
+            Self::SnapshotAsked { .. } => Some(
+                "start the engines and wait for its end, or let it not be taken: cdc snapshot cancel",
+            ),
             Self::NoCheckpoint(_) => {
                 Some("is CDC_PIPELINE its name, and CDC_CHECKPOINT_DATABASE its place?")
             }

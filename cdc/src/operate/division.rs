@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{Error, connect};
 use crate::{
-    checkpoint::{Config as Place, Divided, Divider},
+    checkpoint::{Config as Place, Divided, Divider, whose},
     config::Config,
     lease::{Contender, Lock},
+    mongo::Mongo,
     rabbitmq::Broker,
     share::Share,
+    snapshot::requests::{Requests, Wanted},
 };
 
 /// A division under way. No engine of the pipeline, nor of any share, can start before it has ended.
@@ -25,7 +27,8 @@ impl Dividing {
     /// Takes the locks of the pipeline of `config`, of its shares, and of those that it shall have.
     ///
     /// # Errors
-    /// [`Error::Running`] while an engine runs; [`Error::NoCheckpoint`] where there is nothing to divide.
+    /// [`Error::Running`] while an engine runs; [`Error::NoCheckpoint`] where there is nothing to divide;
+    /// [`Error::SnapshotAsked`] where a snapshot waits that no engine would take afterwards.
     pub async fn begin(config: &Config, into: u16) -> Result<Self, Error> {
         let mongo = connect(config).await?;
         let division = config.checkpoint.division.as_ref();
@@ -35,6 +38,7 @@ impl Dividing {
             division: None,
             ..config.checkpoint.clone()
         };
+        let database = place.database.clone();
         let store = Divider::new(&mongo, place);
         let none = || Error::NoCheckpoint(pipeline.clone());
         let count = store.read().await?.ok_or_else(none)?.count;
@@ -44,6 +48,7 @@ impl Dividing {
         if divided.count != count {
             return Err(Error::Running(pipeline.clone()));
         }
+        no_snapshot_waits(&mongo, &database, pipeline, count).await?;
         Ok(Self {
             divider: store,
             divided,
@@ -72,6 +77,30 @@ fn names(pipeline: &str, count: u16, into: u16) -> BTreeSet<String> {
     let shares = Share::all(count).chain(Share::all(into));
     let shares = shares.map(|share| share.name(pipeline));
     shares.chain([pipeline.to_owned()]).collect()
+}
+
+/// A request is one of the pipeline or of a share, and only an engine of that one takes it. What is to be cancelled needs
+/// none.
+async fn no_snapshot_waits(
+    mongo: &Mongo,
+    database: &str,
+    pipeline: &str,
+    count: u16,
+) -> Result<(), Error> {
+    for share in std::iter::once(None).chain(Share::all(count).map(Some)) {
+        let name = share.map_or_else(|| pipeline.to_owned(), |share| share.name(pipeline));
+        let requests = Requests::new(mongo, database, &name);
+        let active = match requests.active().await {
+            // Whoever may not read requests has made none.
+            Err(error) if error.is_denied() => return Ok(()),
+            active => active?,
+        };
+        if let Some(open) = active.into_iter().find(|one| one.wanted != Wanted::Cancel) {
+            let of = whose(pipeline, share);
+            return Err(Error::SnapshotAsked { run: open.run, of });
+        }
+    }
+    Ok(())
 }
 
 async fn take(broker: &Broker, names: &BTreeSet<String>) -> Result<Vec<Contender>, Error> {

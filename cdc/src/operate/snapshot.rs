@@ -8,9 +8,11 @@ use bson::doc;
 pub use self::standing::{Look, Progress, Run, Standing};
 use super::{Error, connect};
 use crate::{
+    checkpoint::Editor,
     config::Config,
     mongo::Mongo,
-    snapshot::requests::{Request, Requests, Wanted},
+    share::Share,
+    snapshot::requests::{Error as RequestError, Request, Requests, Wanted},
     source::{Choice, Existing, Scope, Unmet},
 };
 
@@ -61,7 +63,11 @@ pub struct Accepted {
     pub left_out: Vec<(String, String)>,
 }
 
-/// Asks for a snapshot, once everything that can be known of it is as it should be.
+/// Requests that an engine takes, and the share that it is of, where the pipeline is divided.
+type Place = (Option<Share>, Requests);
+
+/// Asks for a snapshot, once everything that can be known of it is as it should be. Of a pipeline that is divided each share
+/// takes its part, under the same name.
 ///
 /// # Errors
 /// A [`Refusal`], or there was a run of this name.
@@ -79,7 +85,19 @@ pub async fn start(config: &Config, request: Request) -> Result<Accepted, Error>
     if collections.is_empty() {
         return Err(Refusal::Nothing(scope.databases.to_string()).into());
     }
-    requests(&mongo, config).submit(&request).await?;
+    let places = places(&mongo, config).await?;
+    if 1 < places.len() {
+        // None is asked for where one of them cannot be.
+        for (_, requests) in &places {
+            if let Some(present) = requests.get(&request.run).await? {
+                let (run, state) = (request.run, present.state);
+                return Err(RequestError::Exists { run, state }.into());
+            }
+        }
+    }
+    for (_, requests) in &places {
+        requests.submit(&request).await?;
+    }
     Ok(Accepted {
         request,
         collections,
@@ -87,29 +105,51 @@ pub async fn start(config: &Config, request: Request) -> Result<Accepted, Error>
     })
 }
 
-/// Says what shall become of the run of this name, or of the only one that is not over. Returns its name.
+/// Says what shall become of the run of this name, or of the only one that is not over, in every share that has not ended
+/// it. Returns its name.
 ///
 /// # Errors
 /// There is no such run, or it is over.
 pub async fn want(config: &Config, run: Option<&str>, wanted: Wanted) -> Result<String, Error> {
     let mongo = connect(config).await?;
-    let requests = requests(&mongo, config);
+    let places = places(&mongo, config).await?;
     let run = match run {
         Some(run) => run.to_owned(),
-        None => only(requests.active().await?, config)?,
+        None => only(&places, config).await?,
     };
-    requests.set_wanted(&run, wanted).await?;
-    Ok(run)
+    let mut refusal = None;
+    let mut is_done = false;
+    for (_, requests) in &places {
+        match requests.set_wanted(&run, wanted).await {
+            Ok(()) => is_done = true,
+            // Another share may not be so far.
+            Err(
+                error @ (RequestError::NotThere { .. }
+                | RequestError::Ended { .. }
+                | RequestError::Cancelled { .. }),
+            ) => refusal = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match refusal {
+        Some(refusal) if !is_done => Err(refusal.into()),
+        _ => Ok(run),
+    }
 }
 
-fn only(mut active: Vec<Request>, config: &Config) -> Result<String, Refusal> {
-    match active.len() {
-        0 => Err(Refusal::NoRun(config.checkpoint.pipeline.clone())),
-        1 => Ok(active.remove(0).run),
-        _ => {
-            let names = active.into_iter().map(|request| request.run);
-            Err(Refusal::Several(names.collect()))
+async fn only(places: &[Place], config: &Config) -> Result<String, Error> {
+    let mut names: Vec<String> = Vec::new();
+    for (_, requests) in places {
+        for request in requests.active().await? {
+            if !names.contains(&request.run) {
+                names.push(request.run);
+            }
         }
+    }
+    match names.len() {
+        0 => Err(Refusal::NoRun(config.checkpoint.pipeline.clone()).into()),
+        1 => Ok(names.remove(0)),
+        _ => Err(Refusal::Several(names).into()),
     }
 }
 
@@ -150,7 +190,18 @@ fn is_named(scope: &Scope, request: &Request, one: &Existing) -> bool {
         .any(|name| scope.choose(one, Some(std::slice::from_ref(name))).is_ok())
 }
 
-fn requests(mongo: &Mongo, config: &Config) -> Requests {
+/// Where engines look for requests: under the name of the settings, or, where the pipeline is divided, under that of each
+/// share.
+async fn places(mongo: &Mongo, config: &Config) -> Result<Vec<Place>, Error> {
     let place = &config.checkpoint;
-    Requests::new(mongo, &place.database, &place.pipeline)
+    let requests = |name: &str| Requests::new(mongo, &place.database, name);
+    let record = Editor::new(mongo, place.clone()).read().await?;
+    let shares = Share::all(record.shares());
+    let shares = shares.map(|share| (Some(share), requests(&share.name(&place.pipeline))));
+    let places: Vec<Place> = shares.collect();
+    Ok(if places.is_empty() {
+        vec![(None, requests(&place.pipeline))]
+    } else {
+        places
+    })
 }

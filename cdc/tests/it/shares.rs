@@ -361,6 +361,75 @@ async fn a_share_is_not_cleared_and_a_divided_pipeline_is_not_copied() {
 }
 
 #[tokio::test]
+async fn a_snapshot_of_a_divided_pipeline_is_asked_of_every_share() {
+    let mut scenario = divided("share_requests").await;
+    let engines = start(&mut scenario, 2).await;
+    scenario.unset("CDC_SHARE");
+    let documents = keys().into_iter().map(|key| doc! { "_id": key });
+    scenario
+        .collection("words")
+        .insert_many(documents)
+        .await
+        .unwrap();
+    let start = |name: &'static str| ["snapshot", "start", "--name", name];
+    ask(&scenario, &start("all")).await.check(0, &[]);
+    let watch = ask(&scenario, &["snapshot", "status", "all", "--watch"]).await;
+    watch.check(0, &[]);
+    let status = ask(&scenario, &["snapshot", "status", "--json"]).await;
+    let status = status.json();
+    let runs = status["runs"].as_array().unwrap();
+    let of = |field: &str| -> Vec<_> { runs.iter().map(|run| run[field].clone()).collect() };
+    assert_eq!(of("share"), ["0/2", "1/2"]);
+    assert_eq!(of("state"), ["done", "done"]);
+    let read = of("documents")
+        .into_iter()
+        .map(|count| count.as_u64().unwrap());
+    assert_eq!(read.sum::<u64>(), keys().len() as u64);
+    let words = ask(&scenario, &["snapshot", "status"]).await.output;
+    assert!(words.contains("all  0/2    done"), "{words}");
+    ask(&scenario, &start("all"))
+        .await
+        .check(1, &["there is a snapshot `all` already, which is done"]);
+    ask(&scenario, &["snapshot", "cancel", "all"])
+        .await
+        .check(1, &["the snapshot `all` is over"]);
+    stop(engines).await;
+
+    // No engine of another division would take it.
+    ask(&scenario, &start("later")).await.check(0, &[]);
+    let divide = ["checkpoint", "divide", "3", "--yes"];
+    let whose = format!(
+        "the snapshot `later` of the share 0/2 of the pipeline `{}` is not over",
+        scenario.name
+    );
+    ask(&scenario, &divide)
+        .await
+        .check(1, &[&whose, "cdc snapshot cancel"]);
+    ask(&scenario, &["snapshot", "cancel"]).await.check(0, &[]);
+    ask(&scenario, &divide).await.check(0, &["3 shares"]);
+}
+
+#[tokio::test]
+async fn a_request_of_a_whole_pipeline_is_not_left_behind_by_a_division() {
+    let scenario = divided("whole_request").await;
+    scenario.start().await.stop().await;
+    scenario
+        .collection("words")
+        .insert_one(doc! {})
+        .await
+        .unwrap();
+    let start = ["snapshot", "start", "--name", "all"];
+    ask(&scenario, &start).await.check(0, &[]);
+    let whose = format!(
+        "the snapshot `all` of the pipeline `{}` is not over",
+        scenario.name
+    );
+    ask(&scenario, &["checkpoint", "divide", "2", "--yes"])
+        .await
+        .check(1, &[&whose]);
+}
+
+#[tokio::test]
 async fn what_a_newer_release_wrote_of_a_division_is_refused_and_a_snapshots_share_is_named() {
     let mut scenario = divided("share_versions").await;
     scenario.was_divided().await;

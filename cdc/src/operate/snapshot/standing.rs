@@ -2,20 +2,21 @@
 
 use bson::{Bson, DateTime, Document, Timestamp};
 
-use super::{Error, connect, requests};
+use super::{Error, Place, connect, places};
 use crate::{
-    checkpoint::Editor,
+    checkpoint::{Config as Checkpoint, Editor, Record},
     config::Config,
     mongo::Mongo,
-    snapshot::requests::{Error as RequestError, Request, Requests, State},
+    share::Share,
+    snapshot::requests::{Error as RequestError, Request, State},
 };
 
 /// Asks MongoDB, as often as it is told to.
 #[derive(Debug)]
 pub struct Standing {
     mongo: Mongo,
-    editor: Editor,
-    requests: Requests,
+    checkpoint: Checkpoint,
+    places: Vec<Place>,
 }
 
 /// What it found.
@@ -28,6 +29,8 @@ pub struct Look {
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
+    /// The share that takes it, where the pipeline is divided.
+    pub share: Option<Share>,
     /// What was asked for, and what the engine told last.
     pub request: Request,
     /// How far it is, where it is under way.
@@ -61,8 +64,8 @@ impl Standing {
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let mongo = connect(config).await?;
         Ok(Self {
-            editor: Editor::new(&mongo, config.checkpoint.clone()),
-            requests: requests(&mongo, config),
+            checkpoint: config.checkpoint.clone(),
+            places: places(&mongo, config).await?,
             mongo,
         })
     }
@@ -73,10 +76,17 @@ impl Standing {
     /// MongoDB cannot be used, or there is no such run.
     pub async fn look(&self, name: Option<&str>) -> Result<Look, Error> {
         let now = self.mongo.preflight().await?;
-        let record = self.editor.read().await?.0.unwrap_or_default();
-        let under_way = record.get_document("snapshot");
-        let under_way = under_way.and_then(|all| all.get_document("run")).ok();
-        let mut runs = put_together(self.requests.list().await?, under_way, now);
+        let mut runs = Vec::new();
+        for (share, requests) in &self.places {
+            let record = self.record(*share).await?.0.unwrap_or_default();
+            let under_way = record.get_document("snapshot");
+            let under_way = under_way.and_then(|all| all.get_document("run")).ok();
+            let mut of_place = put_together(requests.list().await?, under_way, now);
+            for run in &mut of_place {
+                run.share = *share;
+            }
+            runs.extend(of_place);
+        }
         if let Some(name) = name {
             runs.retain(|run| run.request.run == name);
             if runs.is_empty() {
@@ -85,6 +95,15 @@ impl Standing {
             }
         }
         Ok(Look { runs })
+    }
+
+    /// The checkpoint of a share, or of the settings.
+    async fn record(&self, share: Option<Share>) -> Result<Record, Error> {
+        let mut place = self.checkpoint.clone();
+        if let Some(share) = share {
+            place.pipeline = share.name(&place.pipeline);
+        }
+        Ok(Editor::new(&self.mongo, place).read().await?)
     }
 }
 
@@ -156,6 +175,7 @@ fn put_together(requests: Vec<Request>, under_way: Option<&Document>, now: Times
 impl From<Request> for Run {
     fn from(request: Request) -> Self {
         Self {
+            share: None,
             request,
             progress: None,
         }

@@ -13,7 +13,16 @@ use super::super::shown::duration;
 
 /// Most names that are told one by one.
 const NAMES_MAX: usize = 5;
-const HEADER: [&str; 6] = ["run", "state", "documents", "rate", "left", "collection"];
+const COLUMNS: usize = 7;
+const HEADER: [&str; COLUMNS] = [
+    "run",
+    "share",
+    "state",
+    "documents",
+    "rate",
+    "left",
+    "collection",
+];
 
 /// Names of collections, or how many they are.
 pub(super) fn collections(names: &[String]) -> String {
@@ -40,7 +49,7 @@ pub(super) fn look(config: &Config, look: &Look, as_json: bool) -> String {
 /// A line for each run, its cells beneath each other, and what else is to be said below it.
 fn table(runs: &[Run]) -> String {
     let rows = std::iter::once(HEADER.map(str::to_owned)).chain(runs.iter().map(cells));
-    let rows: Vec<[String; 6]> = rows.collect();
+    let rows: Vec<[String; COLUMNS]> = rows.collect();
     // A column in which nobody has anything is left out.
     let width = |column: usize| {
         let is_empty = rows.iter().skip(1).all(|row| row[column].is_empty());
@@ -48,7 +57,7 @@ fn table(runs: &[Run]) -> String {
         (!is_empty).then(|| widths.max().unwrap_or(0))
     };
     let widths: Vec<Option<usize>> = (0..HEADER.len()).map(width).collect();
-    let line = |row: &[String; 6]| {
+    let line = |row: &[String; COLUMNS]| {
         let cells = row.iter().zip(&widths);
         let cells: Vec<String> = cells
             .filter_map(|(cell, width)| width.map(|width| format!("{cell:<width$}")))
@@ -63,11 +72,16 @@ fn table(runs: &[Run]) -> String {
     lines.join("\n")
 }
 
-fn cells(run: &Run) -> [String; 6] {
-    let Run { request, progress } = run;
+fn cells(run: &Run) -> [String; COLUMNS] {
+    let Run {
+        share,
+        request,
+        progress,
+    } = run;
     let progress = progress.as_ref();
     [
         request.run.clone(),
+        share.map_or_else(String::new, |share| share.to_string()),
         state(request),
         documents(request, progress),
         progress.map_or_else(String::new, rate),
@@ -91,14 +105,14 @@ pub(super) fn state(request: &Request) -> String {
 /// How many documents, of how many.
 pub(super) fn documents(request: &Request, progress: Option<&Progress>) -> String {
     let count = request.documents;
-    match progress.and_then(|progress| Some((progress, share(progress)?))) {
+    match progress.and_then(|progress| Some((progress, percents(progress)?))) {
         Some((progress, share)) => format!("{count} of {} ({share})", progress.total),
         None => count.to_string(),
     }
 }
 
 /// Whole percents; not the hundredth before the end.
-fn share(progress: &Progress) -> Option<String> {
+fn percents(progress: &Progress) -> Option<String> {
     let share = progress.share()?;
     Some(format!("{:.0} %", (share * 100.0).floor().min(99.0)))
 }
@@ -131,12 +145,17 @@ fn remarks(request: &Request) -> Vec<String> {
 }
 
 fn run_json(run: &Run) -> Value {
-    let Run { request, progress } = run;
+    let Run {
+        share,
+        request,
+        progress,
+    } = run;
     let time = |time: Option<DateTime>| time.map(rfc3339);
     let skipped = request.skipped.iter();
     let skipped = skipped.map(|(name, reason)| json!({ "collection": name, "reason": reason }));
     json!({
         "run": request.run,
+        "share": share.map(|share| share.to_string()),
         "state": request.state.name(),
         "wanted": request.wanted.name(),
         "reason": request.reason,
