@@ -320,6 +320,9 @@ fn publish(
     if streams.is_some() {
         needs = needs.with(&topology.stream_needs());
     }
+    if engine.share.is_some() {
+        needs = needs.of_all_shares(lease::Lock::new(&engine.pipeline).queue());
+    }
     let broker = broker.needing(needs);
     sink::rabbitmq::Config {
         broker: broker.answer_within(engine.confirm_timeout),

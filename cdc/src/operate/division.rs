@@ -42,7 +42,11 @@ impl Dividing {
         let store = Divider::new(&mongo, place);
         let none = || Error::NoCheckpoint(pipeline.clone());
         let count = store.read().await?.ok_or_else(none)?.count;
-        let locks = take(&config.publish.broker, &names(pipeline, count, into)).await?;
+        // The hint for a permission that is missing is for all locks at once.
+        let broker = config.publish.broker.clone();
+        let needs = broker.needs().clone();
+        let broker = broker.needing(needs.of_all_shares(Lock::new(pipeline).queue()));
+        let locks = take(&broker, &names(pipeline, count, into)).await?;
         // An engine may have gone on until the lock was ours.
         let divided = store.read().await?.ok_or_else(none)?;
         if divided.count != count {

@@ -37,6 +37,8 @@ pub enum Resource {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     names: BTreeSet<(Permission, String)>,
+    /// The lock of a pipeline that is divided: what is needed on it, or on that of a share, is needed on all of them.
+    divided: Option<String>,
 }
 
 /// A permission that is missing.
@@ -90,19 +92,47 @@ impl Needs {
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
         self.names.extend(other.names.iter().cloned());
+        self.divided = self.divided.or_else(|| other.divided.clone());
+        self
+    }
+
+    /// What is needed on `lock`, which is a pipeline's, or on that of a share of it, is needed on those of all shares: a
+    /// user whose engines have one each needs all of them.
+    #[must_use]
+    pub fn of_all_shares(mut self, lock: &str) -> Self {
+        self.divided = Some(lock.to_owned());
         self
     }
 
     /// The regular expression for `permission`: all names that are needed, and no others.
     pub fn pattern(&self, permission: Permission) -> String {
         let names = self.names.iter().filter(|(one, _)| *one == permission);
-        let names: Vec<String> = names.map(|(_, name)| escaped(name)).collect();
+        let mut names: Vec<String> = names.map(|(_, name)| self.expression(name)).collect();
+        names.dedup();
         match &names[..] {
             [] => "^$".to_owned(),
             [name] => format!("^{name}$"),
             names => format!("^({})$", names.join("|")),
         }
     }
+
+    fn expression(&self, name: &str) -> String {
+        let divided = self.divided.as_deref().filter(|lock| {
+            let end = name.strip_prefix(*lock);
+            end.is_some_and(|end| end.is_empty() || is_of_share(end))
+        });
+        divided.map_or_else(
+            || escaped(name),
+            |lock| format!(r"{}(\.[0-9]+of[0-9]+)?", escaped(lock)),
+        )
+    }
+}
+
+/// Whether `end` is what the name of a share's lock has behind the pipeline's: `.1of4`.
+fn is_of_share(end: &str) -> bool {
+    let numbers = end.strip_prefix('.').and_then(|end| end.split_once("of"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
+    numbers.is_some_and(|(index, count)| is_number(index) && is_number(count))
 }
 
 /// `text` as a regular expression that matches it and nothing else.

@@ -449,6 +449,44 @@ async fn what_another_command_lacks_is_granted_and_the_engine_keeps_what_it_has(
     }
 }
 
+/// Engines of shares have one user, whose permissions each hint replaces.
+#[tokio::test]
+async fn what_one_share_lacks_is_granted_for_all_of_them() {
+    let broker = Broker::exclusive().await;
+    let mut place = Place::new(MISSING, &broker).await;
+    place.grant_without(None).await;
+    place.works().await;
+    let divide = async |place: &Place<'_>, count: &'static str| {
+        let divide = ["checkpoint", "divide", count, "--yes"];
+        Engine::spawn(&divide, place.scenario.given())
+            .finish()
+            .await
+    };
+    let finished = divide(&place, "2").await;
+    check(&finished, 1, &["lacks the configure permission", ".0of2`"]);
+    broker.control(&words(&command_of(&finished))).await;
+    check(&divide(&place, "2").await, 0, &[]);
+    place.grant_without(None).await;
+    place.scenario.set("CDC_SHARE", "1/2");
+    let finished = place.spawn().finish().await;
+    check(&finished, 1, &["lacks the configure permission", ".1of2`"]);
+    broker.control(&words(&command_of(&finished))).await;
+    let mut engines = Vec::new();
+    for share in ["0/2", "1/2"] {
+        place.scenario.set("CDC_SHARE", share);
+        let mut engine = place.spawn();
+        engine.leads().await;
+        engines.push(engine);
+    }
+    for engine in engines {
+        check(&engine.stop().await, 0, &[]);
+    }
+    check(&divide(&place, "3").await, 0, &[]);
+    place.scenario.unset("CDC_SHARE");
+    check(&divide(&place, "1").await, 0, &[]);
+    place.works().await;
+}
+
 #[tokio::test]
 async fn a_user_without_any_permission_is_granted_all_that_the_engine_needs() {
     let broker = Broker::exclusive().await;

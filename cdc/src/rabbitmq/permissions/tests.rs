@@ -115,3 +115,33 @@ fn patterns_match_the_names_alone() {
     assert_eq!(needs.pattern(Write), r"^amq\.default$");
     assert_eq!(needs.pattern(Read), "^$");
 }
+
+#[test]
+fn the_locks_of_all_shares_have_one_pattern() {
+    let needs = |lock: &str| {
+        Needs::default()
+            .and(Configure, lock)
+            .and(Configure, "orders")
+            .of_all_shares("cdc.lock.a")
+    };
+    let all = r"^(cdc\.lock\.a(\.[0-9]+of[0-9]+)?|orders)$";
+    for lock in ["cdc.lock.a", "cdc.lock.a.3of4"] {
+        assert_eq!(needs(lock).pattern(Configure), all);
+    }
+    // Whichever is denied first, the hint is the same.
+    let denied = Denied {
+        address: String::new(),
+        user: String::new(),
+        vhost: String::new(),
+        resource: queue("cdc.lock.a.0of2"),
+        permissions: vec![Configure],
+        needs: needs("cdc.lock.a"),
+    };
+    assert_eq!(denied.complete().needs.pattern(Configure), all);
+    let other = needs("cdc.lock.a.b").pattern(Configure);
+    assert_eq!(other, r"^(cdc\.lock\.a\.b|orders)$");
+    let added = Needs::default()
+        .and(Read, "cdc.lock.a")
+        .with(&needs("orders"));
+    assert_eq!(added.pattern(Read), r"^cdc\.lock\.a(\.[0-9]+of[0-9]+)?$");
+}
