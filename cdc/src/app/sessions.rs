@@ -95,6 +95,7 @@ impl Sessions {
         if std::mem::take(&mut self.has_missed) {
             places = places::before(places);
         }
+        self.metrics.checkpoint_saved();
         sabotage::pass(Point::AfterClaim);
         let source = until(self.deadline, &self.health, || async {
             let config = self.config.source.clone();

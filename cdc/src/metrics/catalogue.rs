@@ -117,7 +117,7 @@ metrics! {
         bytes_in_flight: Gauge = BYTES_IN_FLIGHT(gauge("cdc_bytes_in_flight")),
     }
     "Time" {
-        /// Age of the last confirmed change by the server's clock, and at least how far the reading is behind
+        /// Age of the oldest change that waits for its confirm, by the server's clock, and at least how far the reading is behind
         ///
         /// 0 where there is nothing to do.
         lag_seconds: RealGauge = LAG(gauge("cdc_lag").seconds()),

@@ -24,8 +24,9 @@ pub(super) struct Progress {
     confirmed: u64,
     /// How many it were at the last look.
     looked_at: u64,
-    /// Whether nothing was in flight and nothing new confirmed at the last look: nothing to be late with.
-    is_idle: bool,
+    /// Since when the oldest change waits that is not confirmed, at the last look, or else when the last one happened that
+    /// was confirmed since the look before; nothing where there is nothing to be late with.
+    late_since_ms: Option<i64>,
     /// How many seconds the reading is behind, where that is far.
     behind_seconds: Option<u32>,
     /// From when they were handed over.
@@ -57,7 +58,7 @@ impl Progress {
             last_wall_time_ms: None,
             confirmed: 0,
             looked_at: 0,
-            is_idle: true,
+            late_since_ms: None,
             behind_seconds: None,
             reported,
         }
@@ -94,12 +95,20 @@ impl Progress {
         self.changes.flush();
     }
 
-    /// Updates the gauges. Writes a line every ten seconds, while anything happens.
-    pub(super) fn tick(&mut self, in_flight: usize, bytes: usize, behind_seconds: u32) {
+    /// Updates the gauges; the first of what is in flight waits since `waits_since_ms`. Writes a line every ten seconds, while
+    /// anything happens.
+    pub(super) fn tick(
+        &mut self,
+        (in_flight, bytes): (usize, usize),
+        waits_since_ms: Option<i64>,
+        behind_seconds: u32,
+    ) {
         let as_gauge = |number| i64::try_from(number).unwrap_or(i64::MAX);
         self.metrics.messages_in_flight.set(as_gauge(in_flight));
         self.metrics.bytes_in_flight.set(as_gauge(bytes));
-        self.is_idle = in_flight == 0 && self.confirmed == self.looked_at;
+        let is_news = self.confirmed != self.looked_at;
+        let confirmed_ms = self.last_wall_time_ms.filter(|_| is_news);
+        self.late_since_ms = waits_since_ms.or(confirmed_ms);
         self.looked_at = self.confirmed;
         self.note_behind(behind_seconds);
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
@@ -153,19 +162,17 @@ impl Progress {
         );
     }
 
-    /// Age of the last confirmed change by the server's wall clock, in milliseconds, and at least what the reading is
-    /// behind. 0 where there is nothing to be late with.
+    /// Age of the oldest change that waits for its confirm by the server's wall clock, in milliseconds, and at least what the
+    /// reading is behind. 0 where there is nothing to be late with.
     fn lag_ms(&self) -> i64 {
         let behind_ms = self
             .behind_seconds
             .map_or(0, |seconds| i64::from(seconds) * 1000);
-        let unconfirmed_ms = if self.is_idle { None } else { self.age_ms() };
-        unconfirmed_ms.unwrap_or(0).max(behind_ms)
-    }
-
-    fn age_ms(&self) -> Option<i64> {
-        let age = now().saturating_sub(at(self.last_wall_time_ms?));
-        i64::try_from(age.as_millis()).ok()
+        let age = |since_ms| now().saturating_sub(at(since_ms));
+        let age_ms = self
+            .late_since_ms
+            .and_then(|since_ms| i64::try_from(age(since_ms).as_millis()).ok());
+        age_ms.unwrap_or(0).max(behind_ms)
     }
 }
 
@@ -190,11 +197,11 @@ mod tests {
     #[test]
     fn the_lag_is_at_least_what_the_reading_is_behind() {
         let mut progress = progress();
-        progress.tick(0, 0, CATCHING_UP_SECONDS);
+        progress.tick((0, 0), None, CATCHING_UP_SECONDS);
         assert_eq!(progress.lag_ms(), i64::from(CATCHING_UP_SECONDS) * 1000);
         let behind = progress.health.report().behind_seconds;
         assert_eq!(behind, Some(CATCHING_UP_SECONDS));
-        progress.tick(0, 0, CATCHING_UP_SECONDS - 1);
+        progress.tick((0, 0), None, CATCHING_UP_SECONDS - 1);
         assert_eq!(progress.lag_ms(), 0);
         assert_eq!(progress.health.report().behind_seconds, None);
     }
@@ -203,15 +210,25 @@ mod tests {
     fn with_nothing_in_flight_and_nothing_new_there_is_no_lag() {
         let mut progress = progress();
         progress.confirmed(Some(0), None);
-        progress.tick(0, 0, 0);
+        progress.tick((0, 0), None, 0);
         assert!(
             progress.lag_ms() > 0,
             "it was confirmed since the last look"
         );
-        progress.tick(0, 0, 0);
+        progress.tick((0, 0), None, 0);
         assert_eq!(progress.lag_ms(), 0);
-        progress.tick(1, 100, 0);
-        assert!(progress.lag_ms() > 0, "one is in flight");
+    }
+
+    #[test]
+    fn the_lag_is_how_long_the_oldest_change_waits_also_before_the_first_confirm() {
+        let mut progress = progress();
+        let now_ms = i64::try_from(now().as_millis()).unwrap();
+        progress.tick((1, 100), Some(now_ms - 60_000), 0);
+        assert!((60_000..70_000).contains(&progress.lag_ms()));
+        // After an idle hour the first change is not an hour late.
+        progress.confirmed(Some(now_ms - 3_600_000), None);
+        progress.tick((1, 100), Some(now_ms), 0);
+        assert!(progress.lag_ms() < 10_000);
     }
 
     #[tokio::test(start_paused = true)]
