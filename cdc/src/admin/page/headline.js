@@ -40,7 +40,7 @@ function headline(status) {
 // What goes through, in a line.
 function went(status) {
   const done = `${rate(status.sink.per_second)} a second confirmed`;
-  const late = status.lag_seconds ? `, lag ${seconds(status.lag_seconds)}` : ", no lag";
+  const late = status.lag_seconds || status.source.state === "away" ? `, lag ${lag(status)}` : ", no lag";
   const slow = status.latency ? `, p99 ${milliseconds(status.latency.p99_ms)}` : "";
   return done + late + slow;
 }

@@ -86,7 +86,7 @@ function showAll(status) {
 function showCharts(status) {
   const values = [
     rate(status.sink.per_second),
-    seconds(status.lag_seconds),
+    status.source.state === "away" ? "–" : seconds(status.lag_seconds),
     status.latency ? milliseconds(status.latency.p99_ms) : "–",
   ];
   charts.forEach((one, index) => {

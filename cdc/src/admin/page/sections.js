@@ -62,7 +62,7 @@ function facts(status) {
   const { sink, checkpoint, snapshot, headroom } = status;
   const found = [["Role", roles(status)]];
   found.push(["Standbys", standbys(status)]);
-  found.push(["Lag", seconds(status.lag_seconds)]);
+  found.push(["Lag", lag(status)]);
   if (status.latency) {
     const { p50_ms, p99_ms } = status.latency;
     found.push(["Change to confirm", `${milliseconds(p50_ms)} half of them, ${milliseconds(p99_ms)} 99 of 100`]);
@@ -77,6 +77,11 @@ function facts(status) {
   const again = `${count(sink.retried)} sent again, ${count(sink.nacked)} refused, ${count(sink.returned)} returned`;
   found.push(["Messages", `${count(sink.published)} published, ${again}`]);
   return found;
+}
+
+// Of changes that cannot be seen nothing is known.
+function lag({ lag_seconds, source }) {
+  return source.state === "away" ? "not known while MongoDB is away" : seconds(lag_seconds);
 }
 
 function roles(status) {
@@ -97,8 +102,9 @@ function headroomWords({ seconds: left, window_seconds, behind_seconds, level })
   return left ? `about ${seconds(left)} until changes are lost; ${holds}` : `none before what is not read yet; ${holds}`;
 }
 
-function standbys({ role, standbys: names }) {
+function standbys({ role, sink, standbys: names }) {
   if (role === "standby") return "this engine, and perhaps others: the leader’s page has all";
+  if (!names && sink.state === "away") return "not known while RabbitMQ is away";
   if (!names) return role === "leader" ? "not known: the user may not read the lock’s queue" : "not known yet";
   return names.length ? names.join(", ") : "none: if this engine ends, nothing is published until it is started again";
 }
