@@ -11,7 +11,7 @@ from miss import Miss
 LABEL = "cdc-stand-in-pod"
 LOG_LINES = 12
 # A start, a takeover or a message may take so long.
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 120
 # A proxy that the environment names knows nothing of containers.
 HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

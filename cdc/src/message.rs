@@ -184,12 +184,11 @@ impl Message {
         is_change.then(|| self.wall_time_ms.unwrap_or_else(seconds))
     }
 
-    /// Up to when everything is told with it, in milliseconds since 1970, where that is known: a document that a snapshot
-    /// read comes after every change up to its time.
-    pub fn told_ms(&self) -> Option<i64> {
-        let read = || i64::from(self.cluster_time.time) * 1_000;
-        let is_read = self.operation == Operation::Read;
-        self.wall_time_ms.or_else(|| is_read.then(read))
+    /// Up to when everything is told with it, in milliseconds since 1970, in whole seconds where the server gives no wall
+    /// time: a document that a snapshot read comes after every change up to its time.
+    pub fn told_ms(&self) -> i64 {
+        let seconds = || i64::from(self.cluster_time.time) * 1_000;
+        self.wall_time_ms.unwrap_or_else(seconds)
     }
 
     /// The same for another place.

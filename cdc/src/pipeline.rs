@@ -364,8 +364,8 @@ impl Pipeline {
         self.dropped.tick();
         let behind_seconds = self.intake.behind_seconds();
         let in_flight = (self.window.len(), self.window.bytes());
-        let first = self.window.find(|entry| entry.message.told_ms().is_some());
-        let waits_since_ms = first.and_then(|entry| entry.message.told_ms());
+        let first = self.window.find(|_| true);
+        let waits_since_ms = first.map(|entry| entry.message.told_ms());
         self.progress
             .tick(in_flight, waits_since_ms, behind_seconds);
     }

@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::Lock;
 use crate::{
-    health::Health,
+    health::{Cause, Health},
     rabbitmq::{Connection, Error},
     retry::chain,
 };
@@ -67,6 +67,7 @@ async fn consume(connection: &Connection, lock: &Lock) -> Result<Questions, Erro
 async fn note(questions: &mut Questions, health: &Health) {
     let mut seen = Seen::default();
     let mut looks = interval(LOOK_EVERY);
+    let mut blocked_at = None;
     loop {
         tokio::select! {
             question = questions.next() => {
@@ -79,7 +80,15 @@ async fn note(questions: &mut Questions, health: &Health) {
             }
             _ = looks.tick() => {}
         }
-        health.set_standbys(Some(seen.names(Instant::now())));
+        // A broker with an alarm does not read questions, and takes a moment to catch up with them.
+        let now = Instant::now();
+        let obstacles = health.report().obstacles;
+        if obstacles.iter().any(|one| one.cause == Cause::Blocked) {
+            blocked_at = Some(now);
+        }
+        let is_deaf = blocked_at.is_some_and(|at| now.duration_since(at) < GONE_AFTER);
+        let names = seen.names(now);
+        health.set_standbys((!is_deaf).then_some(names));
     }
 }
 

@@ -155,7 +155,7 @@ impl Pipeline {
             count += 1;
             let message = &entry.message;
             self.progress
-                .confirmed(message.told_ms(), message.happened_ms());
+                .confirmed(Some(message.told_ms()), message.happened_ms());
             reached = entry.position.or(reached);
         }
         self.progress.count();

@@ -105,6 +105,7 @@ function headroomWords({ seconds: left, window_seconds, behind_seconds, level })
 function standbys({ role, sink, standbys: names }) {
   if (role === "standby") return "this engine, and perhaps others: the leader’s page has all";
   if (!names && sink.state === "away") return "not known while RabbitMQ is away";
+  if (!names && sink.state === "blocked") return "not known while RabbitMQ takes no messages";
   if (!names) return role === "leader" ? "not known: the user may not read the lock’s queue" : "not known yet";
   return names.length ? names.join(", ") : "none: if this engine ends, nothing is published until it is started again";
 }

@@ -4,7 +4,7 @@ use bson::{RawDocumentBuf, doc};
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::moves;
-use crate::support::{Broker, Scenario, mongo_uri};
+use crate::support::{Broker, Scenario, eventually, mongo_uri};
 
 #[tokio::test]
 async fn a_full_queue_has_messages_refused_and_in_flight() {
@@ -80,6 +80,12 @@ async fn an_alarm_blocks_and_what_is_too_large_is_trimmed() {
     // The broker blocks who publishes.
     scenario.insert_numbers(2..10).await;
     moves(&engine, "alarm").await;
+    // It does not read the standbys' questions either.
+    eventually("who stands by is not known", async || {
+        let status = engine.get("/status.json").await.json();
+        status["standbys"].is_null()
+    })
+    .await;
     broker.end_alarms().await;
     engine.stop().await;
 }
