@@ -66,10 +66,16 @@ impl Contender {
     /// # Errors
     /// See [`Error::disposition`].
     pub async fn is_locked(&self) -> Result<bool, Error> {
+        self.is_held(&self.lock).await
+    }
+
+    /// Whether some engine holds `lock`, which may be another one.
+    ///
+    /// # Errors
+    /// See [`Error::disposition`].
+    pub(crate) async fn is_held(&self, lock: &Lock) -> Result<bool, Error> {
         let name = self.name.as_deref();
-        self.lock
-            .is_held(&self.connection, &self.channel, name)
-            .await
+        lock.is_held(&self.connection, &self.channel, name).await
     }
 
     /// The questions of those who stand by for the lock, where this one has it; nothing where the user may not read them.

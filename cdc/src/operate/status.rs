@@ -87,7 +87,11 @@ async fn target(config: &Config, shares: &[Share]) -> Result<TargetStatus, Error
     let publish = &config.publish;
     let contender = Contender::connect(&publish.broker, &publish.lock).await?;
     let is_locked = contender.is_locked().await?;
-    let led = led(config, shares).await?;
+    let mut led = Vec::new();
+    for share in shares {
+        let lock = Lock::new(&share.name(&config.checkpoint.pipeline));
+        led.push((*share, contender.is_held(&lock).await?));
+    }
     let (connection, _) = contender.into_parts();
     let topology = &publish.topology;
     let mut queues = Vec::new();
@@ -115,17 +119,6 @@ async fn target(config: &Config, shares: &[Share]) -> Result<TargetStatus, Error
             .map(|exchange| exchange.name.clone()),
         queues,
     })
-}
-
-async fn led(config: &Config, shares: &[Share]) -> Result<Vec<(Share, bool)>, Error> {
-    let mut led = Vec::new();
-    for share in shares {
-        let lock = Lock::new(&share.name(&config.checkpoint.pipeline));
-        let contender = Contender::connect(&config.publish.broker, &lock).await?;
-        led.push((*share, contender.is_locked().await?));
-        contender.close().await;
-    }
-    Ok(led)
 }
 
 impl SourceStatus {

@@ -231,15 +231,17 @@ async fn a_pipeline_is_divided_anew_while_no_engine_runs_and_loses_nothing() {
     stop(vec![engine]).await;
 }
 
+/// A document of each key, all there before a snapshot.
+async fn insert_keys(scenario: &Scenario) {
+    let documents = keys().into_iter().map(|key| doc! { "_id": key });
+    let words = scenario.collection("words");
+    words.insert_many(documents).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_snapshot_of_shares_has_every_document_once() {
     let mut scenario = divided("share_snapshot").await;
-    let documents = keys().into_iter().map(|key| doc! { "_id": key });
-    scenario
-        .collection("words")
-        .insert_many(documents)
-        .await
-        .unwrap();
+    insert_keys(&scenario).await;
     scenario.set("CDC_SNAPSHOT", "initial");
     let engines = start(&mut scenario, 3).await;
     eventually("all documents were read", async || {
@@ -365,12 +367,7 @@ async fn a_snapshot_of_a_divided_pipeline_is_asked_of_every_share() {
     let mut scenario = divided("share_requests").await;
     let engines = start(&mut scenario, 2).await;
     scenario.unset("CDC_SHARE");
-    let documents = keys().into_iter().map(|key| doc! { "_id": key });
-    scenario
-        .collection("words")
-        .insert_many(documents)
-        .await
-        .unwrap();
+    insert_keys(&scenario).await;
     let start = |name: &'static str| ["snapshot", "start", "--name", name];
     ask(&scenario, &start("all")).await.check(0, &[]);
     let watch = ask(&scenario, &["snapshot", "status", "all", "--watch"]).await;
